@@ -1,0 +1,54 @@
+# bulkhead_room(NAME SOURCES … [ROOMS …] [LIBS …] [PUBLIC_LIBS …])
+#
+# One static library a room. ROOMS are the rooms it may include (only rooms above it in DESIGN section 3;
+# tools/check-includes holds the table); LIBS are third-party libraries that stay inside the room.
+function(bulkhead_room name)
+  cmake_parse_arguments(R "NO_PCH" "" "SOURCES;ROOMS;LIBS;PUBLIC_LIBS" ${ARGN})
+  set(target bulkhead_${name})
+  add_library(${target} STATIC ${R_SOURCES})
+  add_library(bulkhead::${name} ALIAS ${target})
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(${target} PUBLIC bulkhead_options ${R_PUBLIC_LIBS} PRIVATE ${R_LIBS})
+  foreach(room ${R_ROOMS})
+    target_link_libraries(${target} PUBLIC bulkhead::${room})
+  endforeach()
+  if(NOT name STREQUAL "base" AND NOT R_NO_PCH)
+    target_precompile_headers(${target} REUSE_FROM bulkhead_base)
+  endif()
+endfunction()
+
+# bulkhead_test(NAME SOURCES … ROOMS … [LIBS …] [LABELS …])
+#
+# One GoogleTest program, one ctest entry; ./check counts its cases from the JSON report.
+# LABELS: unit (no network, no database) or integration (starts a real PostgreSQL).
+function(bulkhead_test name)
+  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;ROOMS;LIBS;LABELS" ${ARGN})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 600)
+  endif()
+  add_executable(${name} ${T_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE bulkhead_options ${T_LIBS} GTest::gtest GTest::gtest_main)
+  foreach(room ${T_ROOMS})
+    target_link_libraries(${name} PRIVATE bulkhead::${room})
+  endforeach()
+  target_compile_definitions(${name} PRIVATE BULKHEAD_SOURCE_DIR="${CMAKE_SOURCE_DIR}" BULKHEAD_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name} --gtest_output=json:${CMAKE_BINARY_DIR}/reports/${name}.json
+           WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
+endfunction()
+
+# bulkhead_fuzz(NAME SOURCES … ROOMS …): a libFuzzer program under ASan and UBSan (preset `fuzz`). Its seeds are in
+# tests/fuzz/corpus/NAME/.
+function(bulkhead_fuzz name)
+  if(NOT BULKHEAD_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(F "" "" "SOURCES;ROOMS" ${ARGN})
+  add_executable(${name} ${F_SOURCES})
+  target_link_libraries(${name} PRIVATE bulkhead_options)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  foreach(room ${F_ROOMS})
+    target_link_libraries(${name} PRIVATE bulkhead::${room})
+  endforeach()
+endfunction()

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <bulkhead/context.hpp>
+#include <bulkhead/data.hpp>
+#include <bulkhead/http.hpp>
+#include <bulkhead/result.hpp>
+#include <bulkhead/task.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace bulkhead {
+
+/// Answers a request of one tenant. The request and the session live until the returned task is done. An error becomes
+/// a problem document (RFC 9457) with the error's status.
+using RequestHandler = std::function<Task<Result<Response>>(const Request& request, TenantSession& session)>;
+
+/// A route that is open to callers whose role is at least `at_least`.
+struct Route {
+  Method method = Method::get;
+  std::string path;  ///< Literal, for example "/v1/checkout".
+  Role at_least = Role::viewer;
+  RequestHandler handler;
+};
+
+/// A product: its handlers beside the data API. `main` of a product is
+///     bulkhead::App app;
+///     app.post("/v1/checkout", bulkhead::Role::member, checkout);
+///     return app.run(argc, argv);
+/// and takes the same command line as `bulkhead` itself (dev, serve, tenant, migrate, …).
+class App {
+ public:
+  App& get(std::string path, Role at_least, RequestHandler handler);
+  App& post(std::string path, Role at_least, RequestHandler handler);
+  App& patch(std::string path, Role at_least, RequestHandler handler);
+  App& del(std::string path, Role at_least, RequestHandler handler);
+
+  [[nodiscard]] const std::vector<Route>& routes() const noexcept { return routes_; }
+
+  /// Parses the command line and runs the command; the process's exit code.
+  [[nodiscard]] int run(int argc, char** argv) const;
+
+ private:
+  std::vector<Route> routes_;
+};
+
+}  // namespace bulkhead

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <bulkhead/tenant.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace bulkhead {
+
+/// What a membership lets its user do. In PostgreSQL: `app_viewer`, `app_member`, `app_admin`, `app_owner`.
+/// Ordered: a later one may do all an earlier one may.
+enum class Role : std::uint8_t { viewer, member, admin, owner };
+
+[[nodiscard]] std::string_view role_name(Role role) noexcept;
+[[nodiscard]] std::optional<Role> parse_role(std::string_view name) noexcept;
+/// The PostgreSQL role, for example "app_member".
+[[nodiscard]] std::string_view role_in_database(Role role) noexcept;
+
+/// Who calls: a user known to the catalog by (issuer, subject).
+struct Principal {
+  UserId user;
+  std::string issuer;   ///< `iss` of the verified token.
+  std::string subject;  ///< `sub` of the verified token.
+  std::string name;     ///< For display and logs: the catalog's name of the user.
+};
+
+/// W3C trace context, level 1: taken over from `traceparent` or made by us.
+struct TraceContext {
+  std::string trace_id;   ///< 32 hex digits.
+  std::string parent_id;  ///< 16 hex digits, the caller's span; empty when the trace began here.
+  std::string span_id;    ///< 16 hex digits, ours.
+  bool sampled = false;
+};
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+/// A permitted request: tenant resolved, caller identified, and the route's permission granted. The entry makes it and
+/// nothing after the entry looks at headers for identity. A `TenantSession` is made from one of these and from nothing
+/// else, so code that forgot the tenant or the authorisation does not compile.
+///
+/// Lifetime: the request's. Thread: the request's io thread. Not copyable.
+class RequestContext {
+ public:
+  RequestContext() BULKHEAD_DELETED("a RequestContext comes from the entry: it is what a permitted request is");
+  RequestContext(const RequestContext&) BULKHEAD_DELETED("a RequestContext belongs to one request and cannot be copied");
+  RequestContext& operator=(const RequestContext&)
+      BULKHEAD_DELETED("a RequestContext belongs to one request and cannot be copied");
+  RequestContext(RequestContext&&) noexcept = default;
+  RequestContext& operator=(RequestContext&&) noexcept = default;
+  ~RequestContext() = default;
+
+  [[nodiscard]] const Tenant& tenant() const noexcept { return tenant_; }
+  [[nodiscard]] const Principal& principal() const noexcept { return principal_; }
+  [[nodiscard]] Role role() const noexcept { return role_; }
+  [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
+  [[nodiscard]] const TraceContext& trace() const noexcept { return trace_; }
+
+ private:
+  friend struct ContextAccess;
+  RequestContext(Tenant tenant, Principal principal, Role role, Deadline deadline, TraceContext trace)
+      : tenant_(std::move(tenant)),
+        principal_(std::move(principal)),
+        role_(role),
+        deadline_(deadline),
+        trace_(std::move(trace)) {}
+
+  Tenant tenant_;
+  Principal principal_;
+  Role role_;
+  Deadline deadline_;
+  TraceContext trace_;
+};
+
+}  // namespace bulkhead

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bulkhead {
+
+enum class Method : std::uint8_t { get, head, post, put, patch, del, options, other };
+
+struct HeaderView {
+  std::string_view name, value;
+};
+
+/// A parsed request. Views point into the session's buffers and hold until the response was made; a handler that
+/// outlives that (it cannot, unless it spawns) must copy.
+struct Request {
+  Method method = Method::other;
+  std::string_view target;  ///< As sent.
+  std::string_view path;    ///< Up to `?`, percent-encoding untouched; a tenant prefix `/tenants/x` is already removed.
+  std::string_view query;   ///< After `?`, percent-encoding untouched.
+  std::string_view host;    ///< The Host header as sent, with port.
+  std::span<const HeaderView> headers;
+  std::string_view body;
+  std::string_view peer;  ///< Address of the other end, without port.
+  bool peer_is_loopback = false;
+
+  /// First header of this name, compared without case.
+  [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const noexcept;
+};
+
+struct Response {
+  unsigned status = 200;
+  std::string content_type;  ///< Empty: none is sent.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  bool close = false;  ///< Close the connection after this response.
+};
+
+/// The reason phrase of RFC 9110 section 15 (clients show it), "" for an unknown status.
+[[nodiscard]] std::string_view reason_phrase(unsigned status) noexcept;
+
+}  // namespace bulkhead

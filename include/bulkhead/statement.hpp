@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// The statement tree: what is asked of which relation, before anyone knows which tenant asks or where it lives.
+/// The data API's parser and the typed query builder make these; `sql/` renders them and puts the tenant predicate in.
+/// Nothing here names `tenant_id`: a tree that does is refused when it is rendered (unknown column).
+///
+/// Plain values: copyable, comparable in shape, no thread affinity.
+namespace bulkhead::statement {
+
+/// PostgreSQL's text form of a value; nullopt is NULL. Always sent as a bound parameter.
+using Value = std::optional<std::string>;
+
+/// Names are those of the dialect (PostgREST): `like` and `ilike` take PostgreSQL's `%`, already translated from `*`.
+enum class Operator : std::uint8_t {
+  eq, neq, gt, gte, lt, lte, like, ilike,
+  in,  ///< `values`
+  is,  ///< `value`: one of "null", "not_null", "true", "false", "unknown"
+};
+
+struct Condition {
+  enum class Kind : std::uint8_t { all, any, compare };
+  Kind kind = Kind::all;  ///< `all` without children is true.
+  bool negated = false;
+  std::vector<Condition> children;  ///< all, any
+  std::string column;               ///< compare
+  Operator op = Operator::eq;
+  Value value;
+  std::vector<Value> values;  ///< `in`; empty matches nothing
+
+  [[nodiscard]] bool empty() const noexcept { return kind != Kind::compare && children.empty(); }
+};
+
+struct Order {
+  enum class Nulls : std::uint8_t { unset, first, last };
+  std::string column;
+  bool descending = false;
+  Nulls nulls = Nulls::unset;
+};
+
+struct Embed;
+
+/// A column of the output: every column (`*`), one column, or an embedded relation.
+struct Output {
+  bool star = false;
+  std::string column;
+  std::string alias;  ///< Empty: the column's own name.
+  std::string cast;   ///< Empty: none. A type name from the list that `sql/` allows.
+  std::shared_ptr<const Embed> embed;
+};
+
+/// What is read of a relation.
+struct Select {
+  std::string relation;
+  std::vector<Output> outputs;  ///< Empty means `*`.
+  Condition where;
+  std::vector<Order> order;
+  std::optional<std::uint64_t> limit, offset;
+  bool exact_count = false;  ///< Also count every row that `where` matches, in the same unit.
+};
+
+/// A related relation inside a row: an object for to-one, an array for to-many.
+struct Embed {
+  Select select;     ///< `relation` is the target's name, or the foreign key column or constraint that leads to it.
+  std::string alias;
+  std::string hint;  ///< `!hint`: a constraint, column or junction that picks one of several relationships.
+  bool inner = false;
+};
+
+/// A cell of a row to write.
+struct Cell {
+  Value value;
+  bool use_default = false;
+};
+
+struct Insert {
+  std::string relation;
+  std::vector<std::string> columns;
+  std::vector<std::vector<Cell>> rows;  ///< Each as long as `columns`.
+  std::string json_rows;  ///< Instead of `rows`: a JSON array of objects; absent keys are NULL.
+  std::optional<std::vector<Output>> returning;
+};
+
+struct Update {
+  std::string relation;
+  std::vector<std::pair<std::string, Cell>> assignments;
+  Condition where;
+  std::optional<std::vector<Output>> returning;
+};
+
+struct Delete {
+  std::string relation;
+  Condition where;
+  std::optional<std::vector<Output>> returning;
+};
+
+using Statement = std::variant<Select, Insert, Update, Delete>;
+
+}  // namespace bulkhead::statement

@@ -1,0 +1,31 @@
+#include <bulkhead/context.hpp>
+
+namespace bulkhead {
+
+std::string_view role_name(Role role) noexcept {
+  switch (role) {
+    case Role::viewer: return "viewer";
+    case Role::member: return "member";
+    case Role::admin: return "admin";
+    case Role::owner: return "owner";
+  }
+  return "viewer";
+}
+
+std::optional<Role> parse_role(std::string_view name) noexcept {
+  for (Role role : {Role::viewer, Role::member, Role::admin, Role::owner})
+    if (role_name(role) == name) return role;
+  return std::nullopt;
+}
+
+std::string_view role_in_database(Role role) noexcept {
+  switch (role) {
+    case Role::viewer: return "app_viewer";
+    case Role::member: return "app_member";
+    case Role::admin: return "app_admin";
+    case Role::owner: return "app_owner";
+  }
+  return "app_viewer";
+}
+
+}  // namespace bulkhead

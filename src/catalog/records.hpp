@@ -1,0 +1,44 @@
+#pragma once
+
+#include <bulkhead/context.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace bulkhead::catalog {
+
+enum class TenantStatus : std::uint8_t { active, suspended, deleting };
+enum class Model : std::uint8_t { row, schema, silo };
+
+/// Where a tenant's rows live.
+struct Placement {
+  Model model = Model::row;
+  std::string cell;      ///< Name of the cell; "default" in this version.
+  std::string database;  ///< Name of the database in that cell.
+  std::string schema;    ///< Schema of the app's tables; "app" for the pool.
+  std::int64_t epoch = 1;
+};
+
+/// What a server knows of a tenant. Immutable; replaced as a whole when the catalog changes.
+struct TenantRecord {
+  TenantId id;
+  std::string slug, name, plan;
+  TenantStatus status = TenantStatus::active;
+  std::string suspended_reason;
+  Placement placement;
+};
+using TenantRef = std::shared_ptr<const TenantRecord>;
+
+/// A user's place in one tenant.
+struct Membership {
+  UserId user;
+  std::string user_name;
+  Role role = Role::viewer;
+};
+
+/// 3 to 63 characters of [a-z0-9-], first a letter, last no hyphen, no "--", not a reserved name (www, api, admin, …).
+[[nodiscard]] bool valid_slug(std::string_view slug) noexcept;
+
+}  // namespace bulkhead::catalog

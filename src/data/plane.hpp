@@ -1,0 +1,51 @@
+#pragma once
+
+#include "catalog/view.hpp"
+#include "data/signer.hpp"
+#include "pg/lanes.hpp"
+#include "sql/relations.hpp"
+#include "sql/render.hpp"
+
+#include <bulkhead/data.hpp>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace bulkhead::data {
+
+struct PlaneSettings {
+  PlaneSettings() = default;
+  Binding binding = Binding::signed_context;
+  std::chrono::milliseconds slow_statement{50};  ///< Shapes slower than this (moving average) go to the slow lane.
+  sql::Walls walls;                              ///< All on, but in the isolation tests.
+};
+
+/// How the rows of a statement are written as JSON.
+struct OutputShape {
+  std::vector<sql::OutputColumn> columns;
+};
+
+/// One io thread's data plane: placement → statement → lane (DESIGN section 4). Adds the bind, sends the unit, checks
+/// each row's tenant on the way out, retries once when the placement was stale. Not thread-safe.
+class Plane {
+ public:
+  /// `relations` is asked for each statement, so that a migration's new version is seen at once.
+  Plane(pg::Lanes& lanes, catalog::View& view, Signer& signer, std::function<sql::RelationsRef()> relations,
+        PlaneSettings settings);
+  ~Plane();
+
+  [[nodiscard]] Task<Result<QueryResult>> run(const RequestContext& context, statement::Statement statement);
+  [[nodiscard]] Task<Result<Rows>> raw(const RequestContext& context, std::string sql,
+                                       std::vector<statement::Value> params);
+
+  /// Rows refused by the check on the way out since start: the leak alarm. Anything but 0 is an incident.
+  [[nodiscard]] std::uint64_t mismatches() const noexcept;
+
+ private:
+  friend class bulkhead::Transaction;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bulkhead::data

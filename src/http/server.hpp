@@ -1,0 +1,50 @@
+#pragma once
+
+#include <bulkhead/http.hpp>
+#include <bulkhead/result.hpp>
+#include <bulkhead/task.hpp>
+
+#include <boost/asio/io_context.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace bulkhead::http {
+
+/// Limits on everything that comes from outside; all configurable under `[http]` in bulkhead.toml.
+struct Limits {
+  Limits() = default;
+  std::size_t header_bytes = 16 * 1024;
+  std::size_t body_bytes = 1024 * 1024;
+  std::size_t connections = 10'000;  ///< Per io thread; further ones wait in the kernel's queue.
+  std::chrono::seconds header_timeout{10}, body_timeout{30}, idle_timeout{75}, write_timeout{30};
+};
+
+/// Answers one request. Owned by the caller for the server's lifetime; called on the server's io thread.
+/// An exception that leaves it becomes 500 without detail.
+using Handler = std::function<Task<Response>(Request&)>;
+
+/// HTTP/1.1 on one io thread (RFC 9112): parses within limits, keeps connections alive, answers pipelined requests in
+/// order. What two front ends could read in two ways (TE with CL, repeated CL or Host, bare LF, obs-fold) is refused
+/// with 400 and the connection closed.
+class Server {
+ public:
+  Server(boost::asio::io_context& io, Limits limits, Handler handler);
+  ~Server();
+
+  /// Binds (SO_REUSEPORT) and starts accepting; port 0 picks one. Returns the port.
+  [[nodiscard]] Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
+  /// Stops accepting, lets requests under way finish, closes idle connections.
+  [[nodiscard]] Task<void> drain(std::chrono::steady_clock::time_point deadline);
+
+  [[nodiscard]] std::size_t open_connections() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bulkhead::http

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <bulkhead/error.hpp>
+#include <bulkhead/rows.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bulkhead::pg {
+
+/// One SQL text that will be prepared on each connection that meets it. Make one per (statement shape, PostgreSQL role,
+/// schema): a cached plan of a table with row-level security is thrown away when the same prepared statement runs under
+/// another role. Immutable, shared between threads.
+class Shape {
+ public:
+  explicit Shape(std::string sql);
+  [[nodiscard]] const std::string& sql() const noexcept { return sql_; }
+  /// Unique in this process; the key of a connection's statement cache.
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+
+ private:
+  std::string sql_;
+  std::uint64_t id_;
+};
+using ShapeRef = std::shared_ptr<const Shape>;
+
+/// Parameters in text form, owned. Values must not hold NUL bytes (callers refuse those before).
+class Params {
+ public:
+  void add(std::string_view value);
+  void add_null();
+  void reserve(std::size_t values, std::size_t bytes);
+  [[nodiscard]] std::size_t size() const noexcept { return offsets_.size(); }
+  /// nullptr for NULL; NUL-terminated.
+  [[nodiscard]] const char* value(std::size_t index) const noexcept;
+
+ private:
+  std::string arena_;
+  std::vector<std::int64_t> offsets_;  // -1: NULL
+};
+
+struct Step {
+  ShapeRef shape;
+  Params params;
+};
+
+/// One unit of work: its steps run in order as one implicit transaction with its own Sync, and with no other unit's
+/// steps between. A failing step rolls the unit back, and later steps do not run.
+struct Unit {
+  std::vector<Step> steps;
+};
+
+/// What became of a unit that reached the server and was answered up to its Sync.
+struct Outcome {
+  std::vector<Rows> rows;      ///< One per step that completed.
+  std::optional<Error> error;  ///< Of step `rows.size()`: `Errc::statement_failed` with SQLSTATE. `message()` is
+                               ///< PostgreSQL's primary message, not yet fit for a client; DETAIL, HINT and CONTEXT are
+                               ///< in `internal()`.
+  std::string constraint, table, column;  ///< PostgreSQL's error fields n, t and c of `error`.
+};
+
+}  // namespace bulkhead::pg

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "pg/blocking.hpp"
+
+#include <bulkhead/result.hpp>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace bulkhead::sql {
+
+struct Column {
+  std::string name;
+  std::uint32_t type_oid = 0;
+  std::string type;  ///< format_type(): "integer", "character varying(40)", "text[]"
+  bool nullable = true, has_default = false;
+  bool generated = false;        ///< Always generated or identity always: not to be written.
+  std::string comment;
+};
+
+/// A foreign key, tenant column left out on both sides.
+struct ForeignKey {
+  std::string name;
+  std::string from, to;  ///< Relations.
+  std::vector<std::string> from_columns, to_columns;
+  bool from_unique = false;  ///< One-to-one: the referencing columns are unique, too.
+};
+
+/// A table or view of the app, as introspected. `tenant_id` is not among `columns`, `primary_key` or `foreign keys`.
+struct Relation {
+  std::string name;
+  bool tenant = false;  ///< Has `tenant_id`: every statement gets the tenant predicate. Else a shared table: read-only.
+  bool view = false;
+  std::vector<Column> columns;
+  std::vector<std::string> primary_key;
+  std::vector<std::vector<std::string>> unique_keys;
+  std::string comment;
+
+  [[nodiscard]] const Column* column(std::string_view column_name) const noexcept;
+};
+
+/// Everything the app's schema holds at one version. Immutable once loaded; shared between threads; swapped whole.
+class Relations {
+ public:
+  /// Reads the catalogues of `schema` in one go.
+  [[nodiscard]] static Result<std::shared_ptr<const Relations>> load(pg::Blocking& connection, std::string_view schema);
+  explicit Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys);
+
+  [[nodiscard]] const Relation* find(std::string_view name) const noexcept;
+  [[nodiscard]] const std::vector<Relation>& all() const noexcept { return relations_; }
+  [[nodiscard]] const std::vector<ForeignKey>& foreign_keys() const noexcept { return foreign_keys_; }
+  /// Foreign keys from or to this relation.
+  [[nodiscard]] const std::vector<const ForeignKey*>& around(std::string_view relation) const noexcept;
+
+ private:
+  std::vector<Relation> relations_;
+  std::vector<ForeignKey> foreign_keys_;
+  std::map<std::string, const Relation*, std::less<>> by_name_;
+  std::map<std::string, std::vector<const ForeignKey*>, std::less<>> around_;
+};
+using RelationsRef = std::shared_ptr<const Relations>;
+
+}  // namespace bulkhead::sql
