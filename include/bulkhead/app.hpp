@@ -1,19 +1,19 @@
 #pragma once
 
+#include <functional>
+#include <string>
+#include <vector>
+
 #include <bulkhead/context.hpp>
 #include <bulkhead/data.hpp>
 #include <bulkhead/http.hpp>
 #include <bulkhead/result.hpp>
 #include <bulkhead/task.hpp>
 
-#include <functional>
-#include <string>
-#include <vector>
-
 namespace bulkhead {
 
-/// Answers a request of one tenant. The request and the session live until the returned task is done. An error becomes
-/// a problem document (RFC 9457) with the error's status.
+/// Answers a request of one tenant. The request and the session live until the returned task is done. An
+/// error becomes a problem document (RFC 9457) with the error's status.
 using RequestHandler = std::function<Task<Result<Response>>(const Request& request, TenantSession& session)>;
 
 /// A route that is open to callers whose role is at least `at_least`.

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <bulkhead/tenant.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <bulkhead/tenant.hpp>
 
 namespace bulkhead {
 
@@ -37,15 +37,17 @@ struct TraceContext {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-/// A permitted request: tenant resolved, caller identified, and the route's permission granted. The entry makes it and
-/// nothing after the entry looks at headers for identity. A `TenantSession` is made from one of these and from nothing
-/// else, so code that forgot the tenant or the authorisation does not compile.
+/// A permitted request: tenant resolved, caller identified, and the route's permission granted. The entry
+/// makes it and nothing after the entry looks at headers for identity. A `TenantSession` is made from one of
+/// these and from nothing else, so code that forgot the tenant or the authorisation does not compile.
 ///
 /// Lifetime: the request's. Thread: the request's io thread. Not copyable.
 class RequestContext {
  public:
-  RequestContext() BULKHEAD_DELETED("a RequestContext comes from the entry: it is what a permitted request is");
-  RequestContext(const RequestContext&) BULKHEAD_DELETED("a RequestContext belongs to one request and cannot be copied");
+  RequestContext()
+      BULKHEAD_DELETED("a RequestContext comes from the entry: it is what a permitted request is");
+  RequestContext(const RequestContext&)
+      BULKHEAD_DELETED("a RequestContext belongs to one request and cannot be copied");
   RequestContext& operator=(const RequestContext&)
       BULKHEAD_DELETED("a RequestContext belongs to one request and cannot be copied");
   RequestContext(RequestContext&&) noexcept = default;

@@ -1,11 +1,5 @@
 #pragma once
 
-#include <bulkhead/context.hpp>
-#include <bulkhead/result.hpp>
-#include <bulkhead/rows.hpp>
-#include <bulkhead/statement.hpp>
-#include <bulkhead/task.hpp>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +8,12 @@
 #include <string_view>
 #include <vector>
 
+#include <bulkhead/context.hpp>
+#include <bulkhead/result.hpp>
+#include <bulkhead/rows.hpp>
+#include <bulkhead/statement.hpp>
+#include <bulkhead/task.hpp>
+
 namespace bulkhead {
 
 namespace data {
@@ -21,8 +21,8 @@ class Plane;
 struct OutputShape;
 }  // namespace data
 
-/// Rows of one statement, already checked: every row is the request's tenant's. `column()` numbers count the columns
-/// that were asked for; the guard columns behind them are out of reach.
+/// Rows of one statement, already checked: every row is the request's tenant's. `column()` numbers count the
+/// columns that were asked for; the guard columns behind them are out of reach.
 struct QueryResult {
   Rows rows;
   std::shared_ptr<const data::OutputShape> shape;  ///< How to write the rows as JSON (used by the data API).
@@ -31,8 +31,9 @@ struct QueryResult {
 
 class Transaction;
 
-/// The only door to a tenant's data. Made from a permitted request's context; every statement that goes through it gets
-/// the tenant predicate, runs with the tenant bound and signed, and its rows are checked on the way out.
+/// The only door to a tenant's data. Made from a permitted request's context; every statement that goes
+/// through it gets the tenant predicate, runs with the tenant bound and signed, and its rows are checked on
+/// the way out.
 ///
 /// Lifetime: within the request. Thread: the request's io thread.
 class TenantSession {
@@ -45,13 +46,13 @@ class TenantSession {
   /// One statement, one implicit transaction, one round trip.
   [[nodiscard]] Task<Result<QueryResult>> run(statement::Statement statement);
 
-  /// SQL text for what the tree cannot say. Parsed, and refused (`Errc::statement_refused`, with the reason) if it sets
-  /// roles or settings, touches catalogues, holds a second statement or a transaction command, or reads a tenant table
-  /// without `tenant_id = $1`. `$1` is the tenant; `params` start at `$2`.
+  /// SQL text for what the tree cannot say. Parsed, and refused (`Errc::statement_refused`, with the reason)
+  /// if it sets roles or settings, touches catalogues, holds a second statement or a transaction command, or
+  /// reads a tenant table without `tenant_id = $1`. `$1` is the tenant; `params` start at `$2`.
   [[nodiscard]] Task<Result<Rows>> raw(std::string sql, std::vector<statement::Value> params);
 
-  /// Runs `body` in one transaction: committed if it returns a value, rolled back if it returns an error or throws.
-  /// `body` must own what it captures; keep the lambda in a variable (g++ 12).
+  /// Runs `body` in one transaction: committed if it returns a value, rolled back if it returns an error or
+  /// throws. `body` must own what it captures; keep the lambda in a variable (g++ 12).
   template <class T>
   [[nodiscard]] Task<Result<T>> transaction(std::function<Task<Result<T>>(Transaction&)> body);
 
@@ -60,8 +61,8 @@ class TenantSession {
   data::Plane* plane_;
 };
 
-/// An open transaction of a TenantSession. Statements run one after another; nothing is visible to others until the body
-/// has returned a value.
+/// An open transaction of a TenantSession. Statements run one after another; nothing is visible to others
+/// until the body has returned a value.
 class Transaction {
  public:
   Transaction(const Transaction&) = delete;
@@ -90,7 +91,8 @@ Task<Result<T>> TenantSession::transaction(std::function<Task<Result<T>>(Transac
   Result<T> result = co_await body(*open);
   if (result.has_error()) {
     auto rolled_back = co_await open->rollback();
-    static_cast<void>(rolled_back);  // the connection is closed if that failed; the body's error is what counts
+    static_cast<void>(
+        rolled_back);  // the connection is closed if that failed; the body's error is what counts
     co_return result.error();
   }
   auto committed = co_await open->commit();

@@ -8,8 +8,9 @@
 
 namespace bulkhead {
 
-/// What went wrong, as a stable identity. Families follow the way of a request (DESIGN section 2): a hundred each.
-/// `error_info()` gives the public name, HTTP status and title; docs/reference/errors.md is generated from it.
+/// What went wrong, as a stable identity. Families follow the way of a request (DESIGN section 2): a hundred
+/// each. `error_info()` gives the public name, HTTP status and title; docs/reference/errors.md is generated
+/// from it.
 enum class Errc : std::uint16_t {
   internal = 0,  ///< A bug or an unforeseen failure. The client sees no detail.
 
@@ -55,9 +56,9 @@ enum class Errc : std::uint16_t {
   not_singular = 506,
   range_not_satisfiable = 507,
   payload_invalid = 508,
-  statement_failed = 509,  ///< PostgreSQL refused it; `sqlstate()` says why.
-  statement_refused = 510, ///< Raw SQL that is not tenant-safe.
-  tenant_mismatch = 511,   ///< The check on the way out: a row of another tenant. The leak alarm.
+  statement_failed = 509,   ///< PostgreSQL refused it; `sqlstate()` says why.
+  statement_refused = 510,  ///< Raw SQL that is not tenant-safe.
+  tenant_mismatch = 511,    ///< The check on the way out: a row of another tenant. The leak alarm.
 
   // 6xx upstream: PostgreSQL and others
   database_unavailable = 600,
@@ -79,16 +80,17 @@ enum class Errc : std::uint16_t {
 
 /// Static facts of an `Errc`.
 struct ErrorInfo {
-  std::string_view name;    ///< Stable public code, for example "BLK201".
-  std::string_view title;   ///< A few words, for a problem document's `title`.
-  unsigned http_status;     ///< The status a client gets.
-  bool retryable;           ///< The same request may succeed later.
+  std::string_view name;   ///< Stable public code, for example "BLK201".
+  std::string_view title;  ///< A few words, for a problem document's `title`.
+  unsigned http_status;    ///< The status a client gets.
+  bool retryable;          ///< The same request may succeed later.
 };
 
 /// Thread-safe, does not throw.
 [[nodiscard]] const ErrorInfo& error_info(Errc code) noexcept;
 
-/// An expected failure, as a value. What the public may read (`message`, `hint`) and what only the log may hold
+/// An expected failure, as a value. What the public may read (`message`, `hint`) and what only the log may
+/// hold
 /// (`internal`) are different fields: a database's own message may carry someone's data.
 ///
 /// Cheap to copy (one shared pointer), immutable once built, safe to read from any thread.
@@ -122,11 +124,21 @@ class [[nodiscard]] Error {
   }
 
   [[nodiscard]] Errc code() const noexcept { return code_; }
-  [[nodiscard]] std::string_view message() const noexcept { return detail_ ? std::string_view(detail_->message) : "internal error"; }
-  [[nodiscard]] std::string_view hint() const noexcept { return detail_ ? std::string_view(detail_->hint) : ""; }
-  [[nodiscard]] std::string_view details() const noexcept { return detail_ ? std::string_view(detail_->details) : ""; }
-  [[nodiscard]] std::string_view internal() const noexcept { return detail_ ? std::string_view(detail_->internal) : ""; }
-  [[nodiscard]] std::string_view sqlstate() const noexcept { return detail_ ? std::string_view(detail_->sqlstate) : ""; }
+  [[nodiscard]] std::string_view message() const noexcept {
+    return detail_ ? std::string_view(detail_->message) : "internal error";
+  }
+  [[nodiscard]] std::string_view hint() const noexcept {
+    return detail_ ? std::string_view(detail_->hint) : "";
+  }
+  [[nodiscard]] std::string_view details() const noexcept {
+    return detail_ ? std::string_view(detail_->details) : "";
+  }
+  [[nodiscard]] std::string_view internal() const noexcept {
+    return detail_ ? std::string_view(detail_->internal) : "";
+  }
+  [[nodiscard]] std::string_view sqlstate() const noexcept {
+    return detail_ ? std::string_view(detail_->sqlstate) : "";
+  }
 
  private:
   struct Detail {

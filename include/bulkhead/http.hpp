@@ -15,14 +15,15 @@ struct HeaderView {
   std::string_view name, value;
 };
 
-/// A parsed request. Views point into the session's buffers and hold until the response was made; a handler that
-/// outlives that (it cannot, unless it spawns) must copy.
+/// A parsed request. Views point into the session's buffers and hold until the response was made; a handler
+/// that outlives that (it cannot, unless it spawns) must copy.
 struct Request {
   Method method = Method::other;
   std::string_view target;  ///< As sent.
-  std::string_view path;    ///< Up to `?`, percent-encoding untouched; a tenant prefix `/tenants/x` is already removed.
-  std::string_view query;   ///< After `?`, percent-encoding untouched.
-  std::string_view host;    ///< The Host header as sent, with port.
+  std::string_view
+      path;  ///< Up to `?`, percent-encoding untouched; a tenant prefix `/tenants/x` is already removed.
+  std::string_view query;  ///< After `?`, percent-encoding untouched.
+  std::string_view host;   ///< The Host header as sent, with port.
   std::span<const HeaderView> headers;
   std::string_view body;
   std::string_view peer;  ///< Address of the other end, without port.

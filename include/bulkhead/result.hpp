@@ -1,9 +1,9 @@
 #pragma once
 
-#include <bulkhead/error.hpp>
-
 #include <boost/assert/source_location.hpp>
 #include <boost/system/result.hpp>
+
+#include <bulkhead/error.hpp>
 
 namespace bulkhead {
 
@@ -38,14 +38,16 @@ using Result = boost::system::result<T, Error>;
   auto tmp = (expr);                            \
   if (tmp.has_error()) ret tmp.error();         \
   decl = std::move(*tmp)
-#define BULKHEAD_TRY(decl, expr) BULKHEAD_TRY_IMPL(BULKHEAD_TRY_CAT(bulkhead_try_, __LINE__), return, decl, expr)
+#define BULKHEAD_TRY(decl, expr) \
+  BULKHEAD_TRY_IMPL(BULKHEAD_TRY_CAT(bulkhead_try_, __LINE__), return, decl, expr)
 
 /// The same in a coroutine: `BULKHEAD_CO_TRY(auto x, co_await f());`
-#define BULKHEAD_CO_TRY_IMPL(tmp, decl, expr)     \
-  auto tmp = expr;                                \
-  if (tmp.has_error()) co_return tmp.error();     \
+#define BULKHEAD_CO_TRY_IMPL(tmp, decl, expr) \
+  auto tmp = expr;                            \
+  if (tmp.has_error()) co_return tmp.error(); \
   decl = std::move(*tmp)
-#define BULKHEAD_CO_TRY(decl, expr) BULKHEAD_CO_TRY_IMPL(BULKHEAD_TRY_CAT(bulkhead_try_, __LINE__), decl, expr)
+#define BULKHEAD_CO_TRY(decl, expr) \
+  BULKHEAD_CO_TRY_IMPL(BULKHEAD_TRY_CAT(bulkhead_try_, __LINE__), decl, expr)
 
 /// For `Result<void>`: returns the error, if any.
 #define BULKHEAD_CHECK_IMPL(tmp, ret, expr) \

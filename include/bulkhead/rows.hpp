@@ -11,8 +11,8 @@ struct pg_result;
 
 namespace bulkhead {
 
-/// What one statement returned. Owns the result; moves, does not copy. Values are PostgreSQL's text form and live as
-/// long as the Rows. Read from one thread at a time.
+/// What one statement returned. Owns the result; moves, does not copy. Values are PostgreSQL's text form and
+/// live as long as the Rows. Read from one thread at a time.
 class Rows {
  public:
   Rows() = default;

@@ -8,9 +8,10 @@
 #include <variant>
 #include <vector>
 
-/// The statement tree: what is asked of which relation, before anyone knows which tenant asks or where it lives.
-/// The data API's parser and the typed query builder make these; `sql/` renders them and puts the tenant predicate in.
-/// Nothing here names `tenant_id`: a tree that does is refused when it is rendered (unknown column).
+/// The statement tree: what is asked of which relation, before anyone knows which tenant asks or where it
+/// lives. The data API's parser and the typed query builder make these; `sql/` renders them and puts the
+/// tenant predicate in. Nothing here names `tenant_id`: a tree that does is refused when it is rendered
+/// (unknown column).
 ///
 /// Plain values: copyable, comparable in shape, no thread affinity.
 namespace bulkhead::statement {
@@ -18,9 +19,17 @@ namespace bulkhead::statement {
 /// PostgreSQL's text form of a value; nullopt is NULL. Always sent as a bound parameter.
 using Value = std::optional<std::string>;
 
-/// Names are those of the dialect (PostgREST): `like` and `ilike` take PostgreSQL's `%`, already translated from `*`.
+/// Names are those of the dialect (PostgREST): `like` and `ilike` take PostgreSQL's `%`, already translated
+/// from `*`.
 enum class Operator : std::uint8_t {
-  eq, neq, gt, gte, lt, lte, like, ilike,
+  eq,
+  neq,
+  gt,
+  gte,
+  lt,
+  lte,
+  like,
+  ilike,
   in,  ///< `values`
   is,  ///< `value`: one of "null", "not_null", "true", "false", "unknown"
 };
@@ -68,7 +77,8 @@ struct Select {
 
 /// A related relation inside a row: an object for to-one, an array for to-many.
 struct Embed {
-  Select select;     ///< `relation` is the target's name, or the foreign key column or constraint that leads to it.
+  Select
+      select;  ///< `relation` is the target's name, or the foreign key column or constraint that leads to it.
   std::string alias;
   std::string hint;  ///< `!hint`: a constraint, column or junction that picks one of several relationships.
   bool inner = false;
@@ -84,7 +94,7 @@ struct Insert {
   std::string relation;
   std::vector<std::string> columns;
   std::vector<std::vector<Cell>> rows;  ///< Each as long as `columns`.
-  std::string json_rows;  ///< Instead of `rows`: a JSON array of objects; absent keys are NULL.
+  std::string json_rows;                ///< Instead of `rows`: a JSON array of objects; absent keys are NULL.
   std::optional<std::vector<Output>> returning;
 };
 

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <bulkhead/macros.hpp>
-#include <bulkhead/uuid.hpp>
-
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include <bulkhead/macros.hpp>
+#include <bulkhead/uuid.hpp>
 
 namespace bulkhead {
 
@@ -13,18 +13,19 @@ namespace catalog {
 struct TenantRecord;
 }
 
-/// The tenant a piece of work is for. There is no way to make one: it comes out of the entry of a request, a delivered
-/// job, or an operator's audited `act_as`, and stays with the request it came with. It cannot be defaulted, built from
-/// an id, or copied to another request.
+/// The tenant a piece of work is for. There is no way to make one: it comes out of the entry of a request, a
+/// delivered job, or an operator's audited `act_as`, and stays with the request it came with. It cannot be
+/// defaulted, built from an id, or copied to another request.
 ///
 /// Lifetime: as long as the RequestContext that holds it. Thread: the io thread of the request.
 class Tenant {
  public:
-  Tenant() BULKHEAD_DELETED("a Tenant has no default: it comes from the request's entry, a delivered job or act_as");
-  Tenant(const Tenant&)
-      BULKHEAD_DELETED("a Tenant stays with its request and cannot be copied: pass the TenantSession on instead");
-  Tenant& operator=(const Tenant&)
-      BULKHEAD_DELETED("a Tenant stays with its request and cannot be copied: pass the TenantSession on instead");
+  Tenant() BULKHEAD_DELETED(
+      "a Tenant has no default: it comes from the request's entry, a delivered job or act_as");
+  Tenant(const Tenant&) BULKHEAD_DELETED(
+      "a Tenant stays with its request and cannot be copied: pass the TenantSession on instead");
+  Tenant& operator=(const Tenant&) BULKHEAD_DELETED(
+      "a Tenant stays with its request and cannot be copied: pass the TenantSession on instead");
   Tenant(Tenant&&) noexcept = default;
   Tenant& operator=(Tenant&&) noexcept = default;
   ~Tenant() = default;
@@ -36,7 +37,8 @@ class Tenant {
   [[nodiscard]] std::string_view slug() const noexcept { return slug_; }
 
  private:
-  friend struct ContextAccess;  // src/base/context_access.hpp: the rooms of DESIGN section 2 that may make one
+  friend struct ContextAccess;  // src/base/context_access.hpp: the rooms of DESIGN section 2 that may make
+                                // one
   Tenant(TenantId id, std::string slug, std::shared_ptr<const catalog::TenantRecord> record)
       : id_(id), id_text_(id.text()), slug_(std::move(slug)), record_(std::move(record)) {}
 

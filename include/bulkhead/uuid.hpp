@@ -63,5 +63,7 @@ struct std::hash<bulkhead::Uuid> {
 };
 template <class Tag>
 struct std::hash<bulkhead::Id<Tag>> {
-  std::size_t operator()(const bulkhead::Id<Tag>& id) const noexcept { return std::hash<bulkhead::Uuid>()(id.uuid()); }
+  std::size_t operator()(const bulkhead::Id<Tag>& id) const noexcept {
+    return std::hash<bulkhead::Uuid>()(id.uuid());
+  }
 };

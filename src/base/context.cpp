@@ -4,10 +4,14 @@ namespace bulkhead {
 
 std::string_view role_name(Role role) noexcept {
   switch (role) {
-    case Role::viewer: return "viewer";
-    case Role::member: return "member";
-    case Role::admin: return "admin";
-    case Role::owner: return "owner";
+    case Role::viewer:
+      return "viewer";
+    case Role::member:
+      return "member";
+    case Role::admin:
+      return "admin";
+    case Role::owner:
+      return "owner";
   }
   return "viewer";
 }
@@ -20,10 +24,14 @@ std::optional<Role> parse_role(std::string_view name) noexcept {
 
 std::string_view role_in_database(Role role) noexcept {
   switch (role) {
-    case Role::viewer: return "app_viewer";
-    case Role::member: return "app_member";
-    case Role::admin: return "app_admin";
-    case Role::owner: return "app_owner";
+    case Role::viewer:
+      return "app_viewer";
+    case Role::member:
+      return "app_member";
+    case Role::admin:
+      return "app_admin";
+    case Role::owner:
+      return "app_owner";
   }
   return "app_viewer";
 }

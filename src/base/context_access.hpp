@@ -4,18 +4,21 @@
 
 namespace bulkhead {
 
-/// The key to making tenants and contexts. Only three rooms may include this header: `entry` (a request), `jobs` (a
-/// delivered job) and `lifecycle` (an operator's act_as); `data` reads the record behind a tenant through it.
-/// tools/check-includes enforces that.
+/// The key to making tenants and contexts. Only three rooms may include this header: `entry` (a request),
+/// `jobs` (a delivered job) and `lifecycle` (an operator's act_as); `data` reads the record behind a tenant
+/// through it. tools/check-includes enforces that.
 struct ContextAccess {
-  static Tenant make_tenant(TenantId id, std::string slug, std::shared_ptr<const catalog::TenantRecord> record) {
+  static Tenant make_tenant(TenantId id, std::string slug,
+                            std::shared_ptr<const catalog::TenantRecord> record) {
     return Tenant(id, std::move(slug), std::move(record));
   }
   static RequestContext make_context(Tenant tenant, Principal principal, Role role, Deadline deadline,
                                      TraceContext trace) {
     return RequestContext(std::move(tenant), std::move(principal), role, deadline, std::move(trace));
   }
-  static const std::shared_ptr<const catalog::TenantRecord>& record(const Tenant& tenant) { return tenant.record_; }
+  static const std::shared_ptr<const catalog::TenantRecord>& record(const Tenant& tenant) {
+    return tenant.record_;
+  }
 };
 
 }  // namespace bulkhead

@@ -5,10 +5,10 @@ namespace bulkhead {
 const ErrorInfo& error_info(Errc code) noexcept {
   // One line an error; docs/reference/errors.md is made from this table.
   switch (code) {
-#define BULKHEAD_ERROR(errc, name, status, retryable, title)              \
-  case Errc::errc: {                                                      \
-    static constexpr ErrorInfo info{name, title, status, retryable};      \
-    return info;                                                          \
+#define BULKHEAD_ERROR(errc, name, status, retryable, title)         \
+  case Errc::errc: {                                                 \
+    static constexpr ErrorInfo info{name, title, status, retryable}; \
+    return info;                                                     \
   }
     BULKHEAD_ERROR(internal, "BLK000", 500, false, "Internal error")
     BULKHEAD_ERROR(malformed_request, "BLK100", 400, false, "Malformed request")

@@ -1,11 +1,5 @@
 #pragma once
 // Precompiled: what nearly every file of the server uses. Never include this by hand.
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/json/value.hpp>
-#include <boost/system/result.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -18,3 +12,9 @@
 #include <unordered_map>
 #include <variant>
 #include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json/value.hpp>
+#include <boost/system/result.hpp>

@@ -1,9 +1,9 @@
-#include <bulkhead/uuid.hpp>
+#include <chrono>
+#include <stdexcept>
 
 #include <openssl/rand.h>
 
-#include <chrono>
-#include <stdexcept>
+#include <bulkhead/uuid.hpp>
 
 namespace bulkhead {
 
@@ -44,7 +44,9 @@ std::optional<Uuid> Uuid::parse(std::string_view text) noexcept {
   return Uuid(bytes);
 }
 
-Uuid Uuid::random() { return Uuid(random_bytes(4)); }
+Uuid Uuid::random() {
+  return Uuid(random_bytes(4));
+}
 
 Uuid Uuid::time_ordered() {
   auto bytes = random_bytes(7);

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <bulkhead/context.hpp>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+
+#include <bulkhead/context.hpp>
 
 namespace bulkhead::catalog {
 
@@ -38,7 +38,8 @@ struct Membership {
   Role role = Role::viewer;
 };
 
-/// 3 to 63 characters of [a-z0-9-], first a letter, last no hyphen, no "--", not a reserved name (www, api, admin, …).
+/// 3 to 63 characters of [a-z0-9-], first a letter, last no hyphen, no "--", not a reserved name (www, api,
+/// admin, …).
 [[nodiscard]] bool valid_slug(std::string_view slug) noexcept;
 
 }  // namespace bulkhead::catalog

@@ -1,24 +1,25 @@
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <bulkhead/data.hpp>
+
 #include "catalog/view.hpp"
 #include "data/signer.hpp"
 #include "pg/lanes.hpp"
 #include "sql/relations.hpp"
 #include "sql/render.hpp"
 
-#include <bulkhead/data.hpp>
-
-#include <functional>
-#include <memory>
-#include <vector>
-
 namespace bulkhead::data {
 
 struct PlaneSettings {
   PlaneSettings() = default;
   Binding binding = Binding::signed_context;
-  std::chrono::milliseconds slow_statement{50};  ///< Shapes slower than this (moving average) go to the slow lane.
-  sql::Walls walls;                              ///< All on, but in the isolation tests.
+  std::chrono::milliseconds slow_statement{
+      50};           ///< Shapes slower than this (moving average) go to the slow lane.
+  sql::Walls walls;  ///< All on, but in the isolation tests.
 };
 
 /// How the rows of a statement are written as JSON.
@@ -26,8 +27,8 @@ struct OutputShape {
   std::vector<sql::OutputColumn> columns;
 };
 
-/// One io thread's data plane: placement → statement → lane (DESIGN section 4). Adds the bind, sends the unit, checks
-/// each row's tenant on the way out, retries once when the placement was stale. Not thread-safe.
+/// One io thread's data plane: placement → statement → lane (DESIGN section 4). Adds the bind, sends the
+/// unit, checks each row's tenant on the way out, retries once when the placement was stale. Not thread-safe.
 class Plane {
  public:
   /// `relations` is asked for each statement, so that a migration's new version is seen at once.

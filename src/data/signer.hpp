@@ -1,12 +1,12 @@
 #pragma once
 
-#include <bulkhead/context.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <bulkhead/context.hpp>
 
 namespace bulkhead::data {
 
@@ -19,14 +19,16 @@ struct BindingKey {
 };
 
 /// Makes the tenant context that `bulkhead.tenant_id()` accepts:
-///   `<tenant uuid>|<role>|<expiry, Unix seconds>|<key id>|<mac>` with mac = hex(HMAC-SHA-256(secret, all before it)).
-/// `role` is the PostgreSQL role (app_member), so that injected SQL cannot raise it either. Signed once per (tenant,
-/// role) and minute and cached (bounded); valid for two minutes. In plain mode: the uuid alone.
-/// One an io thread.
+///   `<tenant uuid>|<role>|<expiry, Unix seconds>|<key id>|<mac>` with mac = hex(HMAC-SHA-256(secret, all
+///   before it)).
+/// `role` is the PostgreSQL role (app_member), so that injected SQL cannot raise it either. Signed once per
+/// (tenant, role) and minute and cached (bounded); valid for two minutes. In plain mode: the uuid alone. One
+/// an io thread.
 class Signer {
  public:
   Signer(Binding binding, BindingKey key);
-  [[nodiscard]] std::string_view context(const Tenant& tenant, Role role, std::chrono::system_clock::time_point now);
+  [[nodiscard]] std::string_view context(const Tenant& tenant, Role role,
+                                         std::chrono::system_clock::time_point now);
   void rotate(BindingKey key);
   ~Signer();
 

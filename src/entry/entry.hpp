@@ -1,17 +1,17 @@
 #pragma once
 
-#include "catalog/view.hpp"
-#include "identity/verifier.hpp"
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <bulkhead/context.hpp>
 #include <bulkhead/http.hpp>
 #include <bulkhead/result.hpp>
 #include <bulkhead/task.hpp>
 
-#include <chrono>
-#include <optional>
-#include <string>
-#include <vector>
+#include "catalog/view.hpp"
+#include "identity/verifier.hpp"
 
 namespace bulkhead::entry {
 
@@ -19,7 +19,8 @@ enum class Source : std::uint8_t { subdomain, header, path, claim };
 
 struct EntrySettings {
   EntrySettings() = default;
-  std::vector<Source> sources{Source::subdomain, Source::header, Source::path, Source::claim};  ///< Enabled ones.
+  std::vector<Source> sources{Source::subdomain, Source::header, Source::path,
+                              Source::claim};          ///< Enabled ones.
   std::vector<std::string> base_domains{"localhost"};  ///< `acme.localhost` names acme.
   std::chrono::milliseconds deadline{10'000};          ///< Of a request, from its first byte.
 };
@@ -29,18 +30,19 @@ struct Requirement {
   Role at_least = Role::viewer;
 };
 
-/// The one way in: resolves the tenant from every enabled source, authenticates the caller, looks up the membership and
-/// checks the requirement, in that order. Sources that disagree end the request. Nothing after it looks at headers for
-/// identity. One an io thread.
+/// The one way in: resolves the tenant from every enabled source, authenticates the caller, looks up the
+/// membership and checks the requirement, in that order. Sources that disagree end the request. Nothing after
+/// it looks at headers for identity. One an io thread.
 class Entry {
  public:
   Entry(EntrySettings settings, catalog::View& view, identity::Verifier& verifier);
 
-  /// Takes a `/tenants/{slug or id}` prefix off `request.path` and remembers it. Pure; called by the router before it
-  /// matches routes.
+  /// Takes a `/tenants/{slug or id}` prefix off `request.path` and remembers it. Pure; called by the router
+  /// before it matches routes.
   [[nodiscard]] static std::optional<std::string_view> take_path_tenant(Request& request) noexcept;
 
-  [[nodiscard]] Task<Result<RequestContext>> admit(const Request& request, std::optional<std::string_view> path_tenant,
+  [[nodiscard]] Task<Result<RequestContext>> admit(const Request& request,
+                                                   std::optional<std::string_view> path_tenant,
                                                    TraceContext trace, Requirement requirement);
 
  private:

@@ -1,16 +1,16 @@
 #pragma once
 
-#include <bulkhead/http.hpp>
-#include <bulkhead/result.hpp>
-#include <bulkhead/task.hpp>
-
-#include <boost/asio/io_context.hpp>
-
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+
+#include <boost/asio/io_context.hpp>
+
+#include <bulkhead/http.hpp>
+#include <bulkhead/result.hpp>
+#include <bulkhead/task.hpp>
 
 namespace bulkhead::http {
 
@@ -27,9 +27,9 @@ struct Limits {
 /// An exception that leaves it becomes 500 without detail.
 using Handler = std::function<Task<Response>(Request&)>;
 
-/// HTTP/1.1 on one io thread (RFC 9112): parses within limits, keeps connections alive, answers pipelined requests in
-/// order. What two front ends could read in two ways (TE with CL, repeated CL or Host, bare LF, obs-fold) is refused
-/// with 400 and the connection closed.
+/// HTTP/1.1 on one io thread (RFC 9112): parses within limits, keeps connections alive, answers pipelined
+/// requests in order. What two front ends could read in two ways (TE with CL, repeated CL or Host, bare LF,
+/// obs-fold) is refused with 400 and the connection closed.
 class Server {
  public:
   Server(boost::asio::io_context& io, Limits limits, Handler handler);

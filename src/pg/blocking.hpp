@@ -1,19 +1,19 @@
 #pragma once
 
-#include "pg/unit.hpp"
-
-#include <bulkhead/result.hpp>
-
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <bulkhead/result.hpp>
+
+#include "pg/unit.hpp"
+
 namespace bulkhead::pg {
 
-/// A plain blocking connection for the operator's commands: migrations, provisioning, import, introspection. Never used
-/// on an io thread. One thread at a time.
+/// A plain blocking connection for the operator's commands: migrations, provisioning, import, introspection.
+/// Never used on an io thread. One thread at a time.
 class Blocking {
  public:
   [[nodiscard]] static Result<Blocking> connect(const std::string& conninfo);
@@ -22,15 +22,18 @@ class Blocking {
   ~Blocking();
 
   /// One statement with bound parameters (nullopt is NULL).
-  [[nodiscard]] Result<Rows> query(std::string_view sql, const std::vector<std::optional<std::string>>& params = {});
-  /// Any number of statements, no parameters, simple protocol: our own SQL and migrations only. The error's `internal()`
-  /// holds PostgreSQL's report; `details()` "position N" (1-based, characters) where PostgreSQL told one.
+  [[nodiscard]] Result<Rows> query(std::string_view sql,
+                                   const std::vector<std::optional<std::string>>& params = {});
+  /// Any number of statements, no parameters, simple protocol: our own SQL and migrations only. The error's
+  /// `internal()` holds PostgreSQL's report; `details()` "position N" (1-based, characters) where PostgreSQL
+  /// told one.
   [[nodiscard]] Result<void> execute(std::string_view sql);
   /// COPY … FROM STDIN: `next` fills a buffer and returns false at the end, or an error to abort.
   [[nodiscard]] Result<std::uint64_t> copy_in(std::string_view copy_sql,
                                               const std::function<Result<bool>(std::string& chunk)>& next);
   /// COPY … TO STDOUT.
-  [[nodiscard]] Result<void> copy_out(std::string_view copy_sql, const std::function<void(std::string_view)>& chunk);
+  [[nodiscard]] Result<void> copy_out(std::string_view copy_sql,
+                                      const std::function<void(std::string_view)>& chunk);
   /// `"quoted"` as an SQL identifier / `'quoted'` as a literal.
   [[nodiscard]] std::string quote_identifier(std::string_view name) const;
   [[nodiscard]] std::string quote_literal(std::string_view text) const;

@@ -1,16 +1,16 @@
 #pragma once
 
-#include "pg/unit.hpp"
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include <boost/asio/any_io_executor.hpp>
 
 #include <bulkhead/context.hpp>
 #include <bulkhead/result.hpp>
 #include <bulkhead/task.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-
-#include <chrono>
-#include <memory>
-#include <string>
+#include "pg/unit.hpp"
 
 namespace bulkhead::pg {
 
@@ -27,8 +27,9 @@ struct LaneSettings {
   std::size_t write_connections = 8, write_depth = 2;
   std::size_t slow_connections = 2;
   std::size_t session_connections = 4;
-  std::size_t queue_max = 2048;            ///< Units waiting per lane; beyond it `Errc::overloaded`.
-  std::size_t tenant_share_max = 512;      ///< Waiting units of one fairness key per lane; beyond it `overloaded`.
+  std::size_t queue_max = 2048;  ///< Units waiting per lane; beyond it `Errc::overloaded`.
+  std::size_t tenant_share_max =
+      512;  ///< Waiting units of one fairness key per lane; beyond it `overloaded`.
   std::size_t statements_per_connection = 256;  ///< Prepared statements kept, least recently used first out.
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds backoff_min{50}, backoff_max{2000};  ///< Reconnect delay, doubled and jittered.
@@ -36,13 +37,14 @@ struct LaneSettings {
 
 /// Counters for metrics; monotonic since start.
 struct LaneCounters {
-  std::uint64_t units = 0, failed_units = 0, syncs = 0, connects = 0, disconnects = 0, cancels = 0, prepares = 0;
+  std::uint64_t units = 0, failed_units = 0, syncs = 0, connects = 0, disconnects = 0, cancels = 0,
+                prepares = 0;
   std::size_t waiting = 0, outstanding = 0, connections = 0;
 };
 
-/// An interactive transaction on a connection of its own (the session lane): BEGIN, then units one at a time, each with
-/// its own Sync, then COMMIT. If it is destroyed before `commit()` the connection is rolled back, or closed if that is
-/// not possible, before anyone else gets it.
+/// An interactive transaction on a connection of its own (the session lane): BEGIN, then units one at a time,
+/// each with its own Sync, then COMMIT. If it is destroyed before `commit()` the connection is rolled back,
+/// or closed if that is not possible, before anyone else gets it.
 class Session {
  public:
   Session(Session&&) noexcept;
@@ -61,10 +63,11 @@ class Session {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The connections of one io thread to one database under one login, in lanes. Connections open lazily and in parallel,
-/// reconnect with backoff, and are closed if they come back other than idle.
+/// The connections of one io thread to one database under one login, in lanes. Connections open lazily and in
+/// parallel, reconnect with backoff, and are closed if they come back other than idle.
 ///
-/// Thread: the executor's thread alone. Lifetime: outlives every task it returned (the io thread drains first).
+/// Thread: the executor's thread alone. Lifetime: outlives every task it returned (the io thread drains
+/// first).
 class Lanes {
  public:
   /// `conninfo`: a libpq connection string or URI.
@@ -75,10 +78,11 @@ class Lanes {
 
   /// Sends the unit as one pipelined implicit transaction, one round trip, and waits for its answer.
   /// `fairness_key`: tenants take turns (deficit round robin) when units wait.
-  /// Errors: `database_unavailable` (never sent: safe to retry), `upstream_failed` (sent, answer lost: outcome unknown),
-  /// `overloaded`, `deadline_exceeded` (cancelled at the server; for a write the outcome is unknown).
-  /// A statement's own failure is no error here: it is in `Outcome::error`.
-  [[nodiscard]] Task<Result<Outcome>> run(Lane lane, Unit unit, Deadline deadline, std::uint64_t fairness_key = 0);
+  /// Errors: `database_unavailable` (never sent: safe to retry), `upstream_failed` (sent, answer lost:
+  /// outcome unknown), `overloaded`, `deadline_exceeded` (cancelled at the server; for a write the outcome is
+  /// unknown). A statement's own failure is no error here: it is in `Outcome::error`.
+  [[nodiscard]] Task<Result<Outcome>> run(Lane lane, Unit unit, Deadline deadline,
+                                          std::uint64_t fairness_key = 0);
 
   /// Begins an interactive transaction. `begin`: its first unit, run after BEGIN in the same round trip.
   [[nodiscard]] Task<Result<Session>> begin(Deadline deadline);

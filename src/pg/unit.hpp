@@ -1,8 +1,5 @@
 #pragma once
 
-#include <bulkhead/error.hpp>
-#include <bulkhead/rows.hpp>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,11 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include <bulkhead/error.hpp>
+#include <bulkhead/rows.hpp>
+
 namespace bulkhead::pg {
 
-/// One SQL text that will be prepared on each connection that meets it. Make one per (statement shape, PostgreSQL role,
-/// schema): a cached plan of a table with row-level security is thrown away when the same prepared statement runs under
-/// another role. Immutable, shared between threads.
+/// One SQL text that will be prepared on each connection that meets it. Make one per (statement shape,
+/// PostgreSQL role, schema): a cached plan of a table with row-level security is thrown away when the same
+/// prepared statement runs under another role. Immutable, shared between threads.
 class Shape {
  public:
   explicit Shape(std::string sql);
@@ -48,8 +48,8 @@ struct Step {
   Params params;
 };
 
-/// One unit of work: its steps run in order as one implicit transaction with its own Sync, and with no other unit's
-/// steps between. A failing step rolls the unit back, and later steps do not run.
+/// One unit of work: its steps run in order as one implicit transaction with its own Sync, and with no other
+/// unit's steps between. A failing step rolls the unit back, and later steps do not run.
 struct Unit {
   std::vector<Step> steps;
 };
@@ -57,9 +57,9 @@ struct Unit {
 /// What became of a unit that reached the server and was answered up to its Sync.
 struct Outcome {
   std::vector<Rows> rows;      ///< One per step that completed.
-  std::optional<Error> error;  ///< Of step `rows.size()`: `Errc::statement_failed` with SQLSTATE. `message()` is
-                               ///< PostgreSQL's primary message, not yet fit for a client; DETAIL, HINT and CONTEXT are
-                               ///< in `internal()`.
+  std::optional<Error> error;  ///< Of step `rows.size()`: `Errc::statement_failed` with SQLSTATE. `message()`
+                               ///< is PostgreSQL's primary message, not yet fit for a client; DETAIL, HINT
+                               ///< and CONTEXT are in `internal()`.
   std::string constraint, table, column;  ///< PostgreSQL's error fields n, t and c of `error`.
 };
 

@@ -1,9 +1,5 @@
 #pragma once
 
-#include "pg/blocking.hpp"
-
-#include <bulkhead/result.hpp>
-
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -12,6 +8,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include <bulkhead/result.hpp>
+
+#include "pg/blocking.hpp"
+
 namespace bulkhead::sql {
 
 struct Column {
@@ -19,7 +19,7 @@ struct Column {
   std::uint32_t type_oid = 0;
   std::string type;  ///< format_type(): "integer", "character varying(40)", "text[]"
   bool nullable = true, has_default = false;
-  bool generated = false;        ///< Always generated or identity always: not to be written.
+  bool generated = false;  ///< Always generated or identity always: not to be written.
   std::string comment;
 };
 
@@ -31,10 +31,12 @@ struct ForeignKey {
   bool from_unique = false;  ///< One-to-one: the referencing columns are unique, too.
 };
 
-/// A table or view of the app, as introspected. `tenant_id` is not among `columns`, `primary_key` or `foreign keys`.
+/// A table or view of the app, as introspected. `tenant_id` is not among `columns`, `primary_key` or `foreign
+/// keys`.
 struct Relation {
   std::string name;
-  bool tenant = false;  ///< Has `tenant_id`: every statement gets the tenant predicate. Else a shared table: read-only.
+  bool tenant =
+      false;  ///< Has `tenant_id`: every statement gets the tenant predicate. Else a shared table: read-only.
   bool view = false;
   std::vector<Column> columns;
   std::vector<std::string> primary_key;
@@ -44,11 +46,13 @@ struct Relation {
   [[nodiscard]] const Column* column(std::string_view column_name) const noexcept;
 };
 
-/// Everything the app's schema holds at one version. Immutable once loaded; shared between threads; swapped whole.
+/// Everything the app's schema holds at one version. Immutable once loaded; shared between threads; swapped
+/// whole.
 class Relations {
  public:
   /// Reads the catalogues of `schema` in one go.
-  [[nodiscard]] static Result<std::shared_ptr<const Relations>> load(pg::Blocking& connection, std::string_view schema);
+  [[nodiscard]] static Result<std::shared_ptr<const Relations>> load(pg::Blocking& connection,
+                                                                     std::string_view schema);
   explicit Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys);
 
   [[nodiscard]] const Relation* find(std::string_view name) const noexcept;

@@ -1,14 +1,14 @@
 #pragma once
 
-#include "pg/unit.hpp"
-#include "sql/relations.hpp"
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <bulkhead/result.hpp>
 #include <bulkhead/statement.hpp>
 
-#include <string>
-#include <string_view>
-#include <vector>
+#include "pg/unit.hpp"
+#include "sql/relations.hpp"
 
 namespace bulkhead::sql {
 
@@ -20,16 +20,17 @@ struct OutputColumn {
   JsonKind kind = JsonKind::string;
 };
 
-/// A statement rendered for one schema. The tenant is `$1` on every tenant relation that it names, never inlined, so
-/// the text depends on the shape alone and its generic plan serves every tenant.
+/// A statement rendered for one schema. The tenant is `$1` on every tenant relation that it names, never
+/// inlined, so the text depends on the shape alone and its generic plan serves every tenant.
 struct Rendered {
   std::string text;
-  pg::Params params;                    ///< `$1` is the tenant (absent when `tenant_param` is false: shared tables only).
+  pg::Params params;  ///< `$1` is the tenant (absent when `tenant_param` is false: shared tables only).
   bool tenant_param = true;
-  std::vector<OutputColumn> outputs;    ///< In the order of the result's columns, guards left out.
-  std::vector<std::size_t> guards;      ///< Result columns that hold tenant ids (text, or a comma-separated list of
-                                        ///< distinct ones, or NULL): checked against the tenant on the way out.
-  std::string count_text;               ///< Set for `exact_count`: a second statement with `count_params`.
+  std::vector<OutputColumn> outputs;  ///< In the order of the result's columns, guards left out.
+  std::vector<std::size_t>
+      guards;              ///< Result columns that hold tenant ids (text, or a comma-separated list of
+                           ///< distinct ones, or NULL): checked against the tenant on the way out.
+  std::string count_text;  ///< Set for `exact_count`: a second statement with `count_params`.
   pg::Params count_params;
   bool writes = false;
 };
@@ -44,6 +45,7 @@ struct Walls {
 /// Errors: `relation_unknown`, `column_unknown`, `relationship_*`, `filter_required`, `payload_invalid`.
 /// Names that are not in `relations` never reach SQL; values always are parameters. Pure: thread-safe.
 [[nodiscard]] Result<Rendered> render(const statement::Statement& statement, const Relations& relations,
-                                      std::string_view schema, std::string_view tenant, const Walls& walls = {});
+                                      std::string_view schema, std::string_view tenant,
+                                      const Walls& walls = {});
 
 }  // namespace bulkhead::sql

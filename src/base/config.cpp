@@ -1,0 +1,344 @@
+#include "base/config.hpp"
+
+#include <fstream>
+#include <functional>
+#include <set>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+namespace bulkhead {
+
+namespace {
+
+/// Where an error happened, in a form an editor can jump to.
+class Reader {
+ public:
+  Reader(std::string file, AppConfig& config) : file_(std::move(file)), config_(config) {}
+
+  [[nodiscard]] Error at(const toml::node& node, std::string_view key, std::string_view what) const {
+    return Error(Errc::config_invalid,
+                 fmt::format("{}:{}: key \"{}\": {}", file_, node.source().begin.line, key, what))
+        .hint("docs/reference/configuration.md lists every key");
+  }
+
+  template <class T>
+  [[nodiscard]] Result<void> integer(const toml::node& node, std::string_view key, T& out, std::int64_t low,
+                                     std::int64_t high) const {
+    auto value = node.value_exact<std::int64_t>();
+    if (!value || *value < low || *value > high)
+      return at(node, key, fmt::format("a whole number from {} to {} is expected", low, high));
+    out = T(static_cast<typename Inner<T>::type>(*value));
+    return {};
+  }
+
+  [[nodiscard]] Result<void> text(const toml::node& node, std::string_view key, std::string& out) const {
+    auto value = node.value_exact<std::string>();
+    if (!value) return at(node, key, "a string in quotes is expected");
+    out = *value;
+    return {};
+  }
+
+  [[nodiscard]] Result<void> one_of(const toml::node& node, std::string_view key, std::string& out,
+                                    const std::vector<std::string>& allowed) const {
+    BULKHEAD_CHECK(text(node, key, out));
+    if (std::find(allowed.begin(), allowed.end(), out) == allowed.end())
+      return at(node, key, fmt::format("\"{}\" is not one of \"{}\"", out, fmt::join(allowed, "\", \"")));
+    return {};
+  }
+
+  [[nodiscard]] Result<void> boolean(const toml::node& node, std::string_view key, bool& out) const {
+    auto value = node.value_exact<bool>();
+    if (!value) return at(node, key, "true or false is expected");
+    out = *value;
+    return {};
+  }
+
+  [[nodiscard]] Result<void> texts(const toml::node& node, std::string_view key,
+                                   std::vector<std::string>& out,
+                                   const std::vector<std::string>& allowed = {}) const {
+    const toml::array* list = node.as_array();
+    if (!list) return at(node, key, "a list of strings is expected, for example [\"a\", \"b\"]");
+    std::vector<std::string> values;
+    for (const toml::node& element : *list) {
+      std::string value;
+      if (allowed.empty()) {
+        BULKHEAD_CHECK(text(element, key, value));
+      } else {
+        BULKHEAD_CHECK(one_of(element, key, value, allowed));
+      }
+      values.push_back(std::move(value));
+    }
+    out = std::move(values);
+    return {};
+  }
+
+  AppConfig& config() const { return config_; }
+  const std::string& file() const { return file_; }
+
+ private:
+  template <class T>
+  struct Inner {
+    using type = T;
+  };
+  template <class Rep, class Period>
+  struct Inner<std::chrono::duration<Rep, Period>> {
+    using type = Rep;
+  };
+
+  std::string file_;
+  AppConfig& config_;
+};
+
+struct Key {
+  std::string_view section, name, fallback, meaning;
+  std::function<Result<void>(const Reader&, const toml::node&, const std::string& full)> read;
+};
+
+constexpr std::int64_t million = 1'000'000;
+
+/// The one table of keys: parsing and documentation are made from it.
+const std::vector<Key>& keys() {
+  static const std::vector<Key> table = {
+      {"app", "name", "the folder's name", "Name of the product, for logs.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.text(n, k, r.config().name);
+       }},
+      {"app", "program", "none",
+       "The app's own program with its C++ handlers; `bulkhead dev` runs it. Looked for in the app's folder, "
+       "then beside `bulkhead`.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.text(n, k, r.config().program);
+       }},
+      {"database", "binding", "\"signed\"",
+       "`signed`: the tenant context carries a MAC that PostgreSQL checks, so injected SQL cannot name "
+       "another tenant. `plain`: a bare setting, good against mistakes only.",
+       [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
+         std::string value;
+         BULKHEAD_CHECK(r.one_of(n, k, value, {"signed", "plain"}));
+         r.config().binding_signed = value == "signed";
+         return {};
+       }},
+      {"database", "read_connections", "2", "Connections of the read lane, for each io thread.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().read_connections, 1, 64);
+       }},
+      {"database", "read_depth", "16", "Units under way on one connection of the read lane.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().read_depth, 1, 256);
+       }},
+      {"database", "write_connections", "8", "Connections of the write lane, for each io thread.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().write_connections, 1, 64);
+       }},
+      {"database", "write_depth", "2", "Units under way on one connection of the write lane.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().write_depth, 1, 64);
+       }},
+      {"database", "lock_timeout_ms", "2000",
+       "How long a migration waits for a lock before it gives way and tries again.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().lock_timeout, 10, 600'000);
+       }},
+      {"http", "address", "\"127.0.0.1\"", "Address to listen on.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.text(n, k, r.config().address);
+       }},
+      {"http", "port", "8080", "Port to listen on; 0 picks a free one.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().port, 0, 65535);
+       }},
+      {"http", "threads", "0", "Io threads; 0 means half of the cores, at least one.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().threads, 0, 256);
+       }},
+      {"http", "header_bytes", "16384", "Largest request line and headers together; more is 431.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().header_bytes, 1024, million);
+       }},
+      {"http", "body_bytes", "1048576", "Largest request body; more is 413.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().body_bytes, 1024, 1024 * million);
+       }},
+      {"http", "connections", "10000", "Open client connections, for each io thread.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().connections, 1, million);
+       }},
+      {"http", "header_timeout_s", "10", "Time for a client to send a request's headers.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().header_timeout, 1, 3600);
+       }},
+      {"http", "body_timeout_s", "30", "Time for a client to send a request's body.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().body_timeout, 1, 3600);
+       }},
+      {"http", "idle_timeout_s", "75", "Time a connection may stay open without a request.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().idle_timeout, 1, 3600);
+       }},
+      {"entry", "sources", "all four",
+       "Where a tenant may be named: `subdomain`, `header`, `path`, `claim`. Those present in a request must "
+       "agree.",
+       [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
+         BULKHEAD_CHECK(r.texts(n, k, r.config().sources, {"subdomain", "header", "path", "claim"}));
+         if (r.config().sources.empty()) return r.at(n, k, "at least one source is expected");
+         return {};
+       }},
+      {"entry", "base_domains", "[\"localhost\"]",
+       "Domains whose subdomains name tenants: `acme.localhost` is acme.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.texts(n, k, r.config().base_domains);
+       }},
+      {"entry", "deadline_ms", "10000",
+       "Time for a request from entry to response; then the statement is cancelled and the client gets 504.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().deadline, 10, 600'000);
+       }},
+      {"api", "max_rows", "1000", "Most rows of one response of the data API.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().max_rows, 1, million);
+       }},
+      {"api", "json_depth", "32", "Deepest nesting of a JSON body.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().json_depth, 1, 512);
+       }},
+      {"log", "level", "\"info\"",
+       "`debug`, `info`, `warn` or `error`. Finished requests are logged at info.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.one_of(n, k, r.config().level, {"debug", "info", "warn", "error"});
+       }},
+      {"dev", "seed_tenants", "[]",
+       "Tenants that `bulkhead dev` makes at its first start, each from `seed/SLUG/*.csv`.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.texts(n, k, r.config().seed_tenants);
+       }},
+  };
+  return table;
+}
+
+struct IdentityKey {
+  std::string_view name, fallback, meaning;
+  std::function<Result<void>(const Reader&, const toml::node&, const std::string&, IdentityConfig&)> read;
+};
+
+const std::vector<IdentityKey>& identity_keys() {
+  static const std::vector<IdentityKey> table = {
+      {"issuer", "required", "Exactly the `iss` of its tokens; discovery starts here.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.text(n, k, c.issuer);
+       }},
+      {"audiences", "required", "A token must name at least one of these in `aud`.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.texts(n, k, c.audiences);
+       }},
+      {"jwks_uri", "by discovery", "Address of the issuer's public keys.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.text(n, k, c.jwks_uri);
+       }},
+      {"algorithms", "all three", "Of `RS256`, `ES256`, `EdDSA`.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.texts(n, k, c.algorithms, {"RS256", "ES256", "EdDSA"});
+       }},
+      {"tenant_claim", "\"tenant\"", "The claim that names the tenant, by slug or id.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.text(n, k, c.tenant_claim);
+       }},
+      {"leeway_s", "60", "Clock difference that is forgiven.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.integer(n, k, c.leeway, 0, 300);
+       }},
+      {"allow_http", "false", "Fetch keys without TLS; loopback only, for tests.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.boolean(n, k, c.allow_http);
+       }},
+  };
+  return table;
+}
+
+Result<void> read_identity(const Reader& reader, const toml::table& section, AppConfig& config) {
+  for (const auto& [name, node] : section) {
+    std::string prefix = "identity." + std::string(name.str());
+    const toml::table* table = node.as_table();
+    if (!table) return reader.at(node, prefix, "a section [" + prefix + "] is expected");
+    IdentityConfig issuer;
+    issuer.name = std::string(name.str());
+    for (const auto& [key, value] : *table) {
+      std::string full = prefix + "." + std::string(key.str());
+      std::string_view wanted = key.str();
+      auto known = std::find_if(identity_keys().begin(), identity_keys().end(),
+                                [wanted](const IdentityKey& k) { return k.name == wanted; });
+      if (known == identity_keys().end()) return reader.at(value, full, "there is no such key");
+      BULKHEAD_CHECK(known->read(reader, value, full, issuer));
+    }
+    if (issuer.issuer.empty()) return reader.at(node, prefix + ".issuer", "it is required");
+    if (issuer.audiences.empty()) return reader.at(node, prefix + ".audiences", "at least one is required");
+    config.identity.push_back(std::move(issuer));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<AppConfig> parse_app_config(std::string_view text, const std::string& file_name) {
+  AppConfig config;
+  toml::table root;
+  try {
+    root = toml::parse(text, file_name);
+  } catch (const toml::parse_error& error) {
+    return Error(Errc::config_invalid,
+                 fmt::format("{}:{}: {}", file_name, error.source().begin.line, error.description()));
+  }
+  Reader reader(file_name, config);
+  std::set<std::string_view> sections{"identity"};
+  for (const Key& key : keys()) sections.insert(key.section);
+  for (const auto& [name, node] : root) {
+    std::string section(name.str());
+    const toml::table* table = node.as_table();
+    if (!sections.contains(section))
+      return reader.at(node, section,
+                       fmt::format("there is no such section; there are [{}]", fmt::join(sections, "], [")));
+    if (!table) return reader.at(node, section, "a section [" + section + "] is expected");
+    if (section == "identity") {
+      BULKHEAD_CHECK(read_identity(reader, *table, config));
+      continue;
+    }
+    for (const auto& [key, value] : *table) {
+      std::string full = section + "." + std::string(key.str());
+      std::string_view wanted = key.str();
+      auto known = std::find_if(keys().begin(), keys().end(), [&section, wanted](const Key& k) {
+        return k.section == section && k.name == wanted;
+      });
+      if (known == keys().end()) return reader.at(value, full, "there is no such key");
+      BULKHEAD_CHECK(known->read(reader, value, full));
+    }
+  }
+  return config;
+}
+
+Result<AppConfig> load_app_config(const std::filesystem::path& app_dir) {
+  std::filesystem::path file = app_dir / "bulkhead.toml";
+  std::ifstream in(file, std::ios::binary);
+  if (!in)
+    return Error(Errc::config_invalid, fmt::format("{}: cannot be read", file.string()))
+        .hint("an app is a folder with bulkhead.toml and migrations/NNNN_name.sql");
+  std::ostringstream text;
+  text << in.rdbuf();
+  BULKHEAD_TRY(AppConfig config, parse_app_config(text.str(), file.string()));
+  if (config.name.empty()) {
+    auto absolute = std::filesystem::absolute(app_dir).lexically_normal();
+    config.name = (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
+  }
+  return config;
+}
+
+std::string describe_app_config() {
+  std::string out = "| key | default | meaning |\n| --- | --- | --- |\n";
+  for (const Key& key : keys())
+    out += fmt::format("| `{}.{}` | {} | {} |\n", key.section, key.name, key.fallback, key.meaning);
+  for (const IdentityKey& key : identity_keys())
+    out += fmt::format("| `identity.NAME.{}` | {} | {} |\n", key.name, key.fallback, key.meaning);
+  return out;
+}
+
+}  // namespace bulkhead

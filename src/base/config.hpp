@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bulkhead/result.hpp>
+
+namespace bulkhead {
+
+/// One issuer of tokens: `[identity.NAME]`.
+struct IdentityConfig {
+  std::string name, issuer, jwks_uri;
+  std::vector<std::string> audiences;
+  std::vector<std::string> algorithms{"RS256", "ES256", "EdDSA"};
+  std::string tenant_claim = "tenant";
+  std::chrono::seconds leeway{60};
+  bool allow_http = false;
+};
+
+/// `bulkhead.toml` of an app. Every key has a default, so an empty file is an app.
+/// docs/reference/configuration.md lists them all.
+struct AppConfig {
+  // [app]
+  std::string name;
+  std::string program;  ///< The app's own program with its handlers; empty: it has none.
+
+  // [database]
+  bool binding_signed = true;
+  std::size_t read_connections = 2, read_depth = 16, write_connections = 8, write_depth = 2;
+  std::chrono::milliseconds lock_timeout{2000};
+
+  // [http]
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8080;
+  std::size_t threads = 0;  ///< 0: half of the cores, at least one.
+  std::size_t header_bytes = 16 * 1024, body_bytes = 1024 * 1024;
+  std::size_t connections = 10'000;
+  std::chrono::seconds header_timeout{10}, body_timeout{30}, idle_timeout{75};
+
+  // [entry]
+  std::vector<std::string> sources{"subdomain", "header", "path", "claim"};
+  std::vector<std::string> base_domains{"localhost"};
+  std::chrono::milliseconds deadline{10'000};
+
+  // [identity.NAME]
+  std::vector<IdentityConfig> identity;
+
+  // [api]
+  std::size_t max_rows = 1000;
+  std::size_t json_depth = 32;
+
+  // [log]
+  std::string level = "info";
+
+  // [dev]
+  std::vector<std::string>
+      seed_tenants;  ///< `bulkhead dev` makes them at its first start, from `seed/SLUG/*.csv`.
+};
+
+/// Parses the text of a `bulkhead.toml`. Errors (`Errc::config_invalid`) name file, line and key, and say
+/// what is expected there; unknown keys are errors, too. Pure.
+[[nodiscard]] Result<AppConfig> parse_app_config(std::string_view text, const std::string& file_name);
+
+/// Reads DIR/bulkhead.toml.
+[[nodiscard]] Result<AppConfig> load_app_config(const std::filesystem::path& app_dir);
+
+/// Every key with its default and meaning, as the Markdown table of docs/reference/configuration.md.
+[[nodiscard]] std::string describe_app_config();
+
+}  // namespace bulkhead
