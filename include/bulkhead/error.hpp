@@ -89,6 +89,9 @@ struct ErrorInfo {
 /// Thread-safe, does not throw.
 [[nodiscard]] const ErrorInfo& error_info(Errc code) noexcept;
 
+/// Every error as the Markdown table of docs/reference/errors.md.
+[[nodiscard]] std::string describe_errors();
+
 /// An expected failure, as a value. What the public may read (`message`, `hint`) and what only the log may
 /// hold
 /// (`internal`) are different fields: a database's own message may carry someone's data.

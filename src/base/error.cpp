@@ -2,6 +2,10 @@
 
 namespace bulkhead {
 
+namespace {
+constexpr ErrorInfo unknown{"BLK000", "Internal error", 500, false};
+}
+
 const ErrorInfo& error_info(Errc code) noexcept {
   // One line an error; docs/reference/errors.md is made from this table.
   switch (code) {
@@ -62,8 +66,18 @@ const ErrorInfo& error_info(Errc code) noexcept {
     BULKHEAD_ERROR(import_failed, "BLK707", 400, false, "Import failed")
 #undef BULKHEAD_ERROR
   }
-  static constexpr ErrorInfo unknown{"BLK000", "Internal error", 500, false};
   return unknown;
+}
+
+std::string describe_errors() {
+  std::string out = "| code | status | title | worth trying again |\n| --- | --- | --- | --- |\n";
+  for (std::uint16_t number = 0; number < 1000; ++number) {
+    const ErrorInfo& info = error_info(static_cast<Errc>(number));
+    if (&info == &unknown) continue;
+    out += "| `" + std::string(info.name) + "` | " + std::to_string(info.http_status) + " | " +
+           std::string(info.title) + " | " + (info.retryable ? "yes" : "no") + " |\n";
+  }
+  return out;
 }
 
 }  // namespace bulkhead

@@ -1,0 +1,119 @@
+#include "base/config.hpp"
+
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+namespace bulkhead {
+namespace {
+
+TEST(Config, EmptyFileIsAnApp) {
+  auto config = parse_app_config("", "bulkhead.toml");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_TRUE(config->binding_signed);
+  EXPECT_EQ(config->port, 8080);
+  EXPECT_EQ(config->sources.size(), 4u);
+}
+
+TEST(Config, ReadsEverySection) {
+  auto config = parse_app_config(R"(
+[app]
+name = "shop"
+program = "shopd"
+[database]
+binding = "plain"
+read_connections = 4
+[http]
+port = 9000
+body_bytes = 4096
+idle_timeout_s = 5
+[entry]
+sources = ["header", "claim"]
+base_domains = ["example.com"]
+deadline_ms = 250
+[identity.auth0]
+issuer = "https://x.auth0.com/"
+audiences = ["api"]
+algorithms = ["RS256"]
+leeway_s = 5
+[api]
+max_rows = 50
+[log]
+level = "warn"
+[dev]
+seed_tenants = ["acme"]
+)",
+                                 "bulkhead.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().message();
+  EXPECT_EQ(config->name, "shop");
+  EXPECT_EQ(config->program, "shopd");
+  EXPECT_FALSE(config->binding_signed);
+  EXPECT_EQ(config->read_connections, 4u);
+  EXPECT_EQ(config->port, 9000);
+  EXPECT_EQ(config->body_bytes, 4096u);
+  EXPECT_EQ(config->idle_timeout, std::chrono::seconds(5));
+  EXPECT_EQ(config->sources, (std::vector<std::string>{"header", "claim"}));
+  EXPECT_EQ(config->deadline, std::chrono::milliseconds(250));
+  ASSERT_EQ(config->identity.size(), 1u);
+  EXPECT_EQ(config->identity[0].name, "auth0");
+  EXPECT_EQ(config->identity[0].algorithms, std::vector<std::string>{"RS256"});
+  EXPECT_EQ(config->identity[0].leeway, std::chrono::seconds(5));
+  EXPECT_EQ(config->max_rows, 50u);
+}
+
+struct Bad {
+  const char* text;
+  const char* where;
+  const char* what;
+};
+
+class BadConfig : public testing::TestWithParam<Bad> {};
+
+TEST_P(BadConfig, NamesFileLineAndKey) {
+  auto config = parse_app_config(GetParam().text, "my/bulkhead.toml");
+  ASSERT_TRUE(config.has_error()) << GetParam().text;
+  std::string message(config.error().message());
+  EXPECT_EQ(config.error().code(), Errc::config_invalid);
+  EXPECT_NE(message.find(GetParam().where), std::string::npos) << message;
+  EXPECT_NE(message.find(GetParam().what), std::string::npos) << message;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Config, BadConfig,
+    testing::Values(Bad{"[http]\nport = 70000\n", "my/bulkhead.toml:2: key \"http.port\"", "from 0 to 65535"},
+                    Bad{"[http]\nport = \"80\"\n", "my/bulkhead.toml:2: key \"http.port\"", "whole number"},
+                    Bad{"[http]\n\nprt = 80\n", "my/bulkhead.toml:3: key \"http.prt\"", "no such key"},
+                    Bad{"[htp]\nport = 80\n", "key \"htp\"", "no such section"},
+                    Bad{"port = 80\n", "my/bulkhead.toml:1: key \"port\"", "no such section"},
+                    Bad{"http = 3\n", "my/bulkhead.toml:1: key \"http\"", "a section [http] is expected"},
+                    Bad{"[database]\nbinding = \"none\"\n", "database.binding", "\"signed\", \"plain\""},
+                    Bad{"[entry]\nsources = [\"cookie\"]\n", "entry.sources", "\"cookie\" is not one of"},
+                    Bad{"[entry]\nsources = []\n", "entry.sources", "at least one"},
+                    Bad{"[identity.a]\nissuer = \"https://a\"\n", "identity.a.audiences", "at least one"},
+                    Bad{"[identity.a]\naudiences = [\"x\"]\n", "identity.a.issuer", "required"},
+                    Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\nalgorithms=[\"HS256\"]\n",
+                        "my/bulkhead.toml:4: key \"identity.a.algorithms\"", "HS256"},
+                    Bad{"[http\nport = 80\n", "my/bulkhead.toml:1:", ""}));
+
+std::string read_reference(const std::string& name) {
+  std::ifstream in(BULKHEAD_SOURCE_DIR "/docs/reference/" + name);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+TEST(Reference, ConfigurationIsFresh) {
+  EXPECT_NE(read_reference("configuration.md").find(describe_app_config()), std::string::npos)
+      << "docs/reference/configuration.md must hold this table:\n"
+      << describe_app_config();
+}
+
+TEST(Reference, ErrorsAreFresh) {
+  EXPECT_NE(read_reference("errors.md").find(describe_errors()), std::string::npos)
+      << "docs/reference/errors.md must hold this table:\n"
+      << describe_errors();
+}
+
+}  // namespace
+}  // namespace bulkhead
