@@ -1,0 +1,163 @@
+#include <bulkhead/app.hpp>
+
+#include "cli/commands.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace bulkhead {
+
+namespace {
+
+App& add(App& app, std::vector<Route>& routes, Method method, std::string path, Role at_least, RequestHandler handler) {
+  routes.push_back(Route{method, std::move(path), at_least, std::move(handler)});
+  return app;
+}
+
+void database_options(CLI::App& command, runtime::DatabaseChoice& choice) {
+  auto* data = command.add_option("--data", choice.data_dir,
+                                  "data folder with the embedded PostgreSQL (default: $BULKHEAD_DATA, then ./.bulkhead)");
+  auto* url = command.add_option("--database", choice.url,
+                                 "URL of an existing PostgreSQL database, with the operator's rights ($BULKHEAD_DATABASE)");
+  data->excludes(url);
+}
+
+void serve_options(CLI::App& command, cli::ServeOptions& options) {
+  command.add_option("app", options.app_dir, "folder of the app: bulkhead.toml and migrations/")->required();
+  database_options(command, options.database);
+  command.add_option("--port", options.port, "port to listen on; 0 picks a free one");
+  command.add_option("--address", options.address, "address to listen on");
+  command.add_option("--threads", options.threads, "io threads");
+  command.add_option("--ready-file", options.ready_file, "written when ready: one JSON line with url and pid");
+}
+
+/// Options not given on the command line come from the environment, then from where the command was started.
+void complete(runtime::DatabaseChoice& choice) {
+  if (!choice.data_dir.empty() || !choice.url.empty()) return;
+  if (const char* url = std::getenv("BULKHEAD_DATABASE"); url != nullptr && *url != '\0') {
+    choice.url = url;
+  } else if (const char* data = std::getenv("BULKHEAD_DATA"); data != nullptr && *data != '\0') {
+    choice.data_dir = data;
+  } else if (std::filesystem::is_directory(".bulkhead")) {
+    choice.data_dir = ".bulkhead";
+  }
+}
+
+int finish(const Result<void>& result) {
+  if (result.has_value()) return 0;
+  Error error = result.error();
+  std::string text = fmt::format("bulkhead: {}\n", error.message());
+  if (!error.details().empty()) text += fmt::format("  {}\n", error.details());
+  if (!error.internal().empty()) text += fmt::format("  {}\n", error.internal());
+  if (!error.hint().empty()) text += fmt::format("  → {}\n", error.hint());
+  std::fputs(text.c_str(), stderr);
+  return cli::exit_code(error.code());
+}
+
+}  // namespace
+
+App& App::get(std::string path, Role at_least, RequestHandler handler) {
+  return add(*this, routes_, Method::get, std::move(path), at_least, std::move(handler));
+}
+App& App::post(std::string path, Role at_least, RequestHandler handler) {
+  return add(*this, routes_, Method::post, std::move(path), at_least, std::move(handler));
+}
+App& App::patch(std::string path, Role at_least, RequestHandler handler) {
+  return add(*this, routes_, Method::patch, std::move(path), at_least, std::move(handler));
+}
+App& App::del(std::string path, Role at_least, RequestHandler handler) {
+  return add(*this, routes_, Method::del, std::move(path), at_least, std::move(handler));
+}
+
+int App::run(int argc, char** argv) const {
+  CLI::App command("Bulkhead: a tenant-safe API over PostgreSQL from your SQL migrations", "bulkhead");
+  command.require_subcommand(1);
+  command.set_version_flag("--version", "bulkhead " BULKHEAD_VERSION);
+
+  cli::ServeOptions dev_options, serve_opts;
+  auto* dev = command.add_subcommand("dev", "run an app for development: embedded PostgreSQL, migrations, seed data, issuer");
+  serve_options(*dev, dev_options);
+  auto* serve = command.add_subcommand("serve", "run an app against a prepared and migrated database");
+  serve_options(*serve, serve_opts);
+
+  cli::TokenOptions token_options;
+  auto* token = command.add_subcommand("token", "print a token of the development issuer (makes the membership)");
+  database_options(*token, token_options.database);
+  auto* one = token->add_option("--tenant", token_options.tenant, "slug or id");
+  auto* many = token->add_option("--tenants-file", token_options.tenants_file, "slugs, one a line: a JSON line for each");
+  one->excludes(many);
+  token->add_option("--user", token_options.user, "name of the user; the token's subject")->required();
+  token->add_option("--role", token_options.role, "owner, admin, member or viewer")->capture_default_str();
+  token->add_option("--ttl", token_options.ttl_s, "seconds until it expires")->capture_default_str()->check(CLI::Range(1, 86400 * 30));
+  token->add_flag("--json", token_options.json, "print a JSON object instead of the bare token");
+
+  auto* tenant = command.add_subcommand("tenant", "tenants: create, list, import");
+  tenant->require_subcommand(1);
+  cli::TenantCreateOptions create_options;
+  auto* create = tenant->add_subcommand("create", "make a tenant");
+  database_options(*create, create_options.database);
+  create->add_option("slug", create_options.slug, "its name in subdomains and paths")->required();
+  create->add_option("--name", create_options.name, "display name (default: the slug)");
+  create->add_flag("--json", create_options.json, "print a JSON object");
+  cli::TenantListOptions list_options;
+  auto* list = tenant->add_subcommand("list", "list the tenants");
+  database_options(*list, list_options.database);
+  list->add_flag("--json", list_options.json, "print a JSON array");
+  cli::TenantImportOptions import_options;
+  auto* import = tenant->add_subcommand("import", "load a folder of TABLE.csv files for one tenant, in one transaction");
+  database_options(*import, import_options.database);
+  import->add_option("tenant", import_options.tenant, "slug or id")->required();
+  import->add_option("dir", import_options.dir, "the folder")->required();
+
+  cli::MigrateOptions migrate_options;
+  auto* migrate = command.add_subcommand("migrate", "bring the database to the app's version");
+  migrate->add_option("app", migrate_options.app_dir, "folder of the app")->required();
+  database_options(*migrate, migrate_options.database);
+  migrate->add_flag("--status", migrate_options.status, "only say what is applied and what is pending");
+
+  cli::LintOptions lint_options;
+  auto* lint = command.add_subcommand("lint", "check migrations for tenant safety");
+  lint->add_option("dir", lint_options.dir, "the app's folder or its migrations folder")->required();
+  lint->add_flag("--fix", lint_options.fix, "rewrite the files so that they are tenant-safe");
+
+  cli::CodegenOptions codegen_options;
+  auto* codegen = command.add_subcommand("codegen", "write the C++ header of the app's relations from the database");
+  codegen->add_option("app", codegen_options.app_dir, "folder of the app")->required();
+  database_options(*codegen, codegen_options.database);
+  codegen->add_option("--namespace", codegen_options.name_space, "C++ namespace")->capture_default_str();
+  codegen->add_option("--out", codegen_options.out, "file to write (default: standard output)");
+
+  try {
+    command.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    int code = command.exit(error);
+    return code == 0 ? 0 : cli::exit_code(Errc::usage);
+  }
+  try {
+    if (*dev) {
+      if (dev_options.database.data_dir.empty() && dev_options.database.url.empty())
+        dev_options.database.data_dir = dev_options.app_dir / ".bulkhead";
+      return finish(cli::dev(dev_options, routes_, std::vector<std::string>(argv, argv + argc)));
+    }
+    for (runtime::DatabaseChoice* choice :
+         {&serve_opts.database, &token_options.database, &create_options.database, &list_options.database,
+          &import_options.database, &migrate_options.database, &codegen_options.database})
+      complete(*choice);
+    if (*serve) return finish(cli::serve(serve_opts, routes_));
+    if (*token) return finish(cli::token(token_options));
+    if (*create) return finish(cli::tenant_create(create_options));
+    if (*list) return finish(cli::tenant_list(list_options));
+    if (*import) return finish(cli::tenant_import(import_options));
+    if (*migrate) return finish(cli::migrate(migrate_options));
+    if (*lint) return finish(cli::lint(lint_options));
+    if (*codegen) return finish(cli::codegen(codegen_options));
+  } catch (const std::exception& error) {
+    return finish(Error(Errc::internal, std::string("an unforeseen failure: ") + error.what()));
+  }
+  return 0;
+}
+
+}  // namespace bulkhead
