@@ -1,0 +1,26 @@
+#pragma once
+
+#include <bulkhead/result.hpp>
+
+#include <boost/json/value.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace bulkhead {
+
+struct JsonLimits {
+  JsonLimits() = default;
+  std::size_t depth = 32;
+  bool refuse_duplicate_keys = false;  ///< For anything that decides about identity or permission.
+};
+
+/// The one strict JSON reader for anything from outside (RFC 8259, valid UTF-8, nothing after the value).
+/// On bad input: `Errc::malformed_json` whose message names what is wrong and `details` the line and column.
+[[nodiscard]] Result<boost::json::value> parse_json(std::string_view text, const JsonLimits& limits = {});
+
+/// Appends `text` as a JSON string with quotes. `text` must be valid UTF-8 (PostgreSQL's output is).
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace bulkhead
