@@ -1,64 +1,72 @@
 #include "pg/conninfo.hpp"
 
+#include <algorithm>
 #include <memory>
-#include <string_view>
 
 #include <libpq-fe.h>
 
 namespace bulkhead::pg {
 
-namespace {
-
-struct Free {
-  void operator()(PQconninfoOption* options) const noexcept { PQconninfoFree(options); }
-};
-using Options = std::unique_ptr<PQconninfoOption, Free>;
-
-Result<Options> parse(const std::string& conninfo) {
-  char* message = nullptr;
-  Options options(PQconninfoParse(conninfo.c_str(), &message));
+Result<Conninfo> Conninfo::parse(const std::string& text) {
+  char* reason = nullptr;
+  const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(
+      PQconninfoParse(text.c_str(), &reason), &PQconninfoFree);
+  const std::unique_ptr<char, void (*)(void*)> reason_owner(reason, &PQfreemem);
   if (!options) {
-    std::string why = message != nullptr ? message : "out of memory";
-    PQfreemem(message);
+    std::string why = reason == nullptr ? "out of memory" : reason;
     while (!why.empty() && why.back() == '\n') why.pop_back();
-    return Error(Errc::config_invalid, "the database URL cannot be read: " + why)
-        .hint("expected: postgresql://user:password@host:port/database");
+    return Error(Errc::config_invalid, "The database connection string is not valid: " + why)
+        .hint("Write it as postgresql://user@host:port/database or as key=value pairs (libpq's syntax).");
   }
-  return options;
-}
-
-void append(std::string& out, std::string_view key, std::string_view value) {
-  if (!out.empty()) out.push_back(' ');
-  out.append(key).append("='");
-  for (char c : value) {
-    if (c == '\'' || c == '\\') out.push_back('\\');
-    out.push_back(c);
-  }
-  out.push_back('\'');
-}
-
-}  // namespace
-
-Result<std::string> with_login(const std::string& conninfo, const std::string& user,
-                               const std::string& password) {
-  BULKHEAD_TRY(Options options, parse(conninfo));
-  std::string out;
+  Conninfo out;
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
-    std::string_view key = option->keyword;
-    if (option->val == nullptr || key == "user" || key == "password" || key == "passfile") continue;
-    append(out, key, option->val);
+    if (option->val != nullptr) out.entries_.emplace_back(option->keyword, option->val);
   }
-  append(out, "user", user);
-  if (!password.empty()) append(out, "password", password);
+  out.set_default("fallback_application_name", "bulkhead");
+  out.set_default("client_encoding", "UTF8");
+  // Looking for a Kerberos ticket on every connect costs milliseconds; whoever uses GSSAPI says so.
+  out.set_default("gssencmode", "disable");
+  // A dead peer must not hold a socket, or a blocking cancel request, for the kernel's default of a quarter
+  // of an hour.
+  out.set_default("tcp_user_timeout", "15000");
+  out.set_default("keepalives_idle", "30");
   return out;
 }
 
-Result<std::string> database_of(const std::string& conninfo) {
-  BULKHEAD_TRY(Options options, parse(conninfo));
-  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option)
-    if (std::string_view(option->keyword) == "dbname" && option->val != nullptr)
-      return std::string(option->val);
-  return std::string();
+std::string Conninfo::get(const std::string& key) const {
+  for (const auto& [name, value] : entries_) {
+    if (name == key) return value;
+  }
+  return {};
+}
+
+void Conninfo::set(const std::string& key, std::string value) {
+  for (auto& entry : entries_) {
+    if (entry.first == key) {
+      entry.second = std::move(value);
+      return;
+    }
+  }
+  entries_.emplace_back(key, std::move(value));
+}
+
+void Conninfo::set_default(const std::string& key, std::string value) {
+  const auto is_key = [&key](const auto& entry) { return entry.first == key; };
+  if (std::none_of(entries_.begin(), entries_.end(), is_key)) entries_.emplace_back(key, std::move(value));
+}
+
+std::vector<const char*> Conninfo::keywords() const {
+  std::vector<const char*> out;
+  for (const auto& entry : entries_) out.push_back(entry.first.c_str());
+  out.push_back(nullptr);
+  return out;
+}
+
+std::vector<const char*> Conninfo::values() const {
+  std::vector<const char*> out;
+  for (const auto& entry : entries_) out.push_back(entry.second.c_str());
+  out.push_back(nullptr);
+  return out;
 }
 
 }  // namespace bulkhead::pg

@@ -1,18 +1,31 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <bulkhead/result.hpp>
 
 namespace bulkhead::pg {
 
-/// The same server and database under another login: takes a libpq connection string or URI apart and puts it
-/// together in key='value' form. An empty password leaves authentication to the server (a trusted unix
-/// socket).
-[[nodiscard]] Result<std::string> with_login(const std::string& conninfo, const std::string& user,
-                                             const std::string& password);
+/// A libpq connection string or URI, taken apart, with our defaults filled in where it says nothing.
+class Conninfo {
+ public:
+  /// Errors: `config_invalid` with libpq's reason.
+  [[nodiscard]] static Result<Conninfo> parse(const std::string& text);
 
-/// The database's name in `conninfo` ("" when it names none).
-[[nodiscard]] Result<std::string> database_of(const std::string& conninfo);
+  /// Empty where not set.
+  [[nodiscard]] std::string get(const std::string& key) const;
+  void set(const std::string& key, std::string value);
+  /// Sets it unless the connection string did.
+  void set_default(const std::string& key, std::string value);
+
+  /// NULL-terminated arrays for PQconnectStartParams; valid until this object changes.
+  [[nodiscard]] std::vector<const char*> keywords() const;
+  [[nodiscard]] std::vector<const char*> values() const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> entries_;
+};
 
 }  // namespace bulkhead::pg
