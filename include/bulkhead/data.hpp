@@ -1,11 +1,13 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <bulkhead/context.hpp>
@@ -29,6 +31,16 @@ struct QueryResult {
   std::optional<std::uint64_t> total_count;        ///< For `Select::exact_count`.
 };
 
+/// A statement of the typed query builder (query.hpp): a tree, and how its rows are read.
+template <class S>
+concept TypedStatement = requires(S statement, const QueryResult& answer) {
+  { std::move(statement).statement() } -> std::same_as<statement::Statement>;
+  { S::read(answer) } -> std::same_as<Result<typename S::result>>;
+};
+/// One that does not yet say which rows it changes.
+template <class S>
+concept UnfilteredStatement = requires { typename S::bulkhead_unfiltered; };
+
 class Transaction;
 
 /// The only door to a tenant's data. Made from a permitted request's context; every statement that goes
@@ -45,6 +57,13 @@ class TenantSession {
 
   /// One statement, one implicit transaction, one round trip.
   [[nodiscard]] Task<Result<QueryResult>> run(statement::Statement statement);
+
+  /// A typed statement: its rows, typed, or for a write without `returning` the number of rows it touched.
+  template <TypedStatement S>
+  [[nodiscard]] Task<Result<typename S::result>> run(S typed);
+  template <UnfilteredStatement S>
+  void run(S)
+      BULKHEAD_DELETED("an update or delete says which rows: where(condition), or all() for every row");
 
   /// SQL text for what the tree cannot say. Parsed, and refused (`Errc::statement_refused`, with the reason)
   /// if it sets roles or settings, touches catalogues, holds a second statement or a transaction command, or
@@ -70,6 +89,13 @@ class Transaction {
   ~Transaction();
 
   [[nodiscard]] Task<Result<QueryResult>> run(statement::Statement statement);
+
+  /// A typed statement: its rows, typed, or for a write without `returning` the number of rows it touched.
+  template <TypedStatement S>
+  [[nodiscard]] Task<Result<typename S::result>> run(S typed);
+  template <UnfilteredStatement S>
+  void run(S)
+      BULKHEAD_DELETED("an update or delete says which rows: where(condition), or all() for every row");
   [[nodiscard]] Task<Result<Rows>> raw(std::string sql, std::vector<statement::Value> params);
 
  private:
@@ -81,6 +107,22 @@ class Transaction {
   Task<Result<void>> rollback();
   std::unique_ptr<Impl> impl_;
 };
+
+template <TypedStatement S>
+Task<Result<typename S::result>> TenantSession::run(S typed) {
+  statement::Statement tree = std::move(typed).statement();
+  auto answer = co_await run(std::move(tree));
+  if (answer.has_error()) co_return answer.error();
+  co_return S::read(*answer);
+}
+
+template <TypedStatement S>
+Task<Result<typename S::result>> Transaction::run(S typed) {
+  statement::Statement tree = std::move(typed).statement();
+  auto answer = co_await run(std::move(tree));
+  if (answer.has_error()) co_return answer.error();
+  co_return S::read(*answer);
+}
 
 template <class T>
 Task<Result<T>> TenantSession::transaction(std::function<Task<Result<T>>(Transaction&)> body) {
