@@ -1,0 +1,526 @@
+#include "runtime/embedded_postgres.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <thread>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/child_process.hpp"
+#include "runtime/postgres_binaries.hpp"
+
+namespace bulkhead {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kSuperuser = "bulkhead_admin";
+constexpr std::string_view kDatabase = "bulkhead";
+/// sockaddr_un holds 107 bytes and a NUL; PostgreSQL appends "/.s.PGSQL.5432".
+constexpr std::size_t kSocketPathMax = 107 - 14;
+
+Error failure(std::string message) {
+  return Error(Errc::environment, std::move(message));
+}
+std::string errno_text() {
+  return std::strerror(errno);
+}
+
+/// An open lock file; closing it releases the lock. Programs that are started do not inherit it.
+class LockFile {
+ public:
+  LockFile() = default;
+  LockFile(LockFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  LockFile& operator=(LockFile&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~LockFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  [[nodiscard]] static Result<LockFile> open(const fs::path& file) {
+    LockFile lock;
+    lock.fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock.fd_ < 0) {
+      return failure("cannot open " + file.string() + ": " + errno_text())
+          .hint("the folder must be writable by this user; was it made by another one (by root, perhaps)?");
+    }
+    return lock;
+  }
+  /// `operation`: LOCK_SH or LOCK_EX, with LOCK_NB; false if someone else holds it.
+  [[nodiscard]] bool take(int operation) const {
+    int rc = 0;
+    while ((rc = flock(fd_, operation)) != 0 && errno == EINTR) {
+    }
+    return rc == 0;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+std::string read_file(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// The last lines of a log, for an error message.
+std::string tail(const std::string& text) {
+  const std::size_t from = text.size() > 1500 ? text.find('\n', text.size() - 1500) + 1 : 0;
+  return text.substr(from);
+}
+
+Result<std::string> random_hex(std::size_t bytes) {
+  std::string raw(bytes, '\0');
+  std::ifstream in("/dev/urandom", std::ios::binary);
+  if (!in.read(raw.data(), static_cast<std::streamsize>(bytes))) return failure("cannot read /dev/urandom");
+  std::string out;
+  for (const char c : raw) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    out += digits[byte >> 4];
+    out += digits[byte & 15];
+  }
+  return out;
+}
+
+/// `postmaster.pid`: pid, data folder, start time, port, socket folder, address, shared memory, status.
+struct PidFile {
+  pid_t pid = 0;
+  std::string socket_dir, status;
+};
+
+std::optional<PidFile> read_pid_file(const fs::path& data) {
+  std::istringstream in(read_file(data / "postmaster.pid"));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  if (lines.empty()) return std::nullopt;
+  PidFile out;
+  out.pid = static_cast<pid_t>(std::atol(lines[0].c_str()));
+  if (lines.size() > 4) out.socket_dir = lines[4];
+  if (lines.size() > 7) out.status = lines[7];
+  while (!out.status.empty() && out.status.back() == ' ') out.status.pop_back();
+  if (out.pid <= 0) return std::nullopt;
+  return out;
+}
+
+bool process_exists(pid_t pid) {
+  return kill(pid, 0) == 0 || errno == EPERM;
+}
+
+/// A postmaster works in its data folder; a process that merely got the same number does not.
+bool is_postmaster_of(pid_t pid, const fs::path& data) {
+  std::error_code failed;
+  const auto cwd = fs::read_symlink("/proc/" + std::to_string(pid) + "/cwd", failed);
+  if (failed) return false;
+  return fs::equivalent(cwd, data, failed) && !failed;
+}
+
+std::string quote_conf(std::string_view value) {
+  std::string out = "'";
+  for (const char c : value) {
+    if (c == '\'' || c == '\\') out += c;
+    out += c;
+  }
+  return out + "'";
+}
+
+}  // namespace
+
+struct EmbeddedPostgres::Impl {
+  fs::path dir, home;
+  EmbeddedSettings settings;
+  PostgresBinaries binaries;
+  std::optional<SystemUser> run_as;  ///< Set when this process is root.
+  LockFile server_lock, users_lock;
+  std::string socket_dir, conninfo;
+  pid_t pid = 0;
+  bool adopted = false, in_use = false;
+
+  [[nodiscard]] fs::path data() const { return home / "data"; }
+
+  Result<void> choose_home();
+  Result<void> make_home(const fs::path& place);
+  Result<void> check_owner();
+  Result<void> make_cluster();
+  Result<void> choose_socket_dir();
+  Result<void> write_settings();
+  Result<void> launch();
+  Result<void> wait_ready(const PidFile& running, Clock::time_point until);
+  Result<void> start_or_adopt();
+  Result<void> run(const std::vector<std::string>& argv, const std::string& what,
+                   const std::string& input = {});
+  Result<void> hand_over(const fs::path& path, mode_t mode);
+  [[nodiscard]] std::optional<PidFile> running() const;
+  [[nodiscard]] Error start_error(const std::string& what) const;
+};
+
+Result<void> EmbeddedPostgres::Impl::run(const std::vector<std::string>& argv, const std::string& what,
+                                         const std::string& input) {
+  BULKHEAD_TRY(auto result, run_child(argv, run_as, input));
+  if (result.status == 0) return {};
+  return failure(what + " failed: " + tail(result.output));
+}
+
+/// Gives a file or folder of ours to the user PostgreSQL runs as.
+Result<void> EmbeddedPostgres::Impl::hand_over(const fs::path& path, mode_t mode) {
+  if (chmod(path.c_str(), mode) != 0 || (run_as && lchown(path.c_str(), run_as->uid, run_as->gid) != 0)) {
+    return failure("cannot set owner and mode of " + path.string() + ": " + errno_text());
+  }
+  return {};
+}
+
+Result<void> EmbeddedPostgres::Impl::make_home(const fs::path& place) {
+  std::error_code failed;
+  fs::create_directories(place, failed);
+  if (failed) return failure("cannot make the folder " + place.string() + ": " + failed.message());
+  return hand_over(place, 0700);
+}
+
+/// The folder is ours alone to open: as root, become its owner; otherwise be it.
+Result<void> EmbeddedPostgres::Impl::check_owner() {
+  struct stat info{};
+  if (stat(home.c_str(), &info) != 0) return failure("cannot look at " + home.string() + ": " + errno_text());
+  if (geteuid() == 0 && info.st_uid != 0) {
+    if (const auto owner = find_user(info.st_uid)) run_as = owner;
+  }
+  const uid_t runner = run_as ? run_as->uid : geteuid();
+  if (info.st_uid == runner && can_use_directory(home, run_as)) return {};
+  const auto owner = find_user(info.st_uid);
+  return failure("the PostgreSQL folder " + home.string() + " belongs to user " +
+                 (owner ? owner->name : std::to_string(info.st_uid)) + " and cannot be used by " +
+                 (run_as ? run_as->name : "this user"))
+      .hint(
+          "run Bulkhead as the user that made the folder (or as root, if every folder above it lets others "
+          "pass), or "
+          "choose another one with --data");
+}
+
+Result<void> EmbeddedPostgres::Impl::choose_home() {
+  std::error_code failed;
+  fs::create_directories(dir, failed);
+  if (failed) return failure("cannot make the folder " + dir.string() + ": " + failed.message());
+  dir = fs::canonical(dir, failed);
+  if (failed) return failure("cannot open the folder " + dir.string() + ": " + failed.message());
+  if (geteuid() == 0) {
+    run_as = find_user("postgres");
+    if (!run_as) run_as = find_user("nobody");
+    if (!run_as) {
+      return failure(
+                 "PostgreSQL does not run as root, and this machine has neither a user postgres nor nobody")
+          .hint("run Bulkhead as an ordinary user, or make one: adduser --system postgres");
+    }
+  }
+  return {};
+}
+
+/// Finds or makes the home of the cluster. Under the start lock.
+Result<void> EmbeddedPostgres::Impl::make_cluster() {
+  const fs::path place = dir / "postgres";
+  std::error_code failed;
+  if (!fs::exists(place, failed)) {
+    // A link whose target is gone: the cluster was removed by hand.
+    fs::remove(place, failed);
+    BULKHEAD_CHECK(make_home(place));
+    if (!can_use_directory(place, run_as)) {
+      // Some folder above is closed to that user (/root is): live elsewhere, and link to it.
+      fs::remove(place, failed);
+      BULKHEAD_TRY(auto name, random_hex(8));
+      const fs::path elsewhere = "/var/lib/bulkhead/" + name;
+      fs::create_directories(elsewhere.parent_path(), failed);
+      if (!failed) fs::permissions(elsewhere.parent_path(), fs::perms(0711), failed);
+      BULKHEAD_CHECK(make_home(elsewhere));
+      if (!can_use_directory(elsewhere, run_as)) {
+        return failure("user " + (run_as ? run_as->name : "?") + " can reach neither " + place.string() +
+                       " nor " + elsewhere.string())
+            .hint(
+                "choose a folder with --data that is not below a closed one, for example "
+                "/var/lib/bulkhead-data");
+      }
+      fs::create_directory_symlink(elsewhere, place, failed);
+      if (failed)
+        return failure("cannot link " + place.string() + " to " + elsewhere.string() + ": " +
+                       failed.message());
+    }
+  }
+  home = fs::canonical(place, failed);
+  if (failed) return failure("cannot open " + place.string() + ": " + failed.message());
+  BULKHEAD_CHECK(check_owner());
+
+  std::optional<int> major;
+  if (fs::exists(data() / "PG_VERSION", failed)) major = std::atoi(read_file(data() / "PG_VERSION").c_str());
+  BULKHEAD_TRY(binaries, find_postgres(major));
+  if (major) return {};
+
+  // Made beside its place and moved there when whole, so that a crash leaves nothing half-made.
+  const fs::path fresh = home / "data.new", secret = home / "superuser.secret";
+  fs::remove_all(fresh, failed);
+  BULKHEAD_TRY(auto password, random_hex(24));
+  std::ofstream(secret, std::ios::trunc) << password << '\n';
+  BULKHEAD_CHECK(hand_over(secret, 0600));
+  BULKHEAD_CHECK(run({(binaries.dir / "initdb").string(), "-D", fresh.string(), "-U", std::string(kSuperuser),
+                      "--auth=scram-sha-256", "--pwfile=" + secret.string(), "--encoding=UTF8",
+                      "--locale=C.UTF-8", "--no-instructions", "--no-sync"},
+                     "initdb"));
+  const std::string database(kDatabase);
+  BULKHEAD_CHECK(
+      run({(binaries.dir / "postgres").string(), "--single", "-j", "-D", fresh.string(), "-F", "template1"},
+          "making the database",
+          "revoke connect, temporary on database template1 from public;\n\n"
+          "revoke connect, temporary on database postgres from public;\n\n"
+          "create database " +
+              database +
+              ";\n\n"
+              "revoke connect, temporary on database " +
+              database + " from public;\n\n"));
+  {
+    std::ofstream conf(fresh / "postgresql.conf", std::ios::app);
+    conf << "\n# Bulkhead writes this file anew at each start:\ninclude 'bulkhead.conf'\n";
+    if (!conf.flush()) return failure("cannot write " + (fresh / "postgresql.conf").string());
+  }
+  // initdb did not sync (it takes longer than all else); one sync of the file system does it for all files.
+  const int fd = ::open(fresh.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) {
+    syncfs(fd);
+    ::close(fd);
+  }
+  fs::rename(fresh, data(), failed);
+  if (failed) return failure("cannot move the new cluster to " + data().string() + ": " + failed.message());
+  return {};
+}
+
+/// In the cluster's home, or, where that path is too long for a socket, in a private folder of a short name
+/// that `socket.dir` remembers.
+Result<void> EmbeddedPostgres::Impl::choose_socket_dir() {
+  const fs::path own = home / "socket";
+  if (own.string().size() <= kSocketPathMax) {
+    BULKHEAD_CHECK(make_home(own));
+    socket_dir = own.string();
+    return {};
+  }
+  const uid_t runner = run_as ? run_as->uid : geteuid();
+  std::string kept = read_file(home / "socket.dir");
+  struct stat info{};
+  if (!kept.empty() && lstat(kept.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == runner &&
+      (info.st_mode & 0777) == 0700) {
+    socket_dir = kept;
+    return {};
+  }
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  std::string base = "/tmp";
+  if (!run_as && runtime != nullptr && can_use_directory(runtime, std::nullopt) &&
+      std::strlen(runtime) + 20 <= kSocketPathMax) {
+    base = runtime;
+  }
+  std::string made = base + "/bulkhead-XXXXXX";
+  if (mkdtemp(made.data()) == nullptr)
+    return failure("cannot make a folder in " + base + ": " + errno_text());
+  BULKHEAD_CHECK(hand_over(made, 0700));
+  std::ofstream(home / "socket.dir", std::ios::trunc) << made;
+  BULKHEAD_CHECK(hand_over(home / "socket.dir", 0600));
+  socket_dir = made;
+  return {};
+}
+
+Result<void> EmbeddedPostgres::Impl::write_settings() {
+  std::vector<std::pair<std::string, std::string>> lines{
+      {"listen_addresses", ""},
+      {"port", "5432"},
+      {"unix_socket_directories", socket_dir},
+      {"unix_socket_permissions", "0700"},
+      {"password_encryption", "scram-sha-256"},
+      {"wal_level", "logical"},
+      {"max_connections", "200"},
+      {"shared_buffers", "256MB"},
+      {"huge_pages", "try"},
+      {"jit", "off"},
+      {"fsync", "on"},
+      {"timezone", "UTC"},
+      {"log_timezone", "UTC"},
+      {"logging_collector", "on"},
+      {"log_directory", (home / "log").string()},
+      {"log_filename", "postgresql-%a.log"},
+      {"log_truncate_on_rotation", "on"},
+      {"log_rotation_age", "1d"},
+      {"log_rotation_size", "0"},
+      // DETAIL lines hold whole rows; the log must not.
+      {"log_error_verbosity", "terse"},
+      {"cluster_name", "bulkhead"},
+  };
+  lines.insert(lines.end(), settings.parameters.begin(), settings.parameters.end());
+  const fs::path file = data() / "bulkhead.conf";
+  std::ofstream out(file, std::ios::trunc);
+  out << "# Written by Bulkhead at each start; put your own settings into postgresql.conf after the "
+         "include.\n";
+  for (const auto& [name, value] : lines) out << name << " = " << quote_conf(value) << '\n';
+  if (!out.flush()) return failure("cannot write " + file.string());
+  return hand_over(file, 0600);
+}
+
+std::optional<PidFile> EmbeddedPostgres::Impl::running() const {
+  const auto file = read_pid_file(data());
+  if (!file || !process_exists(file->pid) || !is_postmaster_of(file->pid, data())) return std::nullopt;
+  return file;
+}
+
+Error EmbeddedPostgres::Impl::start_error(const std::string& what) const {
+  return failure(what + ": " + tail(read_file(home / "start.log")))
+      .hint("PostgreSQL's logs are " + (home / "start.log").string() + " and " + (home / "log").string());
+}
+
+Result<void> EmbeddedPostgres::Impl::launch() {
+  // A foreign process that got the number in a stale pid file would make PostgreSQL refuse to start.
+  if (const auto stale = read_pid_file(data()); stale && process_exists(stale->pid)) {
+    std::error_code ignored;
+    fs::remove(data() / "postmaster.pid", ignored);
+  }
+  std::error_code ignored;
+  if (fs::file_size(home / "start.log", ignored) > 1'000'000) fs::remove(home / "start.log", ignored);
+  return run({(binaries.dir / "pg_ctl").string(), "start", "--no-wait", "--silent", "-D", data().string(),
+              "-l", (home / "start.log").string()},
+             "pg_ctl start");
+}
+
+Result<void> EmbeddedPostgres::Impl::wait_ready(const PidFile& first, Clock::time_point until) {
+  PidFile seen = first;
+  while (seen.status != "ready") {
+    if (Clock::now() > until) return start_error("PostgreSQL did not become ready in time");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    const auto again = running();
+    if (!again) return start_error("PostgreSQL ended while it started");
+    seen = *again;
+  }
+  pid = seen.pid;
+  socket_dir = seen.socket_dir;
+  return {};
+}
+
+/// After the kill of a postmaster its orphaned backends hold the shared memory for a while, and a new one
+/// refuses to start until they have noticed; so starting is tried again until the time is up.
+Result<void> EmbeddedPostgres::Impl::start_or_adopt() {
+  const auto until = Clock::now() + settings.start_timeout;
+  adopted = false;
+  if (const auto found = running()) {
+    // One that is "stopping" is waited for and then started anew.
+    if (found->status != "stopping" && wait_ready(*found, until).has_value()) {
+      adopted = true;
+    }
+  }
+  if (!adopted) {
+    while (running() && Clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    BULKHEAD_CHECK(choose_socket_dir());
+    BULKHEAD_CHECK(write_settings());
+    for (;;) {
+      BULKHEAD_CHECK(launch());
+      std::optional<PidFile> up;
+      // pg_ctl returns before the new postmaster has written its file, or has failed; its fate is in the file
+      // system.
+      const auto attempt = std::min(until, Clock::now() + std::chrono::milliseconds(1000));
+      while (!(up = running()) && Clock::now() < attempt)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      if (up && wait_ready(*up, until).has_value()) break;
+      if (Clock::now() >= until) return start_error("PostgreSQL does not start");
+    }
+  }
+  std::string password = read_file(home / "superuser.secret");
+  while (!password.empty() && password.back() == '\n') password.pop_back();
+  if (password.empty()) return failure("cannot read " + (home / "superuser.secret").string());
+  conninfo = "host=" + quote_conf(socket_dir) + " port=5432 dbname=" + std::string(kDatabase) +
+             " user=" + std::string(kSuperuser) + " password=" + password;
+  return {};
+}
+
+Result<std::unique_ptr<EmbeddedPostgres>> EmbeddedPostgres::open(const fs::path& dir,
+                                                                 const EmbeddedSettings& settings,
+                                                                 bool exclusive) {
+  auto impl = std::make_unique<Impl>();
+  impl->dir = dir;
+  impl->settings = settings;
+  BULKHEAD_CHECK(impl->choose_home());
+  if (exclusive) {
+    BULKHEAD_TRY(impl->server_lock, LockFile::open(impl->dir / "server.lock"));
+    if (!impl->server_lock.take(LOCK_EX | LOCK_NB)) {
+      return failure("another Bulkhead server already uses " + impl->dir.string())
+          .hint("stop it, or choose another folder with --data");
+    }
+  }
+  BULKHEAD_TRY(auto start_lock, LockFile::open(impl->dir / "start.lock"));
+  if (!start_lock.take(LOCK_EX)) return failure("cannot lock " + (impl->dir / "start.lock").string());
+  BULKHEAD_TRY(impl->users_lock, LockFile::open(impl->dir / "users.lock"));
+  if (!impl->users_lock.take(LOCK_SH)) return failure("cannot lock " + (impl->dir / "users.lock").string());
+  BULKHEAD_CHECK(impl->make_cluster());
+  BULKHEAD_CHECK(impl->start_or_adopt());
+  impl->in_use = true;
+  return std::unique_ptr<EmbeddedPostgres>(new EmbeddedPostgres(std::move(impl)));
+}
+
+Result<std::unique_ptr<EmbeddedPostgres>> EmbeddedPostgres::start(const fs::path& dir,
+                                                                  const EmbeddedSettings& settings) {
+  return open(dir, settings, true);
+}
+
+Result<std::unique_ptr<EmbeddedPostgres>> EmbeddedPostgres::attach(const fs::path& dir,
+                                                                   const EmbeddedSettings& settings) {
+  return open(dir, settings, false);
+}
+
+EmbeddedPostgres::EmbeddedPostgres(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+EmbeddedPostgres::~EmbeddedPostgres() {
+  // Nobody is left to tell; a PostgreSQL that did not stop is adopted by the next start.
+  [[maybe_unused]] const auto ignored = stop();
+}
+
+const std::string& EmbeddedPostgres::conninfo() const noexcept {
+  return impl_->conninfo;
+}
+pid_t EmbeddedPostgres::pid() const noexcept {
+  return impl_->pid;
+}
+bool EmbeddedPostgres::adopted() const noexcept {
+  return impl_->adopted;
+}
+const fs::path& EmbeddedPostgres::home() const noexcept {
+  return impl_->home;
+}
+
+Result<bool> EmbeddedPostgres::revive() {
+  if (!impl_->in_use || is_postmaster_of(impl_->pid, impl_->data())) return false;
+  BULKHEAD_TRY(auto start_lock, LockFile::open(impl_->dir / "start.lock"));
+  if (!start_lock.take(LOCK_EX)) return failure("cannot lock " + (impl_->dir / "start.lock").string());
+  BULKHEAD_CHECK(impl_->start_or_adopt());
+  return true;
+}
+
+Result<void> EmbeddedPostgres::stop() {
+  if (!std::exchange(impl_->in_use, false)) return {};
+  BULKHEAD_TRY(auto start_lock, LockFile::open(impl_->dir / "start.lock"));
+  if (!start_lock.take(LOCK_EX)) return failure("cannot lock " + (impl_->dir / "start.lock").string());
+  // Whoever can lock the users' file alone is the last one out.
+  const bool last = impl_->users_lock.take(LOCK_EX | LOCK_NB);
+  Result<void> stopped;
+  if (last && impl_->running()) {
+    stopped = impl_->run({(impl_->binaries.dir / "pg_ctl").string(), "stop", "--silent", "--mode=fast",
+                          "--timeout=60", "-D", impl_->data().string()},
+                         "pg_ctl stop");
+    if (stopped.has_value() && impl_->socket_dir != (impl_->home / "socket").string()) {
+      std::error_code ignored;
+      std::filesystem::remove(impl_->socket_dir, ignored);
+    }
+  }
+  impl_->users_lock = LockFile();
+  impl_->server_lock = LockFile();
+  return stopped;
+}
+
+}  // namespace bulkhead

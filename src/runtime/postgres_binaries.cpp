@@ -1,0 +1,79 @@
+#include "runtime/postgres_binaries.hpp"
+
+#include <cstdlib>
+#include <sstream>
+#include <vector>
+
+#include <unistd.h>
+
+#include "runtime/child_process.hpp"
+
+namespace bulkhead {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr int kOldest = 15;
+
+/// nullopt: `dir` holds no whole installation.
+std::optional<PostgresBinaries> look_at(const fs::path& dir) {
+  for (const char* program : {"initdb", "pg_ctl", "postgres"}) {
+    if (access((dir / program).c_str(), X_OK) != 0) return std::nullopt;
+  }
+  auto answer = run_child({(dir / "postgres").string(), "--version"}, std::nullopt);
+  if (answer.has_error() || answer->status != 0) return std::nullopt;
+  // "postgres (PostgreSQL) 15.20 (Debian …)"
+  const auto at = answer->output.find(") ");
+  if (at == std::string::npos) return std::nullopt;
+  return PostgresBinaries{dir, std::atoi(answer->output.c_str() + at + 2)};
+}
+
+std::vector<fs::path> candidates() {
+  std::vector<fs::path> out;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored))
+    out.push_back(entry.path() / "bin");
+  if (const char* path = std::getenv("PATH")) {
+    std::istringstream parts{std::string(path)};
+    for (std::string part; std::getline(parts, part, ':');) {
+      if (!part.empty()) out.emplace_back(part);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<PostgresBinaries> find_postgres(std::optional<int> wanted_major) {
+  const auto fits = [&](const PostgresBinaries& found) {
+    return wanted_major ? found.major == *wanted_major : found.major >= kOldest;
+  };
+  const std::string package = "postgresql-" + std::to_string(wanted_major.value_or(kOldest));
+  if (const char* named = std::getenv("BULKHEAD_PG_BIN"); named != nullptr && *named != '\0') {
+    const auto found = look_at(named);
+    if (!found) {
+      return Error(Errc::environment,
+                   "BULKHEAD_PG_BIN=" + std::string(named) + " holds no initdb, pg_ctl and postgres")
+          .hint("point it to a folder such as /usr/lib/postgresql/15/bin, or unset it");
+    }
+    if (fits(*found)) return *found;
+    return Error(Errc::environment, "BULKHEAD_PG_BIN=" + std::string(named) + " is PostgreSQL " +
+                                        std::to_string(found->major) + ", needed is " +
+                                        (wanted_major ? std::to_string(*wanted_major) : "15 or newer"))
+        .hint("install the package " + package + ", or unset BULKHEAD_PG_BIN");
+  }
+  std::optional<PostgresBinaries> best;
+  for (const auto& dir : candidates()) {
+    const auto found = look_at(dir);
+    if (found && fits(*found) && (!best || found->major > best->major)) best = found;
+  }
+  if (best) return *best;
+  return Error(Errc::environment, wanted_major
+                                      ? "this data folder needs PostgreSQL " + std::to_string(*wanted_major) +
+                                            ", which is not installed"
+                                      : "PostgreSQL 15 or newer is not installed on this machine")
+      .hint("install it: sudo apt-get install " + package +
+            "; or set BULKHEAD_PG_BIN to the folder with initdb, pg_ctl and postgres; or use a server with "
+            "--database URL");
+}
+
+}  // namespace bulkhead

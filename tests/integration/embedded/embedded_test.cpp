@@ -1,0 +1,203 @@
+#include "runtime/child_process.hpp"
+#include "runtime/embedded_postgres.hpp"
+#include "runtime/postgres_binaries.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <thread>
+
+namespace bulkhead {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that goes away with the test; short, so that the socket fits into it.
+class Folder {
+ public:
+  explicit Folder(const std::string& base = "/tmp") {
+    std::string made = base + "/bh-XXXXXX";
+    if (mkdtemp(made.data()) == nullptr) throw std::runtime_error("mkdtemp in " + base);
+    // As root the cluster's user must be able to pass.
+    chmod(made.c_str(), 0711);
+    path_ = made;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    const auto place = path_ / "postgres";
+    if (fs::is_symlink(place)) fs::remove_all(fs::read_symlink(place), ignored);
+    fs::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+std::string sql(const EmbeddedPostgres& server, const std::string& text) {
+  const auto binaries = find_postgres(std::nullopt);
+  auto result = run_child({(binaries->dir / "psql").string(), "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d",
+                           server.conninfo(), "-c", text},
+                          std::nullopt);
+  EXPECT_TRUE(result.has_value());
+  EXPECT_EQ(result->status, 0) << result->output;
+  while (!result->output.empty() && result->output.back() == '\n') result->output.pop_back();
+  return result->output;
+}
+
+void wait_gone(pid_t pid) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (fs::exists("/proc/" + std::to_string(pid) + "/cwd") && std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+}
+
+TEST(Embedded, StartsAsAnotherUserAndOnlyOverASocket) {
+  Folder folder;
+  auto server = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  EXPECT_FALSE((*server)->adopted());
+  EXPECT_EQ(sql(**server, "select current_database() || ' ' || current_user"), "bulkhead bulkhead_admin");
+  EXPECT_EQ(sql(**server, "select current_setting('listen_addresses') || '|' || current_setting('wal_level') || '|' || "
+                          "current_setting('fsync') || '|' || current_setting('jit')"),
+            "|logical|on|off");
+  struct stat info {};
+  ASSERT_EQ(stat(("/proc/" + std::to_string((*server)->pid())).c_str(), &info), 0);
+  EXPECT_NE(info.st_uid, 0u);
+  ASSERT_EQ(stat((*server)->home().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0700u);
+  EXPECT_EQ(sql(**server, "select count(*) from pg_hba_file_rules where auth_method <> 'scram-sha-256'"), "0");
+  EXPECT_EQ(sql(**server, "select has_database_privilege('public', 'bulkhead', 'connect,temporary')"), "f");
+}
+
+TEST(Embedded, StopEndsItAndTheNextStartKeepsTheData) {
+  Folder folder;
+  pid_t pid = 0;
+  {
+    auto server = EmbeddedPostgres::start(folder.path());
+    ASSERT_TRUE(server.has_value()) << server.error().message();
+    sql(**server, "create table kept as select 42 as answer");
+    pid = (*server)->pid();
+    ASSERT_TRUE((*server)->stop().has_value());
+    EXPECT_FALSE(fs::exists("/proc/" + std::to_string(pid) + "/cwd"));
+  }
+  auto again = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(again.has_value()) << again.error().message();
+  EXPECT_NE((*again)->pid(), pid);
+  EXPECT_EQ(sql(**again, "select answer from kept"), "42");
+}
+
+TEST(Embedded, OneServerAFolderButCommandsAttachAndTheLastOneStopsIt) {
+  Folder folder;
+  auto server = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  auto second = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(second.has_error());
+  EXPECT_EQ(second.error().code(), Errc::environment);
+  EXPECT_NE(second.error().message().find("another Bulkhead server"), std::string_view::npos);
+
+  auto command = EmbeddedPostgres::attach(folder.path());
+  ASSERT_TRUE(command.has_value()) << command.error().message();
+  EXPECT_TRUE((*command)->adopted());
+  EXPECT_EQ((*command)->pid(), (*server)->pid());
+  const pid_t pid = (*server)->pid();
+  ASSERT_TRUE((*server)->stop().has_value());
+  EXPECT_EQ(sql(**command, "select 1"), "1") << "the server must not stop PostgreSQL under a running command";
+  ASSERT_TRUE((*command)->stop().has_value());
+  EXPECT_FALSE(fs::exists("/proc/" + std::to_string(pid) + "/cwd"));
+}
+
+TEST(Embedded, OutlivesAKilledServerAndIsAdopted) {
+  Folder folder;
+  const pid_t server_process = fork();
+  ASSERT_GE(server_process, 0);
+  if (server_process == 0) {
+    auto server = EmbeddedPostgres::start(folder.path());
+    if (server.has_error()) _exit(1);
+    raise(SIGKILL);
+  }
+  int status = 0;
+  waitpid(server_process, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "the server could not start";
+  auto next = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(next.has_value()) << next.error().message();
+  EXPECT_TRUE((*next)->adopted());
+  EXPECT_EQ(sql(**next, "select 1"), "1");
+}
+
+TEST(Embedded, RecoversFromAKilledPostmaster) {
+  Folder folder;
+  auto server = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  auto alive = (*server)->revive();
+  ASSERT_TRUE(alive.has_value());
+  EXPECT_FALSE(*alive);
+  sql(**server, "create table kept as select 1 as x");
+  const pid_t killed = (*server)->pid();
+  ASSERT_EQ(kill(killed, SIGKILL), 0);
+  wait_gone(killed);
+  auto revived = (*server)->revive();
+  ASSERT_TRUE(revived.has_value()) << revived.error().message();
+  EXPECT_TRUE(*revived);
+  EXPECT_NE((*server)->pid(), killed);
+  EXPECT_EQ(sql(**server, "select x from kept"), "1");
+}
+
+TEST(Embedded, IgnoresAPidFileWhoseNumberNowBelongsToSomeoneElse) {
+  Folder folder;
+  {
+    auto server = EmbeddedPostgres::start(folder.path());
+    ASSERT_TRUE(server.has_value()) << server.error().message();
+  }
+  const auto file = folder.path() / "postgres" / "data" / "postmaster.pid";
+  std::FILE* out = std::fopen(file.c_str(), "w");
+  ASSERT_NE(out, nullptr);
+  std::fprintf(out, "%d\n/nowhere\n1\n5432\n/nowhere\n\n 1 1\nready\n", static_cast<int>(getpid()));
+  std::fclose(out);
+  auto server = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  EXPECT_FALSE((*server)->adopted());
+  EXPECT_EQ(sql(**server, "select 1"), "1");
+}
+
+TEST(Embedded, LongPathsGetAShortSocketFolder) {
+  Folder folder;
+  const auto deep = folder.path() / std::string(120, 'd');
+  auto server = EmbeddedPostgres::start(deep);
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  EXPECT_EQ(sql(**server, "select 1"), "1");
+}
+
+TEST(Embedded, WorksBelowAFolderThatOnlyRootMayEnter) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root meets this case";
+  Folder folder;
+  chmod(folder.path().c_str(), 0700);
+  auto server = EmbeddedPostgres::start(folder.path() / "data");
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  EXPECT_EQ(sql(**server, "select 1"), "1");
+  const auto link = folder.path() / "data" / "postgres";
+  EXPECT_TRUE(fs::is_symlink(link));
+  std::error_code ignored;
+  ASSERT_TRUE((*server)->stop().has_value());
+  fs::remove_all(fs::read_symlink(link), ignored);
+}
+
+TEST(Embedded, MissingBinariesNameThePackage) {
+  setenv("BULKHEAD_PG_BIN", "/nonexistent", 1);
+  Folder folder;
+  auto server = EmbeddedPostgres::start(folder.path());
+  unsetenv("BULKHEAD_PG_BIN");
+  ASSERT_TRUE(server.has_error());
+  EXPECT_EQ(server.error().code(), Errc::environment);
+  EXPECT_NE(server.error().message().find("BULKHEAD_PG_BIN=/nonexistent"), std::string_view::npos);
+  auto other = find_postgres(99);
+  ASSERT_TRUE(other.has_error());
+  EXPECT_NE(other.error().hint().find("apt-get install postgresql-99"), std::string_view::npos);
+}
+
+}  // namespace
+}  // namespace bulkhead
