@@ -101,14 +101,18 @@ struct Insert {
 struct Update {
   std::string relation;
   std::vector<std::pair<std::string, Cell>> assignments;
+  std::string
+      json_row;  ///< Instead of the assignments' cells: a JSON object that holds the assigned columns.
   Condition where;
   std::optional<std::vector<Output>> returning;
+  bool at_most_one = false;  ///< More than one row touched: undone, and the error `not_singular`.
 };
 
 struct Delete {
   std::string relation;
   Condition where;
   std::optional<std::vector<Output>> returning;
+  bool at_most_one = false;  ///< As for Update.
 };
 
 using Statement = std::variant<Select, Insert, Update, Delete>;

@@ -14,12 +14,25 @@
 
 namespace bulkhead::sql {
 
+/// How a value of the output is written as JSON.
+enum class JsonKind : std::uint8_t { string, raw, boolean, number, timestamp, timestamptz };
+
+/// Column of every tenant table; never shown, never named by a caller.
+inline constexpr std::string_view tenant_column = "tenant_id";
+/// What the API calls the app's schema, wherever a tenant's rows live: a placement's schema name is nobody's
+/// business.
+inline constexpr std::string_view api_schema = "public";
+
 struct Column {
   std::string name;
   std::uint32_t type_oid = 0;
   std::string type;  ///< format_type(): "integer", "character varying(40)", "text[]"
   bool nullable = true, has_default = false;
   bool generated = false;  ///< Always generated or identity always: not to be written.
+  std::string sql_type;    ///< As `type`, schema-qualified where it is not PostgreSQL's own: fit for a cast.
+  JsonKind json = JsonKind::string;  ///< How its text form becomes JSON.
+  bool convert = false;  ///< Must be wrapped in `to_json()` to be JSON (arrays, composite types, extensions).
+  bool is_json = false;  ///< json or jsonb: a payload's value is stored as the JSON text that it is.
   std::string comment;
 };
 
@@ -54,6 +67,9 @@ class Relations {
   [[nodiscard]] static Result<std::shared_ptr<const Relations>> load(pg::Blocking& connection,
                                                                      std::string_view schema);
   explicit Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys);
+  Relations(const Relations&) = delete;  // the indexes point into the vectors
+  Relations& operator=(const Relations&) = delete;
+  ~Relations() = default;
 
   [[nodiscard]] const Relation* find(std::string_view name) const noexcept;
   [[nodiscard]] const std::vector<Relation>& all() const noexcept { return relations_; }

@@ -12,9 +12,6 @@
 
 namespace bulkhead::sql {
 
-/// How a value of the output is written as JSON.
-enum class JsonKind : std::uint8_t { string, raw, boolean, number, timestamp, timestamptz };
-
 struct OutputColumn {
   std::string name;
   JsonKind kind = JsonKind::string;
@@ -32,6 +29,8 @@ struct Rendered {
                            ///< distinct ones, or NULL): checked against the tenant on the way out.
   std::string count_text;  ///< Set for `exact_count`: a second statement with `count_params`.
   pg::Params count_params;
+  bool single_checked =
+      false;  ///< The last result column raises `single_violation` when more than one row came.
   bool writes = false;
 };
 
@@ -40,6 +39,13 @@ struct Walls {
   bool predicate = true;
   bool row_check = true;
 };
+
+/// What PostgreSQL's error message holds, followed by the number of rows, when an `at_most_one` write touched
+/// more.
+inline constexpr std::string_view single_violation = "bulkhead-rows:";
+
+/// Embeds inside embeds; deeper is refused with `relationship_unknown`.
+inline constexpr std::size_t embed_depth_max = 8;
 
 /// Renders `statement` over `relations` of `schema` for the tenant whose id is `tenant` (36 characters).
 /// Errors: `relation_unknown`, `column_unknown`, `relationship_*`, `filter_required`, `payload_invalid`.

@@ -1,0 +1,34 @@
+#include "sql/relations.hpp"
+
+#include <utility>
+
+namespace bulkhead::sql {
+
+const Column* Relation::column(std::string_view column_name) const noexcept {
+  // Tables have a dozen columns; a scan beats a map here.
+  for (const Column& column : columns)
+    if (column.name == column_name) return &column;
+  return nullptr;
+}
+
+Relations::Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys)
+    : relations_(std::move(relations)), foreign_keys_(std::move(foreign_keys)) {
+  for (const Relation& relation : relations_) by_name_.emplace(relation.name, &relation);
+  for (const ForeignKey& key : foreign_keys_) {
+    around_[key.from].push_back(&key);
+    if (key.to != key.from) around_[key.to].push_back(&key);
+  }
+}
+
+const Relation* Relations::find(std::string_view name) const noexcept {
+  auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+const std::vector<const ForeignKey*>& Relations::around(std::string_view relation) const noexcept {
+  static const std::vector<const ForeignKey*> none;
+  auto found = around_.find(relation);
+  return found == around_.end() ? none : found->second;
+}
+
+}  // namespace bulkhead::sql

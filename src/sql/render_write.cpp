@@ -1,0 +1,201 @@
+#include <algorithm>
+#include <utility>
+
+#include "sql/renderer.hpp"
+#include "sql/writer.hpp"
+
+namespace bulkhead::sql {
+
+namespace {
+
+constexpr std::size_t params_max = 65'535;  // the protocol's
+
+Error payload_column(const Relation& of, std::string_view name) {
+  return Error(Errc::column_unknown, "Could not find the '" + std::string(name) + "' column of '" + of.name +
+                                         "' in the schema cache");
+}
+
+// True if the condition cannot leave a row out whatever the rows are.
+bool restricts_nothing(const statement::Condition& condition) {
+  if (condition.kind == statement::Condition::Kind::compare) return false;
+  return std::all_of(condition.children.begin(), condition.children.end(), restricts_nothing);
+}
+
+Error filter_required(std::string_view verb) {
+  return Error(Errc::filter_required, std::string(verb) + " requires a WHERE clause")
+      .sqlstate("21000")
+      .hint("Name the rows with a filter such as id=eq.1.");
+}
+
+}  // namespace
+
+void Renderer::recordset(std::string& out, const std::vector<const Column*>& columns) {
+  out.append("r(");
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (i > 0) out.append(", ");
+    append_identifier(out, columns[i]->name);
+    out.push_back(' ');
+    out.append(columns[i]->sql_type);
+  }
+  out.push_back(')');
+}
+
+Result<void> Renderer::insert_source(std::string& out, const statement::Insert& insert,
+                                     const Relation& into) {
+  std::vector<const Column*> columns;
+  columns.reserve(insert.columns.size());
+  for (const std::string& name : insert.columns) {
+    const Column* named = into.column(name);
+    if (!named) return payload_column(into, name);
+    columns.push_back(named);
+  }
+  out.append(" (");
+  append_identifier(out, tenant_column);
+  for (const Column* named : columns) {
+    out.append(", ");
+    append_identifier(out, named->name);
+  }
+  out.append(")");
+  tenant_used_ = true;
+
+  if (!insert.json_rows.empty()) {
+    // One shape whatever the number of rows; PostgreSQL turns each value into its column's type.
+    out.append(" select $1::uuid");
+    for (const Column* named : columns) {
+      out.append(", ");
+      append_column(out, "r", named->name);
+    }
+    out.append(columns.empty() ? " from json_array_elements(" : " from json_to_recordset(");
+    parameter(out, insert.json_rows);
+    out.append(") as ");
+    if (columns.empty())
+      out.push_back('r');
+    else
+      recordset(out, columns);
+    return {};
+  }
+
+  if (insert.rows.empty()) return Error(Errc::payload_invalid, "there is no row to insert");
+  if (insert.rows.size() * (columns.size() + 1) > params_max)
+    return Error(Errc::payload_invalid, "too many values in one request")
+        .hint("Send the rows in several requests, or leave Prefer: missing=default out.");
+  out.append(" values ");
+  for (std::size_t r = 0; r < insert.rows.size(); ++r) {
+    const std::vector<statement::Cell>& row = insert.rows[r];
+    if (row.size() != columns.size())
+      return Error(Errc::payload_invalid,
+                   "row " + std::to_string(r + 1) + " has another number of values than columns");
+    out.append(r == 0 ? "($1" : ", ($1");
+    for (const statement::Cell& cell : row) {
+      out.append(", ");
+      if (cell.use_default)
+        out.append("default");
+      else
+        parameter(out, cell.value);
+    }
+    out.push_back(')');
+  }
+  return {};
+}
+
+Result<Rendered> Renderer::insert(const statement::Insert& insert) {
+  BULKHEAD_TRY(const Relation* into, writable(insert.relation));
+  std::string text = "insert into ";
+  text.reserve(512);
+  from(text, {into, "as t"});  // unlike the other statements, INSERT wants the AS
+  BULKHEAD_CHECK(insert_source(text, insert, *into));
+  return finish_write(std::move(text), {into, "t"}, insert.returning, false);
+}
+
+Result<void> Renderer::assignments(std::string& out, const statement::Update& update, const Relation& of) {
+  if (update.assignments.empty()) return Error(Errc::payload_invalid, "there is nothing to change");
+  std::vector<const Column*> columns;
+  out.append(" set ");
+  for (const auto& [name, cell] : update.assignments) {
+    const Column* named = of.column(name);
+    if (!named) return payload_column(of, name);
+    if (!columns.empty()) out.append(", ");
+    columns.push_back(named);
+    append_identifier(out, name);
+    out.append(" = ");
+    if (!update.json_row.empty())
+      append_column(out, "r", name);
+    else if (cell.use_default)
+      out.append("default");
+    else
+      parameter(out, cell.value);
+  }
+  if (update.json_row.empty()) return {};
+  out.append(" from json_to_record(");
+  parameter(out, update.json_row);
+  out.append(") as ");
+  recordset(out, columns);
+  return {};
+}
+
+Result<Rendered> Renderer::update(const statement::Update& update) {
+  BULKHEAD_TRY(const Relation* of, writable(update.relation));
+  if (restricts_nothing(update.where)) return filter_required("UPDATE");
+  const Scope scope{of, "t"};
+  std::string text = "update ";
+  text.reserve(512);
+  from(text, scope);
+  BULKHEAD_CHECK(assignments(text, update, *of));
+  BULKHEAD_CHECK(where(text, scope, update.where));
+  return finish_write(std::move(text), scope, update.returning, update.at_most_one);
+}
+
+Result<Rendered> Renderer::remove(const statement::Delete& remove) {
+  BULKHEAD_TRY(const Relation* of, writable(remove.relation));
+  if (restricts_nothing(remove.where)) return filter_required("DELETE");
+  const Scope scope{of, "t"};
+  std::string text = "delete from ";
+  text.reserve(512);
+  from(text, scope);
+  BULKHEAD_CHECK(where(text, scope, remove.where));
+  return finish_write(std::move(text), scope, remove.returning, remove.at_most_one);
+}
+
+Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
+                                        const std::optional<std::vector<statement::Output>>& returning,
+                                        bool at_most_one) {
+  const bool embeds =
+      returning && std::any_of(returning->begin(), returning->end(),
+                               [](const statement::Output& output) { return output.embed != nullptr; });
+  const bool wrapped = embeds || at_most_one;
+  const Scope seen{scope.relation, wrapped ? "w" : scope.alias};
+
+  write.append(" returning ");
+  std::string list, joins;
+  if (returning) {
+    BULKHEAD_CHECK(outputs(list, joins, *returning, seen));
+  } else {
+    // Even without a representation each row says whose it was.
+    append_column(list, seen.alias, tenant_column);
+    guards_.push_back(0);
+  }
+  if (!wrapped) {
+    Rendered rendered = finish(write.append(list));
+    rendered.writes = true;
+    return rendered;
+  }
+
+  append_column(write, scope.alias, tenant_column);
+  for (const Column& every : scope.relation->columns) {
+    write.append(", ");
+    append_column(write, scope.alias, every.name);
+  }
+  std::string text = "with w as (" + write + ") select " + list;
+  if (at_most_one) {
+    // The cast fails on more than one row, and the failure undoes the write in the same round trip.
+    std::string count = "(select count(*) from w)";
+    text.append(", case when ").append(count).append(" > 1 then ('").append(single_violation).append("' || ");
+    text.append(count).append(")::integer end");
+  }
+  Rendered rendered = finish(text.append(" from w").append(joins));
+  rendered.writes = true;
+  rendered.single_checked = at_most_one;
+  return rendered;
+}
+
+}  // namespace bulkhead::sql

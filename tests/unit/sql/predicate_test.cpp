@@ -1,0 +1,166 @@
+// Whatever is asked, no tenant relation is named without its tenant predicate.
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "sample.hpp"
+#include "sql/render.hpp"
+
+namespace bulkhead::sql {
+namespace {
+
+using namespace statement;
+
+constexpr std::string_view tenant = "0191e0a0-0000-7000-8000-000000000001";
+
+std::string any_relation() {
+  return *rc::gen::element<std::string>("album", "artist", "genre", "person", "playlist", "playlist_track",
+                                        "track", "editor_id", "person_reports_to_fkey", "nope");
+}
+
+std::string any_column() {
+  return *rc::gen::element<std::string>("id", "id", "id", "name", "name", "title", "tenant_id", "tags",
+                                        "x\"y");
+}
+
+Condition any_condition(int depth) {
+  Condition condition;
+  condition.negated = *rc::gen::arbitrary<bool>();
+  condition.kind =
+      depth <= 0 ? Condition::Kind::compare
+                 : *rc::gen::element(Condition::Kind::all, Condition::Kind::any, Condition::Kind::compare);
+  if (condition.kind == Condition::Kind::compare) {
+    condition.column = any_column();
+    condition.op = *rc::gen::element(Operator::eq, Operator::neq, Operator::like, Operator::in, Operator::is);
+    condition.value = condition.op == Operator::is ? "null" : *rc::gen::string<std::string>();
+    condition.values = *rc::gen::container<std::vector<Value>>(rc::gen::just(Value("1")));
+    return condition;
+  }
+  int children = *rc::gen::inRange(0, 3);
+  for (int i = 0; i < children; ++i) condition.children.push_back(any_condition(depth - 1));
+  return condition;
+}
+
+Select any_select(int depth);
+
+std::vector<Output> any_outputs(int depth) {
+  std::vector<Output> outputs;
+  int count = *rc::gen::inRange(0, 4);
+  for (int i = 0; i < count; ++i) {
+    Output output;
+    switch (*rc::gen::inRange(0, depth > 0 ? 4 : 2)) {
+      case 0:
+        output.star = true;
+        break;
+      case 1:
+        output.column = any_column();
+        break;
+      default: {
+        Embed embed;
+        embed.select = any_select(depth - 1);
+        embed.inner = *rc::gen::arbitrary<bool>();
+        embed.hint = *rc::gen::element<std::string>("", "", "", "editor_id", "playlist_track");
+        output.embed = std::make_shared<Embed>(embed);
+      }
+    }
+    output.alias = *rc::gen::element<std::string>("", "from \"app\".\"album\" t", "a'b");
+    outputs.push_back(std::move(output));
+  }
+  return outputs;
+}
+
+Select any_select(int depth) {
+  Select select;
+  select.relation = any_relation();
+  select.outputs = any_outputs(depth);
+  if (*rc::gen::arbitrary<bool>()) select.where = any_condition(2);
+  if (*rc::gen::arbitrary<bool>()) select.limit = 3;
+  select.exact_count = *rc::gen::arbitrary<bool>();
+  return select;
+}
+
+Statement any_statement() {
+  switch (*rc::gen::inRange(0, 4)) {
+    case 0: {
+      Insert insert;
+      insert.relation = any_relation();
+      insert.columns = {any_column()};
+      insert.rows = {{Cell{"1", false}}};
+      if (*rc::gen::arbitrary<bool>()) insert.json_rows = "[]";
+      if (*rc::gen::arbitrary<bool>()) insert.returning = any_outputs(2);
+      return insert;
+    }
+    case 1: {
+      Update update;
+      update.relation = any_relation();
+      update.assignments = {{any_column(), Cell{"1", false}}};
+      update.where = any_condition(2);
+      update.at_most_one = *rc::gen::arbitrary<bool>();
+      if (*rc::gen::arbitrary<bool>()) update.returning = any_outputs(2);
+      return update;
+    }
+    case 2: {
+      Delete remove;
+      remove.relation = any_relation();
+      remove.where = any_condition(2);
+      if (*rc::gen::arbitrary<bool>()) remove.returning = any_outputs(2);
+      return remove;
+    }
+    default:
+      return any_select(3);
+  }
+}
+
+// The text with string literals blanked, so that an alias that looks like SQL is not counted as SQL.
+std::string without_literals(std::string_view text) {
+  std::string out;
+  bool inside = false;
+  for (char c : text) {
+    if (c == '\'') inside = !inside;
+    out.push_back(inside ? ' ' : c);
+  }
+  return out;
+}
+
+void check(const std::string& rendered, const Relations& relations, bool insert) {
+  std::string text = without_literals(rendered);
+  bool first = true;
+  for (std::size_t at = 0; (at = text.find("\"app\".\"", at)) != std::string::npos; first = false) {
+    at += 7;
+    std::size_t end = text.find('"', at);
+    const Relation* relation = relations.find(text.substr(at, end - at));
+    RC_ASSERT(relation != nullptr);
+    std::size_t alias_end = text.find_first_of(" ),", end + 2);
+    std::string alias =
+        text.substr(end + 2, alias_end == std::string::npos ? alias_end : alias_end - end - 2);
+    if (!relation->tenant) continue;
+    if (first && insert) {
+      // The written relation of an INSERT takes the tenant as its first value instead.
+      RC_ASSERT(text.find("(\"tenant_id\"", end) != std::string::npos);
+      RC_ASSERT(text.find(" values ($1", end) != std::string::npos ||
+                text.find(" select $1::uuid", end) != std::string::npos);
+      continue;
+    }
+    RC_ASSERT(text.find(" " + alias + ".\"tenant_id\" = $1") != std::string::npos);
+  }
+}
+
+TEST(TenantPredicate, StandsOnEveryTenantRelationOfEveryStatement) {
+  const RelationsRef relations = test::record_shop();
+  std::size_t rendered_count = 0;
+  const bool held = rc::check("tenant predicate", [&] {
+    const Statement statement = any_statement();
+    auto rendered = render(statement, *relations, "app", tenant);
+    if (rendered.has_error()) return;
+    ++rendered_count;
+    check(rendered->text, *relations, std::holds_alternative<Insert>(statement));
+    if (!rendered->count_text.empty()) check(rendered->count_text, *relations, false);
+    if (rendered->tenant_param) RC_ASSERT(rendered->params.value(0) == std::string(tenant));
+    // And no caller's name for the tenant's column got in: outputs never carry it.
+    for (const OutputColumn& output : rendered->outputs) RC_ASSERT(output.name != "tenant_id");
+  });
+  EXPECT_TRUE(held);
+  EXPECT_GT(rendered_count, 10u) << "the generator makes too few valid statements";
+}
+
+}  // namespace
+}  // namespace bulkhead::sql

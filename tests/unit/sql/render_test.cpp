@@ -1,0 +1,298 @@
+#include "sql/render.hpp"
+
+#include <gtest/gtest.h>
+
+#include "sample.hpp"
+#include "sql/relationships.hpp"
+
+namespace bulkhead::sql {
+namespace {
+
+using namespace statement;
+constexpr std::string_view tenant = "0191e0a0-0000-7000-8000-000000000001";
+
+Result<Rendered> render_shop(const Statement& statement, const Walls& walls = {}) {
+  return render(statement, *test::record_shop(), "app", tenant, walls);
+}
+
+Output named(std::string column) {
+  Output output;
+  output.column = std::move(column);
+  return output;
+}
+
+Output embed(std::string relation, std::vector<Output> outputs, std::string hint = "", bool inner = false) {
+  Embed made;
+  made.select.relation = std::move(relation);
+  made.select.outputs = std::move(outputs);
+  made.hint = std::move(hint);
+  made.inner = inner;
+  Output output;
+  output.embed = std::make_shared<Embed>(std::move(made));
+  return output;
+}
+
+Condition where(std::string column, Operator op, Value value) {
+  Condition condition;
+  condition.kind = Condition::Kind::compare;
+  condition.column = std::move(column);
+  condition.op = op;
+  condition.value = std::move(value);
+  return condition;
+}
+
+std::string_view param(const Rendered& rendered, std::size_t place) {
+  return rendered.params.value(place - 1);
+}
+
+TEST(Render, StarNamesTheColumnsAndHidesTheTenantBehindThem) {
+  Select select;
+  select.relation = "artist";
+  select.where = where("id", Operator::eq, "7");
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select t."id", t."name", t."tenant_id" from "app"."artist" t where t."tenant_id" = $1 and t."id" = $2)");
+  ASSERT_EQ(rendered->params.size(), 2u);
+  EXPECT_EQ(param(*rendered, 1), tenant);
+  EXPECT_EQ(param(*rendered, 2), "7");
+  ASSERT_EQ(rendered->outputs.size(), 2u);
+  EXPECT_EQ(rendered->outputs[0].name, "id");
+  EXPECT_EQ(rendered->guards, std::vector<std::size_t>{2});
+  EXPECT_FALSE(rendered->writes);
+}
+
+TEST(Render, ValuesOrderAndRangeAreParameters) {
+  Select select;
+  select.relation = "album";
+  select.outputs = {named("title")};
+  select.outputs[0].alias = "name";
+  Condition any;
+  any.kind = Condition::Kind::any;
+  Condition in = where("id", Operator::in, std::nullopt);
+  in.values = {"1", "2,\"x\\", std::nullopt};
+  any.children = {in, where("title", Operator::ilike, "%a%")};
+  any.negated = true;
+  select.where = any;
+  select.order = {{"title", true, Order::Nulls::last}, {"id", false, Order::Nulls::unset}};
+  select.limit = 20;
+  select.offset = 40;
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select t."title", t."tenant_id" from "app"."album" t where t."tenant_id" = $1 and not (t."id" = any($2))"
+      R"( or t."title" ilike $3) order by t."title" desc nulls last, t."id" limit $4 offset $5)");
+  EXPECT_EQ(rendered->outputs[0].name, "name");
+  EXPECT_EQ(param(*rendered, 2), R"({"1","2,\"x\\",NULL})");
+  EXPECT_EQ(param(*rendered, 4), "20");
+  EXPECT_EQ(param(*rendered, 5), "40");
+}
+
+TEST(Render, TheSameShapeGivesTheSameText) {
+  Select one, two;
+  one.relation = two.relation = "artist";
+  one.where = where("name", Operator::eq, "x'; drop table artist; --");
+  two.where = where("name", Operator::eq, "y");
+  one.limit = 1;
+  two.limit = 1000;
+  EXPECT_EQ(render_shop(one)->text, render_shop(two)->text);
+}
+
+TEST(Render, SharedTablesTakeNoTenant) {
+  Select select;
+  select.relation = "genre";
+  select.where = where("id", Operator::gt, "3");
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered);
+  EXPECT_EQ(rendered->text, R"(select t."id", t."name" from "app"."genre" t where t."id" > $1)");
+  EXPECT_FALSE(rendered->tenant_param);
+  EXPECT_TRUE(rendered->guards.empty());
+  EXPECT_EQ(rendered->params.size(), 1u);
+}
+
+TEST(Render, ToOneEmbedIsALateralJoinWithTheTenantInIt) {
+  Select select;
+  select.relation = "album";
+  select.outputs = {named("id"), embed("artist", {named("name")})};
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select t."id", x1.j, t."tenant_id", x1.g from "app"."album" t left join lateral (select )"
+      R"(json_build_object('name', e2."name") as j, e2."tenant_id"::text as g from "app"."artist" e2 where )"
+      R"(e2."tenant_id" = $1 and e2."id" = t."artist_id") x1 on true where t."tenant_id" = $1)");
+  EXPECT_EQ(rendered->outputs[1].name, "artist");
+  EXPECT_EQ(rendered->outputs[1].kind, JsonKind::raw);
+  EXPECT_EQ(rendered->guards, (std::vector<std::size_t>{2, 3}));
+}
+
+TEST(Render, ToManyEmbedAggregates) {
+  Select select;
+  select.relation = "artist";
+  select.outputs = {named("id"), embed("album", {named("title")}, "", true)};
+  select.exact_count = true;
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select t."id", x1.j, t."tenant_id", x1.g from "app"."artist" t join lateral (select json_agg(s.j) as j, )"
+      R"(string_agg(distinct s.g, ',') as g from (select json_build_object('title', e2."title") as j, )"
+      R"(e2."tenant_id"::text as g from "app"."album" e2 where e2."tenant_id" = $1 and e2."artist_id" = t."id") s) )"
+      R"(x1 on x1.j is not null where t."tenant_id" = $1)");
+  EXPECT_NE(rendered->count_text.find("select count(*) from"), std::string::npos);
+  EXPECT_NE(rendered->count_text.find("join lateral"), std::string::npos);
+}
+
+TEST(Render, ManyToManyBindsTheTenantOnTheJunctionToo) {
+  Select select;
+  select.relation = "playlist";
+  select.outputs = {embed("track", {named("name")})};
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_NE(rendered->text.find(
+                R"(join "app"."playlist_track" k3 on k3."tenant_id" = $1 and k3."track_id" = e2."id")"),
+            std::string::npos)
+      << rendered->text;
+  EXPECT_NE(rendered->text.find(R"(concat_ws(',', e2."tenant_id"::text, k3."tenant_id"::text) as g)"),
+            std::string::npos);
+}
+
+TEST(Render, EmbedsNest) {
+  Select select;
+  select.relation = "artist";
+  select.outputs = {embed("album", {embed("track", {embed("genre", {named("name")})})})};
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  std::size_t predicates = 0;
+  for (std::size_t at = 0; (at = rendered->text.find("\"tenant_id\" = $1", at)) != std::string::npos; ++at)
+    ++predicates;
+  EXPECT_EQ(predicates, 3u) << rendered->text;
+}
+
+TEST(Render, SharedTableWithTenantEmbedCountsWithoutTheTenant) {
+  Select select;
+  select.relation = "genre";
+  select.outputs = {named("name"), embed("track", {named("name")})};
+  select.exact_count = true;
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_TRUE(rendered->tenant_param);
+  EXPECT_EQ(rendered->count_text, R"(select count(*) from "app"."genre" t)");
+  EXPECT_EQ(rendered->count_params.size(), 0u);
+}
+
+TEST(Render, ArraysAndCastsAreConverted) {
+  Select select;
+  select.relation = "track";
+  select.outputs = {named("tags"), named("id"), named("added")};
+  select.outputs[1].cast = "text";
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered);
+  EXPECT_EQ(rendered->text.substr(0, 52), R"(select to_json(t."tags"), t."id"::text, t."added", t)");
+  EXPECT_EQ(rendered->outputs[1].kind, JsonKind::string);
+  EXPECT_EQ(rendered->outputs[2].kind, JsonKind::timestamptz);
+  select.outputs[1].cast = "text) from pg_authid --";
+  EXPECT_EQ(render_shop(select).error().sqlstate(), "42704");
+}
+
+TEST(Render, UnknownNamesNeverReachSql) {
+  Select select;
+  select.relation = "nope";
+  EXPECT_EQ(render_shop(select).error().code(), Errc::relation_unknown);
+  EXPECT_EQ(render_shop(select).error().message(),
+            "Could not find the table 'public.nope' in the schema cache");
+  select.relation = "artist";
+  for (std::string name : {"nope", "tenant_id", "id\"; drop table x"}) {
+    select.outputs = {named(name)};
+    Error error = render_shop(select).error();
+    EXPECT_EQ(error.code(), Errc::column_unknown);
+    EXPECT_EQ(error.sqlstate(), "42703");
+    EXPECT_EQ(error.message(), "column artist." + name + " does not exist");
+    select.outputs.clear();
+    select.where = where(name, Operator::eq, "1");
+    EXPECT_EQ(render_shop(select).error().message(), error.message());
+    select.where = {};
+    select.order = {{name, false, Order::Nulls::unset}};
+    EXPECT_EQ(render_shop(select).error().message(), error.message());
+    select.order.clear();
+  }
+}
+
+TEST(Render, AliasesAreLiterals) {
+  Select select;
+  select.relation = "album";
+  Output inner = named("name");
+  inner.alias = R"(o'k\"x)";
+  select.outputs = {embed("artist", {inner})};
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered);
+  EXPECT_NE(rendered->text.find(R"(json_build_object(E'o''k\\"x', e2."name"))"), std::string::npos)
+      << rendered->text;
+}
+
+TEST(Render, WallsCanBeSwitchedOffForTheTestsOfTheOthers) {
+  Select select;
+  select.relation = "artist";
+  Walls walls;
+  walls.predicate = false;
+  auto rendered = render_shop(select, walls);
+  EXPECT_EQ(rendered->text,
+            R"(select t."id", t."name", t."tenant_id" from "app"."artist" t where $1::uuid is not null)");
+  walls.row_check = false;
+  EXPECT_TRUE(render_shop(select, walls)->guards.empty());
+}
+
+TEST(Relationships, AmbiguousAndUnknownSayWhatThereIs) {
+  Select select;
+  select.relation = "album";
+  select.outputs = {embed("person", {})};
+  Error error = render_shop(select).error();
+  EXPECT_EQ(error.code(), Errc::relationship_ambiguous);
+  EXPECT_EQ(error.message(),
+            "Could not embed because more than one relationship was found for 'album' and 'person'");
+  EXPECT_EQ(error.details(),
+            R"x([{"cardinality":"many-to-one","embedding":"album with person",)x"
+            R"x("relationship":"album_editor_fkey using album(editor_id) and person(id)"},)x"
+            R"x({"cardinality":"many-to-one","embedding":"album with person",)x"
+            R"x("relationship":"album_producer_fkey using album(producer_id) and person(id)"}])x");
+  for (const char* hint : {"album_editor_fkey", "editor_id"}) {
+    select.outputs = {embed("person", {}, hint)};
+    auto rendered = render_shop(select);
+    ASSERT_TRUE(rendered) << hint;
+    EXPECT_NE(rendered->text.find(R"(e2."id" = t."editor_id")"), std::string::npos);
+  }
+  for (const char* name : {"album_editor_fkey", "editor_id"}) {
+    select.outputs = {embed(name, {})};
+    EXPECT_TRUE(render_shop(select)) << name;
+  }
+  select.outputs = {embed("playlist", {})};
+  error = render_shop(select).error();
+  EXPECT_EQ(error.code(), Errc::relationship_unknown);
+  EXPECT_EQ(error.message(),
+            "Could not find a relationship between 'album' and 'playlist' in the schema cache");
+}
+
+TEST(Relationships, SelfReferenceReadsTheTableAsChildrenAndTheColumnAsParent) {
+  Select select;
+  select.relation = "person";
+  select.outputs = {embed("person", {named("name")})};
+  EXPECT_NE(render_shop(select)->text.find(R"(e2."reports_to" = t."id")"), std::string::npos);
+  select.outputs = {embed("person", {named("name")}, "reports_to")};
+  EXPECT_NE(render_shop(select)->text.find(R"(e2."reports_to" = t."id")"), std::string::npos);
+  select.outputs = {embed("reports_to", {named("name")})};
+  EXPECT_NE(render_shop(select)->text.find(R"(e2."id" = t."reports_to")"), std::string::npos);
+}
+
+TEST(Relationships, EmbedDepthHasALimit) {
+  Output output = named("name");
+  for (int i = 0; i < 12; ++i) output = embed("person", {output});
+  Select select;
+  select.relation = "person";
+  select.outputs = {output};
+  EXPECT_EQ(render_shop(select).error().code(), Errc::relationship_unknown);
+}
+
+}  // namespace
+}  // namespace bulkhead::sql

@@ -1,0 +1,157 @@
+#include <gtest/gtest.h>
+
+#include "sample.hpp"
+#include "sql/render.hpp"
+
+namespace bulkhead::sql {
+namespace {
+
+using namespace statement;
+constexpr std::string_view tenant = "0191e0a0-0000-7000-8000-000000000001";
+
+Result<Rendered> render_shop(const Statement& statement) {
+  return render(statement, *test::record_shop(), "app", tenant);
+}
+
+Condition id_is(std::string value) {
+  Condition condition;
+  condition.kind = Condition::Kind::compare;
+  condition.column = "id";
+  condition.value = std::move(value);
+  return condition;
+}
+
+TEST(RenderWrite, OneRowIsValuesWithTheTenantFirst) {
+  Insert insert;
+  insert.relation = "artist";
+  insert.columns = {"id", "name"};
+  insert.rows = {{Cell{"1", false}, Cell{std::nullopt, false}}, {Cell{{}, true}, Cell{"x", false}}};
+  auto rendered = render_shop(insert);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(insert into "app"."artist" as t ("tenant_id", "id", "name") values ($1, $2, $3), ($1, default, $4) )"
+      R"(returning t."tenant_id")");
+  EXPECT_EQ(rendered->params.value(2), nullptr);
+  EXPECT_EQ(rendered->guards, std::vector<std::size_t>{0});
+  EXPECT_TRUE(rendered->writes);
+}
+
+TEST(RenderWrite, ManyRowsAreOneJsonParameter) {
+  Insert insert;
+  insert.relation = "track";
+  insert.columns = {"id", "tags"};
+  insert.json_rows = R"([{"id":1,"tags":["a"]}])";
+  insert.returning = std::vector<Output>{};
+  auto rendered = render_shop(insert);
+  ASSERT_TRUE(rendered);
+  EXPECT_EQ(
+      rendered->text,
+      R"(insert into "app"."track" as t ("tenant_id", "id", "tags") select $1::uuid, r."id", r."tags" from )"
+      R"(json_to_recordset($2) as r("id" integer, "tags" text[]) returning t."id", t."name", t."album_id", )"
+      R"(t."genre_id", to_json(t."tags"), t."meta", t."added", t."tenant_id")");
+}
+
+TEST(RenderWrite, UpdateAndDeleteAreBoundToTheTenant) {
+  Update update;
+  update.relation = "artist";
+  update.assignments = {{"name", Cell{"x", false}}};
+  update.where = id_is("1");
+  EXPECT_EQ(
+      render_shop(update)->text,
+      R"(update "app"."artist" t set "name" = $2 where t."tenant_id" = $1 and t."id" = $3 returning t."tenant_id")");
+  update.json_row = R"({"name":"y"})";
+  EXPECT_EQ(
+      render_shop(update)->text,
+      R"(update "app"."artist" t set "name" = r."name" from json_to_record($2) as r("name" text) where )"
+      R"(t."tenant_id" = $1 and t."id" = $3 returning t."tenant_id")");
+  Delete remove;
+  remove.relation = "artist";
+  remove.where = id_is("1");
+  EXPECT_EQ(
+      render_shop(remove)->text,
+      R"(delete from "app"."artist" t where t."tenant_id" = $1 and t."id" = $2 returning t."tenant_id")");
+}
+
+TEST(RenderWrite, AtMostOneCountsInTheSameStatement) {
+  Delete remove;
+  remove.relation = "artist";
+  remove.where = id_is("1");
+  remove.at_most_one = true;
+  remove.returning = std::vector<Output>{};
+  auto rendered = render_shop(remove);
+  ASSERT_TRUE(rendered);
+  EXPECT_EQ(
+      rendered->text,
+      R"(with w as (delete from "app"."artist" t where t."tenant_id" = $1 and t."id" = $2 returning )"
+      R"(t."tenant_id", t."id", t."name") select w."id", w."name", w."tenant_id", case when (select count(*) )"
+      R"(from w) > 1 then ('bulkhead-rows:' || (select count(*) from w))::integer end from w)");
+  EXPECT_TRUE(rendered->single_checked);
+  EXPECT_EQ(rendered->guards, std::vector<std::size_t>{2});
+}
+
+TEST(RenderWrite, WithoutAFilterNothingIsChanged) {
+  Update update;
+  update.relation = "artist";
+  update.assignments = {{"name", Cell{"x", false}}};
+  EXPECT_EQ(render_shop(update).error().code(), Errc::filter_required);
+  update.where.children.emplace_back();  // an empty `and` restricts nothing either
+  EXPECT_EQ(render_shop(update).error().message(), "UPDATE requires a WHERE clause");
+  EXPECT_EQ(render_shop(update).error().sqlstate(), "21000");
+  Delete remove;
+  remove.relation = "artist";
+  EXPECT_EQ(render_shop(remove).error().code(), Errc::filter_required);
+}
+
+TEST(RenderWrite, SharedTablesAreReadOnly) {
+  Insert insert;
+  insert.relation = "genre";
+  EXPECT_EQ(render_shop(insert).error().sqlstate(), "42501");
+  Delete remove;
+  remove.relation = "genre";
+  remove.where = id_is("1");
+  EXPECT_EQ(render_shop(remove).error().code(), Errc::permission_denied);
+}
+
+TEST(RenderWrite, TheTenantIsNoColumnOfAPayload) {
+  for (const char* name : {"tenant_id", "nope"}) {
+    Insert insert;
+    insert.relation = "artist";
+    insert.columns = {name};
+    insert.rows = {{Cell{"0191e0a0-0000-7000-8000-000000000002", false}}};
+    Error error = render_shop(insert).error();
+    EXPECT_EQ(error.code(), Errc::column_unknown);
+    EXPECT_EQ(error.sqlstate(), "");
+    EXPECT_EQ(error.message(),
+              "Could not find the '" + std::string(name) + "' column of 'artist' in the schema cache");
+    Update update;
+    update.relation = "artist";
+    update.assignments = {{name, Cell{"x", false}}};
+    update.where = id_is("1");
+    EXPECT_EQ(render_shop(update).error().message(), error.message());
+  }
+}
+
+TEST(RenderWrite, ReturningWithEmbedsReadsTheWrittenRows) {
+  Embed artist;
+  artist.select.relation = "artist";
+  Output output;
+  output.embed = std::make_shared<Embed>(artist);
+  Insert insert;
+  insert.relation = "album";
+  insert.columns = {"id"};
+  insert.rows = {{Cell{"1", false}}};
+  insert.returning = std::vector<Output>{output};
+  auto rendered = render_shop(insert);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(with w as (insert into "app"."album" as t ("tenant_id", "id") values ($1, $2) returning t."tenant_id", )"
+      R"(t."id", t."title", t."artist_id", t."editor_id", t."producer_id") select x1.j, w."tenant_id", x1.g from )"
+      R"(w left join lateral (select json_build_object('id', e2."id", 'name', e2."name") as j, )"
+      R"(e2."tenant_id"::text as g from "app"."artist" e2 where e2."tenant_id" = $1 and e2."id" = )"
+      R"(w."artist_id") x1 on true)");
+}
+
+}  // namespace
+}  // namespace bulkhead::sql
