@@ -1,0 +1,15 @@
+// Fails with: a statement needs a tenant
+#include "relations.hpp"
+
+#ifdef GOOD
+Task<Result<void>> handler(TenantSession& session) {
+  auto statement = insert_into(track).set(track.name = "x");
+  auto answer = co_await session.run(std::move(statement));
+  if (answer.has_error()) co_return answer.error();
+  co_return Result<void>();
+}
+#else
+void handler() {
+  run(insert_into(track).set(track.name = "x"));
+}
+#endif
