@@ -11,6 +11,9 @@ namespace bulkhead {
 
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, other };
 
+/// `GET`, …; `OTHER` for what has no name here.
+[[nodiscard]] std::string_view method_name(Method method) noexcept;
+
 struct HeaderView {
   std::string_view name, value;
 };

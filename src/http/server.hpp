@@ -27,6 +27,15 @@ struct Limits {
 /// An exception that leaves it becomes 500 without detail.
 using Handler = std::function<Task<Response>(Request&)>;
 
+/// What a server has seen, for metrics; monotonic since start but for `open`. Read on the server's io thread
+/// or, through `Server::counters()`, as a copy from there.
+struct Counters {
+  std::uint64_t accepted = 0, requests = 0;
+  std::uint64_t refused = 0;  ///< Requests answered without a handler: malformed, too large, too slow.
+  std::uint64_t handler_exceptions = 0;
+  std::size_t open = 0;
+};
+
 /// HTTP/1.1 on one io thread (RFC 9112): parses within limits, keeps connections alive, answers pipelined
 /// requests in order. What two front ends could read in two ways (TE with CL, repeated CL or Host, bare LF,
 /// obs-fold) is refused with 400 and the connection closed.
@@ -41,10 +50,11 @@ class Server {
   [[nodiscard]] Task<void> drain(std::chrono::steady_clock::time_point deadline);
 
   [[nodiscard]] std::size_t open_connections() const noexcept;
+  [[nodiscard]] Counters counters() const noexcept;
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // Shared with the coroutines that accept and tick.
 };
 
 }  // namespace bulkhead::http

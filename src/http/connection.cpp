@@ -1,0 +1,396 @@
+#include "http/connection.hpp"
+
+#include <array>
+#include <cstring>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/problem.hpp"
+
+namespace bulkhead::http {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t first_capacity = 4 * 1024;
+/// Above this, an answer's body is sent from where it is instead of being copied behind its head.
+constexpr std::size_t gather_above = 16 * 1024;
+/// A buffer that one large request has grown is given back rather than kept for the connection's life.
+constexpr std::size_t keep_capacity = 256 * 1024;
+constexpr std::size_t read_step = 64 * 1024;
+constexpr std::chrono::seconds linger_time{2};
+constexpr std::uint64_t ticks_per_second = 4;
+
+void give_back(std::string& buffer) {
+  if (buffer.capacity() > keep_capacity) std::string().swap(buffer);
+  buffer.clear();
+}
+
+Response failed() {
+  return problem_response(Error());
+}
+
+}  // namespace
+
+void InputBuffer::consume(std::size_t bytes) noexcept {
+  begin_ += bytes;
+  if (begin_ == end_) begin_ = end_ = 0;
+}
+
+asio::mutable_buffer InputBuffer::room() {
+  if (end_ == capacity_) {
+    std::size_t size = end_ - begin_;
+    if (size * 2 <= capacity_ && capacity_ != 0) {
+      std::memmove(data_.get(), data_.get() + begin_, size);
+    } else {
+      std::size_t grown = capacity_ == 0 ? first_capacity : capacity_ * 2;
+      auto larger = std::make_unique_for_overwrite<char[]>(grown);
+      if (size != 0) std::memcpy(larger.get(), data_.get() + begin_, size);
+      data_ = std::move(larger);
+      capacity_ = grown;
+    }
+    begin_ = 0;
+    end_ = size;
+  }
+  return asio::mutable_buffer(data_.get() + end_, capacity_ - end_);
+}
+
+void InputBuffer::assign(std::string_view text) {
+  if (text.size() > capacity_) {
+    data_ = std::make_unique_for_overwrite<char[]>(text.size());
+    capacity_ = text.size();
+  }
+  if (!text.empty()) std::memcpy(data_.get(), text.data(), text.size());
+  begin_ = 0;
+  end_ = text.size();
+}
+
+Connection::Connection(Socket socket, std::shared_ptr<Shared> shared)
+    : socket_(std::move(socket)), shared_(std::move(shared)) {
+  boost::system::error_code ignored;
+  auto endpoint = socket_.remote_endpoint(ignored);
+  peer_ = endpoint.address().to_string();
+  peer_is_loopback_ = endpoint.address().is_loopback();
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  // Sends are tried at once on this thread; only what the kernel does not take is waited for.
+  socket_.non_blocking(true, ignored);
+  shared_->open.push_front(this);
+  place_ = shared_->open.begin();
+  ++shared_->counters.accepted;
+  ++shared_->counters.open;
+}
+
+Connection::~Connection() {
+  shared_->open.erase(place_);
+  --shared_->counters.open;
+  shared_->slot_free.cancel();
+  if (shared_->open.empty()) shared_->emptied.cancel();
+}
+
+Task<void> Connection::run(std::unique_ptr<Connection> self) {
+  co_await self->converse();
+}
+
+void Connection::enter(Stage stage, std::chrono::seconds limit) {
+  stage_ = stage;
+  timed_out_ = false;
+  expires_ = shared_->tick + static_cast<std::uint64_t>(limit.count()) * ticks_per_second + 1;
+}
+
+void Connection::enter_handler() noexcept {
+  stage_ = Stage::handler;
+  timed_out_ = false;
+  expires_ = never;  // The request's own deadline rules there.
+}
+
+void Connection::check_time() {
+  if (shared_->tick < expires_) return;
+  expires_ = never;
+  timed_out_ = true;
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void Connection::close_if_idle() {
+  if (stage_ == Stage::idle) close_now();
+}
+
+void Connection::close_now() {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+Task<std::size_t> Connection::receive(asio::mutable_buffer space) {
+  boost::system::error_code code;
+  std::size_t got = co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, code));
+  co_return code ? 0 : got;
+}
+
+Task<void> Connection::converse() {
+  for (;;) {
+    scanner_ = HeadScanner();
+    std::optional<Refusal> refusal;
+    stage_ = Stage::idle;
+    expires_ = shared_->tick +
+               static_cast<std::uint64_t>(
+                   (first_ ? shared_->limits.header_timeout : shared_->limits.idle_timeout).count()) *
+                   ticks_per_second +
+               1;
+    while (scan_head(refusal) == HeadScanner::State::more) {
+      // In this frame and not in `receive()`: this is the one wait that every request passes.
+      boost::system::error_code code;
+      auto space = input_.room();
+      std::size_t got =
+          co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, code));
+      if (code) {
+        co_await nothing_came();
+        co_return;
+      }
+      input_.received(got);
+    }
+    if (!refusal) refusal = begin_request();
+    if (refusal) {
+      co_await refuse(std::move(*refusal));
+      co_return;
+    }
+    if (body_is_here()) {
+      take_body_from_input();
+    } else {
+      Next next = co_await receive_body();
+      if (next == Next::hang_up) co_return;
+    }
+    Response response = co_await answer();
+    Framing framing;
+    framing.head = head_.request.method == Method::head;
+    framing.http11 = head_.http11;
+    framing.keep_alive = head_.keep_alive && !response.close && !shared_->draining;
+    if (!begin_send(response, framing)) {
+      Next next = co_await finish_send();
+      if (next == Next::hang_up) co_return;
+    }
+    if (!framing.keep_alive) {
+      // Bytes behind this request would turn the close into a reset, which can overtake the answer.
+      bool unread = input_.text().size() > used_ || !leftover_.empty();
+      if (unread) co_await linger();
+      co_return;
+    }
+    finish_request();
+  }
+}
+
+HeadScanner::State Connection::scan_head(std::optional<Refusal>& refusal) {
+  if (scanner_.length() == 0) skip_empty_lines();
+  std::string_view text = input_.text();
+  auto state = scanner_.scan(text);
+  if (state == HeadScanner::State::malformed) {
+    refusal = Refusal{
+        400, Error(Errc::malformed_request,
+                   "the request head is malformed: a bare line feed, a folded line, NUL, or no request")};
+    return state;
+  }
+  std::size_t size = state == HeadScanner::State::complete ? scanner_.length() : text.size();
+  if (size > shared_->limits.header_bytes) {
+    bool line = scanner_.in_request_line();
+    refusal = Refusal{line ? 414U : 431U, Error(Errc::header_too_large,
+                                                "the request head is larger than " +
+                                                    std::to_string(shared_->limits.header_bytes) + " bytes")};
+    return HeadScanner::State::malformed;
+  }
+  // The clock of a head starts with its first byte and does not start again with each further one.
+  if (state == HeadScanner::State::more && !text.empty() && stage_ == Stage::idle)
+    enter(Stage::head, shared_->limits.header_timeout);
+  return state;
+}
+
+void Connection::skip_empty_lines() noexcept {
+  // RFC 9112 section 2.2: an empty line before the request line is to be ignored.
+  while (input_.text().starts_with("\r\n")) input_.consume(2);
+}
+
+std::optional<Refusal> Connection::begin_request() {
+  first_ = false;
+  ++shared_->counters.requests;
+  used_ = scanner_.length();
+  if (auto refusal = parse_head(input_.text().substr(0, used_), head_)) return refusal;
+  head_.request.peer = peer_;
+  head_.request.peer_is_loopback = peer_is_loopback_;
+  if (head_.content_length > shared_->limits.body_bytes)
+    return Refusal{413,
+                   Error(Errc::body_too_large,
+                         "the body is larger than " + std::to_string(shared_->limits.body_bytes) + " bytes")};
+  return std::nullopt;
+}
+
+bool Connection::body_is_here() const noexcept {
+  return !head_.chunked && input_.text().size() - used_ >= head_.content_length;
+}
+
+void Connection::take_body_from_input() {
+  auto length = static_cast<std::size_t>(head_.content_length);
+  head_.request.body = input_.text().substr(used_, length);
+  used_ += length;
+}
+
+Task<Connection::Next> Connection::receive_body() {
+  enter(Stage::body, shared_->limits.body_timeout);
+  if (head_.expects_continue && input_.text().size() == used_) {
+    Next next = co_await send_continue();
+    if (next == Next::hang_up) co_return next;
+  }
+  Next next = Next::go_on;
+  if (head_.chunked)
+    next = co_await receive_chunked_body();
+  else
+    next = co_await receive_sized_body();
+  head_.request.body = body_;
+  co_return next;
+}
+
+Task<Connection::Next> Connection::send_continue() {
+  output_ = "HTTP/1.1 100 Continue\r\n\r\n";
+  sent_ = 0;
+  Next next = co_await finish_send();
+  if (next == Next::go_on) enter(Stage::body, shared_->limits.body_timeout);
+  co_return next;
+}
+
+Task<Connection::Next> Connection::receive_sized_body() {
+  auto length = static_cast<std::size_t>(head_.content_length);
+  body_.assign(input_.text().substr(used_));
+  used_ = input_.text().size();
+  while (body_.size() < length) {
+    // Grows with what arrives, not with what was announced.
+    std::size_t had = body_.size(), step = std::min(length - had, read_step);
+    body_.resize(had + step);
+    auto space = asio::buffer(body_.data() + had, step);
+    std::size_t got = co_await receive(space);
+    body_.resize(had + got);
+    if (got == 0) {
+      co_await nothing_came();
+      co_return Next::hang_up;
+    }
+  }
+  co_return Next::go_on;
+}
+
+Task<Connection::Next> Connection::receive_chunked_body() {
+  ChunkedBody decoder(shared_->limits.body_bytes, shared_->limits.header_bytes);
+  std::string raw(input_.text().substr(used_));
+  used_ = input_.text().size();
+  body_.clear();
+  for (;;) {
+    std::size_t fed = decoder.feed(raw, body_);
+    raw.erase(0, fed);
+    if (decoder.refusal()) {
+      co_await refuse(*decoder.refusal());
+      co_return Next::hang_up;
+    }
+    if (decoder.done()) break;
+    std::size_t had = raw.size();
+    raw.resize(had + first_capacity);
+    auto space = asio::buffer(raw.data() + had, first_capacity);
+    std::size_t got = co_await receive(space);
+    raw.resize(had + got);
+    if (got == 0) {
+      co_await nothing_came();
+      co_return Next::hang_up;
+    }
+  }
+  leftover_ = std::move(raw);
+  co_return Next::go_on;
+}
+
+Task<Response> Connection::answer() {
+  enter_handler();
+  try {
+    Response response = co_await shared_->handler(head_.request);
+    if (well_formed(response)) co_return response;
+  } catch (...) {
+    // The border: whatever a handler lets escape, the client sees 500 without detail. The runtime's handler
+    // logs its own failures before they come here.
+  }
+  ++shared_->counters.handler_exceptions;
+  co_return failed();
+}
+
+bool Connection::begin_send(Response& response, const Framing& framing) {
+  output_.clear();
+  large_body_.clear();
+  sent_ = 0;
+  if (append_response_head(output_, response, framing, shared_->date)) {
+    if (response.body.size() <= gather_above)
+      output_.append(response.body);
+    else
+      large_body_ = std::move(response.body);
+  }
+  stage_ = Stage::write;
+  boost::system::error_code code;
+  std::array<asio::const_buffer, 2> parts{asio::buffer(output_), asio::buffer(large_body_)};
+  sent_ =
+      large_body_.empty() ? socket_.write_some(asio::buffer(output_), code) : socket_.write_some(parts, code);
+  return !code && sent_ == output_.size() + large_body_.size();
+}
+
+Task<Connection::Next> Connection::finish_send() {
+  enter(Stage::write, shared_->limits.write_timeout);
+  std::size_t total = output_.size() + large_body_.size();
+  while (sent_ < total) {
+    std::array<asio::const_buffer, 2> parts{asio::buffer(output_), asio::buffer(large_body_)};
+    std::size_t skipped = std::min(sent_, output_.size());
+    parts[0] += skipped;
+    parts[1] += sent_ - skipped;
+    boost::system::error_code code;
+    sent_ += co_await socket_.async_write_some(parts, asio::redirect_error(asio::use_awaitable, code));
+    if (code) co_return Next::hang_up;
+  }
+  co_return Next::go_on;
+}
+
+void Connection::finish_request() {
+  input_.consume(used_);
+  if (head_.chunked) {
+    input_.assign(leftover_);
+    leftover_.clear();
+  }
+  used_ = 0;
+  give_back(body_);
+  give_back(large_body_);
+  give_back(output_);
+}
+
+Task<void> Connection::nothing_came() {
+  bool begun = stage_ == Stage::head || stage_ == Stage::body;
+  if (timed_out_ && begun && socket_.is_open()) {
+    Refusal refusal{408, Error(Errc::request_timeout, "the request did not arrive in time")};
+    co_await refuse(std::move(refusal));
+  }
+}
+
+Task<void> Connection::refuse(Refusal refusal) {
+  ++shared_->counters.refused;
+  Response response = problem_response(refusal.error, refusal.status);
+  Framing framing;
+  if (!begin_send(response, framing)) {
+    Next next = co_await finish_send();
+    if (next == Next::hang_up) co_return;
+  }
+  co_await linger();
+}
+
+Task<void> Connection::linger() {
+  boost::system::error_code ignored;
+  socket_.shutdown(Socket::shutdown_send, ignored);
+  enter(Stage::linger, linger_time);
+  std::size_t dropped = 0, most = 4 * shared_->limits.body_bytes + read_step;
+  body_.resize(read_step);
+  while (dropped < most) {
+    auto space = asio::buffer(body_);
+    std::size_t got = co_await receive(space);
+    if (got == 0) co_return;
+    dropped += got;
+  }
+}
+
+}  // namespace bulkhead::http

@@ -1,0 +1,222 @@
+#include "http/parse.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+
+namespace bulkhead::http {
+
+namespace beast = boost::beast;
+
+namespace {
+
+using BeastView = beast::string_view;
+
+std::string_view view(BeastView text) noexcept {
+  return {text.data(), text.size()};
+}
+
+Method method_of(beast::http::verb verb) noexcept {
+  switch (verb) {
+    case beast::http::verb::get:
+      return Method::get;
+    case beast::http::verb::head:
+      return Method::head;
+    case beast::http::verb::post:
+      return Method::post;
+    case beast::http::verb::put:
+      return Method::put;
+    case beast::http::verb::patch:
+      return Method::patch;
+    case beast::http::verb::delete_:
+      return Method::del;
+    case beast::http::verb::options:
+      return Method::options;
+    default:
+      return Method::other;
+  }
+}
+
+/// Beast's parser with nowhere to copy to: fields stay views into the connection's buffer, and what frames
+/// the message is counted here, because Beast accepts some repetitions that a front end may read otherwise.
+class HeadParser final : public beast::http::basic_parser<true> {
+ public:
+  explicit HeadParser(Head& head) : head_(head) {}
+
+  unsigned hosts = 0, lengths = 0, encodings = 0;
+  bool encoding_is_chunked = false, length_is_digits = false, unknown_expectation = false;
+
+ private:
+  void on_request_impl(beast::http::verb verb, BeastView, BeastView target, int version,
+                       beast::error_code&) override {
+    head_.request.method = method_of(verb);
+    head_.request.target = view(target);
+    head_.http11 = version == 11;
+  }
+
+  void on_field_impl(beast::http::field field, BeastView name, BeastView value, beast::error_code&) override {
+    head_.headers.push_back({view(name), view(value)});
+    switch (field) {
+      case beast::http::field::host:
+        ++hosts;
+        head_.request.host = view(value);
+        break;
+      case beast::http::field::content_length:
+        ++lengths;
+        length_is_digits = read_length(view(value));
+        break;
+      case beast::http::field::transfer_encoding:
+        ++encodings;
+        encoding_is_chunked = beast::iequals(value, "chunked");
+        break;
+      case beast::http::field::expect:
+        if (beast::iequals(value, "100-continue"))
+          head_.expects_continue = true;
+        else
+          unknown_expectation = true;
+        break;
+      default:
+        break;
+    }
+  }
+
+  bool read_length(std::string_view value) noexcept {
+    auto end = value.data() + value.size();
+    auto [stop, problem] = std::from_chars(value.data(), end, head_.content_length);
+    return problem == std::errc() && stop == end && !value.empty();
+  }
+
+  void on_response_impl(int, BeastView, int, beast::error_code&) override {}
+  void on_header_impl(beast::error_code&) override {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, beast::error_code&) override {}
+  std::size_t on_body_impl(BeastView body, beast::error_code&) override { return body.size(); }
+  void on_chunk_header_impl(std::uint64_t, BeastView, beast::error_code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, BeastView body, beast::error_code&) override {
+    return body.size();
+  }
+  void on_finish_impl(beast::error_code&) override {}
+
+  Head& head_;
+};
+
+Refusal refuse(unsigned status, std::string message) {
+  Errc code = status == 414 || status == 431 ? Errc::header_too_large : Errc::malformed_request;
+  return {status, Error(code, std::move(message))};
+}
+
+/// A version that has HTTP's form but is not ours is 505; anything else in its place is a malformed line.
+bool names_other_version(std::string_view text) noexcept {
+  std::string_view line = text.substr(0, text.find('\r'));
+  std::string_view version = line.substr(std::min(line.size(), line.rfind(' ') + 1));
+  auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return version.size() == 8 && version.starts_with("HTTP/") && digit(version[5]) && version[6] == '.' &&
+         digit(version[7]);
+}
+
+/// RFC 3986 `host [":" port]`, or nothing. Stricter readers come later (the entry); here only what cannot be
+/// a host at all is refused.
+bool plausible_host(std::string_view host) noexcept {
+  return std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._~:[]%!$&'()*+;=").find(c) != std::string_view::npos;
+  });
+}
+
+/// Fills path and query, and takes the authority off an absolute-form target (RFC 9112 section 3.2.2). An
+/// authority that differs from Host is refused: whoever stands before us may have routed by the other one.
+std::optional<Refusal> split_target(Request& request) {
+  std::string_view rest = request.target;
+  if (rest == "*" && request.method == Method::options) {
+    request.path = rest;
+    request.query = {};
+    return std::nullopt;
+  }
+  if (!rest.starts_with('/')) {
+    constexpr std::string_view http = "http://", https = "https://";
+    if (rest.starts_with(http))
+      rest.remove_prefix(http.size());
+    else if (rest.starts_with(https))
+      rest.remove_prefix(https.size());
+    else
+      return refuse(400, "the request target is neither a path nor an absolute http URI");
+    std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
+    if (!beast::iequals(BeastView(authority.data(), authority.size()),
+                        BeastView(request.host.data(), request.host.size())))
+      return refuse(400, "the request target and the Host header name two hosts");
+    rest.remove_prefix(authority.size());
+  }
+  if (rest.find('#') != std::string_view::npos) return refuse(400, "the request target has a fragment");
+  std::size_t question = rest.find('?');
+  request.path = rest.substr(0, question);
+  if (request.path.empty()) request.path = "/";
+  request.query = question == std::string_view::npos ? std::string_view() : rest.substr(question + 1);
+  return std::nullopt;
+}
+
+/// What Beast lets pass and we do not: everything that frames the body or names the host must stand there
+/// once.
+std::optional<Refusal> check_framing(const HeadParser& parser, const Head& head) {
+  if (parser.hosts > 1) return refuse(400, "there is more than one Host header");
+  if (parser.hosts == 0 && head.http11) return refuse(400, "HTTP/1.1 asks for a Host header");
+  if (!plausible_host(head.request.host)) return refuse(400, "the Host header is malformed");
+  if (parser.lengths > 1) return refuse(400, "there is more than one Content-Length header");
+  if (parser.lengths == 1 && !parser.length_is_digits) return refuse(400, "the Content-Length is malformed");
+  if (parser.encodings > 0) {
+    if (parser.lengths > 0) return refuse(400, "Content-Length and Transfer-Encoding stand in one request");
+    if (parser.encodings > 1) return refuse(400, "there is more than one Transfer-Encoding header");
+    if (!head.http11) return refuse(400, "HTTP/1.0 knows no Transfer-Encoding");
+    if (!parser.encoding_is_chunked) return refuse(501, "the only Transfer-Encoding understood is chunked");
+  }
+  if (parser.unknown_expectation) return refuse(417, "the only expectation understood is 100-continue");
+  return std::nullopt;
+}
+
+}  // namespace
+
+HeadScanner::State HeadScanner::scan(std::string_view text) noexcept {
+  if (at_ == 0 && !text.empty() && (text[0] <= ' ' || text[0] == 0x7f)) return State::malformed;
+  while (seen_ < text.size()) {
+    const void* found = std::memchr(text.data() + seen_, '\n', text.size() - seen_);
+    if (found == nullptr) {
+      seen_ = text.size();
+      return State::more;
+    }
+    auto feed = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+    if (feed == 0 || text[feed - 1] != '\r') return State::malformed;
+    if (text[at_] == ' ' || text[at_] == '\t') return State::malformed;
+    if (std::memchr(text.data() + at_, '\0', feed - at_) != nullptr) return State::malformed;
+    bool empty = feed == at_ + 1;
+    at_ = seen_ = feed + 1;
+    if (empty) return State::complete;
+    ++line_;
+  }
+  return State::more;
+}
+
+std::optional<Refusal> parse_head(std::string_view text, Head& head) {
+  head.request = Request();
+  head.headers.clear();
+  head.content_length = 0;
+  head.expects_continue = false;
+  HeadParser parser(head);
+  parser.header_limit(static_cast<std::uint32_t>(text.size() + 1));
+  parser.body_limit(boost::none);
+  parser.eager(false);
+  beast::error_code code;
+  std::size_t used = parser.put(boost::asio::const_buffer(text.data(), text.size()), code);
+  if (!code && (!parser.is_header_done() || used != text.size())) code = beast::http::error::bad_line_ending;
+  if (code == beast::http::error::bad_version && names_other_version(text))
+    return refuse(505, "the versions served are HTTP/1.1 and HTTP/1.0");
+  if (code) return refuse(400, "the request head is malformed: " + code.message());
+  if (auto refusal = check_framing(parser, head)) return refusal;
+  head.chunked = parser.encodings > 0;
+  head.keep_alive = parser.keep_alive();
+  head.expects_continue = head.expects_continue && head.http11;
+  head.request.headers = head.headers;
+  return split_target(head.request);
+}
+
+}  // namespace bulkhead::http
