@@ -1,0 +1,160 @@
+#include "migrate/bootstrap.hpp"
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <string_view>
+#include <thread>
+
+#include "migrate/sha256.hpp"
+#include "migrate/sql_files.hpp"
+
+namespace bulkhead::migrate {
+namespace {
+
+/// Raised when a database of this version can no longer be served by a program of the version before.
+constexpr int kVersion = 1;
+
+std::string_view binding_name(BindingMode mode) {
+  return mode == BindingMode::plain ? "plain" : "signed";
+}
+
+/// The parts that bulkhead_system runs, in order.
+std::string system_sql(BindingMode mode) {
+  std::string out;
+  for (const std::string& part : {std::string("02_catalog"), std::string("03_bulkhead"),
+                                  "04_tenant_id_" + std::string(binding_name(mode)),
+                                  std::string("05_migrations"), std::string("06_operator")}) {
+    out += sql_file(part) + "\n";
+  }
+  return out;
+}
+
+/// Another server that bootstraps another database of the same cluster may touch the same roles at the same
+/// time.
+bool worth_repeating(const Error& error) {
+  const auto state = error.sqlstate();
+  return state == "XX000" || state == "23505" || state == "42710" || state == "40001" || state == "40P01";
+}
+
+struct Installed {
+  int version = 0;
+  std::string digest;
+};
+
+Result<Installed> installed(pg::Blocking& admin) {
+  BULKHEAD_TRY(auto there, admin.query("select to_regclass('bulkhead.bootstrap') is not null"));
+  if (there.text(0, 0) != "t") return Installed{};
+  BULKHEAD_TRY(auto rows, admin.query("select version, digest from bulkhead.bootstrap"));
+  if (rows.empty()) return Installed{};
+  Installed out;
+  const auto version = rows.text(0, 0);
+  std::from_chars(version.data(), version.data() + version.size(), out.version);
+  out.digest = rows.text(0, 1);
+  return out;
+}
+
+Result<void> apply(pg::Blocking& admin, BindingMode mode, const std::string& digest) {
+  // Held to the end of the transaction: servers that start together take turns.
+  BULKHEAD_CHECK(admin.execute("select pg_advisory_xact_lock(hashtextextended('bulkhead bootstrap', 0))"));
+  BULKHEAD_TRY(const auto now, installed(admin));
+  if (now.digest == digest) return {};
+  BULKHEAD_CHECK(admin.execute(sql_file("01_roles")));
+  BULKHEAD_CHECK(admin.execute("set local role bulkhead_system"));
+  BULKHEAD_CHECK(admin.execute(system_sql(mode)));
+  BULKHEAD_TRY(
+      auto written,
+      admin.query(
+          "insert into bulkhead.bootstrap as b (version, digest, binding) values ($1, $2, $3) "
+          "on conflict (only_row) do update set version = excluded.version, digest = excluded.digest, "
+          "binding = excluded.binding, applied_at = now()",
+          {std::to_string(kVersion), digest, std::string(binding_name(mode))}));
+  BULKHEAD_CHECK(admin.execute("reset role"));
+  return admin.execute(sql_file("07_credentials"));
+}
+
+/// A bootstrap error tells the operator what to do about the usual causes.
+Error explained(const Error& error) {
+  if (error.code() != Errc::statement_failed || error.sqlstate() != "42501") return error;
+  return Error(error.code(),
+               "this login may not set up Bulkhead's roles and schemas: " + std::string(error.message()))
+      .hint(
+          "use a superuser, or a role that owns the database and has CREATEROLE: alter role NAME createrole; "
+          "alter database NAME owner to NAME")
+      .internal(std::string(error.internal()))
+      .sqlstate(std::string(error.sqlstate()));
+}
+
+std::optional<std::string> from_hex(std::string_view hex) {
+  std::string out;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    unsigned byte = 0;
+    if (std::from_chars(hex.data() + i, hex.data() + i + 2, byte, 16).ptr != hex.data() + i + 2)
+      return std::nullopt;
+    out += static_cast<char>(byte);
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Credentials> bootstrap(pg::Blocking& admin, const BootstrapOptions& options) {
+  const std::string digest =
+      sha256_hex(sql_file("01_roles") + system_sql(options.binding) + sql_file("07_credentials") +
+                 std::string(binding_name(options.binding)));
+  for (int attempt = 1;; ++attempt) {
+    BULKHEAD_TRY(const auto now, installed(admin));
+    if (now.version > kVersion) {
+      return Error(Errc::config_invalid, "this database was set up by a newer Bulkhead (version " +
+                                             std::to_string(now.version) + ", this program knows " +
+                                             std::to_string(kVersion) + ")")
+          .hint("use that newer Bulkhead");
+    }
+    if (now.digest == digest) return read_credentials(admin);
+    BULKHEAD_CHECK(admin.execute("begin"));
+    auto done = apply(admin, options.binding, digest);
+    if (done.has_value()) done = admin.execute("commit");
+    if (done.has_value()) return read_credentials(admin);
+    [[maybe_unused]] const auto rolled_back = admin.execute("rollback");
+    if (attempt == 5 || !worth_repeating(done.error())) return explained(done.error());
+    std::this_thread::sleep_for(std::chrono::milliseconds(50 * attempt));
+  }
+}
+
+Result<Credentials> read_credentials(pg::Blocking& admin) {
+  BULKHEAD_TRY(
+      auto rows,
+      admin.query(
+          "select (select secret from catalog.credential where name = 'password:bulkhead_login'), "
+          "(select secret from catalog.credential where name = 'password:bulkhead_catalog'), k.id, c.secret "
+          "from bulkhead.binding_key k join catalog.credential c on c.name = 'binding_key:' || k.id "
+          "where k.not_after > now() order by k.id desc limit 1"));
+  if (rows.empty() || rows.is_null(0, 0) || rows.is_null(0, 1)) {
+    return Error(Errc::config_invalid, "the database has lost its credentials or signing keys")
+        .hint(
+            "restore catalog.credential and bulkhead.binding_key from a backup, or delete the row of "
+            "bulkhead.bootstrap "
+            "and start again to make new ones");
+  }
+  Credentials out;
+  out.login_password = rows.text(0, 0);
+  out.catalog_password = rows.text(0, 1);
+  const auto id = rows.text(0, 2);
+  std::from_chars(id.data(), id.data() + id.size(), out.binding_key_id);
+  const auto secret = from_hex(rows.text(0, 3));
+  if (!secret || secret->size() != 32)
+    return Error(Errc::config_invalid, "the newest signing key is damaged");
+  out.binding_secret = *secret;
+  return out;
+}
+
+Result<std::int32_t> rotate_binding_key(pg::Blocking& admin, std::int64_t overlap_seconds) {
+  BULKHEAD_TRY(auto rows, admin.query("select bulkhead.rotate_binding_key(make_interval(secs => $1))",
+                                      {std::to_string(overlap_seconds)}));
+  std::int32_t id = 0;
+  const auto text = rows.text(0, 0);
+  std::from_chars(text.data(), text.data() + text.size(), id);
+  return id;
+}
+
+}  // namespace bulkhead::migrate

@@ -1,0 +1,155 @@
+-- Schema bulkhead: what the data plane asks PostgreSQL. Runs as bulkhead_system.
+
+create table if not exists bulkhead.bootstrap (
+  only_row boolean primary key default true check (only_row),
+  version integer not null,
+  digest text not null,
+  binding text not null check (binding in ('signed', 'plain')),
+  applied_at timestamptz not null default now()
+);
+
+-- "This tenant lives here, at this epoch." Nobody at run time can list it.
+create table if not exists bulkhead.residency (
+  tenant_id uuid primary key,
+  epoch bigint not null check (epoch > 0),
+  writable boolean not null default true
+);
+
+-- HMAC-SHA-256 keys of the tenant context, already xored with the inner and the outer pad (RFC 2104).
+create table if not exists bulkhead.binding_key (
+  id integer primary key check (id > 0),
+  ipad bytea not null check (length(ipad) = 64),
+  opad bytea not null check (length(opad) = 64),
+  not_after timestamptz not null,
+  made_at timestamptz not null default now()
+);
+
+create table if not exists bulkhead.counter (
+  tenant_id uuid not null,
+  name text not null,
+  value bigint not null,
+  primary key (tenant_id, name)
+) with (fillfactor = 50);
+
+create table if not exists bulkhead.migration (
+  version integer primary key,
+  name text not null,
+  checksum text not null,
+  applied_at timestamptz not null default now(),
+  duration_ms bigint not null
+);
+grant select on bulkhead.migration to bulkhead_owner;
+
+revoke all on all tables in schema bulkhead from bulkhead_login, app_viewer, app_member, app_admin, app_owner;
+
+-- Does this tenant live here, at this epoch (and may it be written)? Answers about one pair that the caller must know.
+create or replace function bulkhead.resides(tenant uuid, epoch bigint, for_write boolean) returns boolean
+language plpgsql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return exists (select from bulkhead.residency r
+                  where r.tenant_id = resides.tenant and r.epoch = resides.epoch and (r.writable or not for_write));
+end
+$$;
+revoke all on function bulkhead.resides(uuid, bigint, boolean) from public;
+grant execute on function bulkhead.resides(uuid, bigint, boolean) to bulkhead_login;
+
+-- hex(HMAC-SHA-256(key, message)); null when there is no such key or it has expired.
+create or replace function bulkhead.mac(key integer, message text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select encode(sha256(k.opad || sha256(k.ipad || convert_to(message, 'UTF8'))), 'hex')
+    from bulkhead.binding_key k where k.id = key and k.not_after > now()
+$$;
+revoke all on function bulkhead.mac(integer, text) from public;
+
+-- Adds a signing key and lets the others live on for `overlap`, so that servers that have not read the new one yet go on.
+-- The secret is returned once per call and kept, sealed from all run-time roles, in catalog.credential.
+create or replace function bulkhead.rotate_binding_key(overlap interval default '1 hour') returns integer
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- Two version 4 UUIDs: 244 bits of PostgreSQL's strong random source; hashed so that their fixed bits do not show.
+  secret constant bytea := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+  padded constant bytea := secret || decode(repeat('00', 32), 'hex');
+  ipad bytea := padded;
+  opad bytea := padded;
+  fresh integer;
+begin
+  lock table bulkhead.binding_key in share row exclusive mode;
+  for i in 0..63 loop
+    ipad := set_byte(ipad, i, get_byte(padded, i) # 54);
+    opad := set_byte(opad, i, get_byte(padded, i) # 92);
+  end loop;
+  delete from bulkhead.binding_key where not_after < now();
+  update bulkhead.binding_key set not_after = least(not_after, now() + overlap);
+  select greatest(coalesce((select max(id) from bulkhead.binding_key), 0),
+                  coalesce((select max(split_part(name, ':', 2)::integer) from catalog.credential where name like 'binding_key:%'), 0)) + 1
+    into fresh;
+  insert into bulkhead.binding_key(id, ipad, opad, not_after) values (fresh, ipad, opad, 'infinity');
+  delete from catalog.credential c
+   where c.name like 'binding_key:%'
+     and not exists (select from bulkhead.binding_key k where 'binding_key:' || k.id = c.name);
+  insert into catalog.credential(name, secret) values ('binding_key:' || fresh, encode(secret, 'hex'));
+  perform pg_notify('bulkhead_catalog', '*');
+  return fresh;
+end
+$$;
+revoke all on function bulkhead.rotate_binding_key(interval) from public;
+
+-- For the operator alone: binds a tenant to the rest of this transaction, as the server would, with role `role`.
+create or replace function bulkhead.sign_context(tenant uuid, role text, seconds integer default 120) returns text
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  key integer;
+  message text;
+begin
+  if (select binding from bulkhead.bootstrap) = 'plain' then
+    return tenant::text;
+  end if;
+  select max(id) into key from bulkhead.binding_key where not_after > now();
+  message := tenant || '|' || role || '|' || (extract(epoch from now())::bigint + seconds) || '|' || key;
+  return message || '|' || bulkhead.mac(key, message);
+end
+$$;
+revoke all on function bulkhead.sign_context(uuid, text, integer) from public;
+
+-- The next id of one tenant for one kind of row: 1, 2, 3, … A sequence shared by tenants would tell each how much the
+-- others do. Concurrent transactions of one tenant queue at its counter until commit; those of others do not meet.
+create or replace function bulkhead.next_id(name text) returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  fresh bigint;
+begin
+  insert into bulkhead.counter as c (tenant_id, name, value) values (bulkhead.tenant_id(), next_id.name, 1)
+  on conflict on constraint counter_pkey do update set value = c.value + 1
+  returning c.value into fresh;
+  return fresh;
+end
+$$;
+
+-- Rows that came with ids of their own: the counter goes on after the largest.
+create or replace function bulkhead.raise_counter(name text, at_least bigint) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  tenant constant uuid := bulkhead.tenant_id();
+begin
+  if at_least is null or tenant is null
+     or exists (select from bulkhead.counter c where c.tenant_id = tenant and c.name = raise_counter.name and c.value >= at_least) then
+    return;
+  end if;
+  insert into bulkhead.counter as c (tenant_id, name, value) values (tenant, raise_counter.name, at_least)
+  on conflict on constraint counter_pkey do update set value = greatest(c.value, excluded.value);
+end
+$$;
+revoke all on function bulkhead.next_id(text), bulkhead.raise_counter(text, bigint) from public;
+grant execute on function bulkhead.next_id(text), bulkhead.raise_counter(text, bigint) to bulkhead_owner, app_member, app_admin, app_owner;

@@ -1,0 +1,25 @@
+-- bulkhead.tenant_id() for binding = "signed": the tenant in the setting bulkhead.context, if the MAC is ours, has not
+-- expired, and was made for the role that is bound; null when nothing is bound.
+-- Never IMMUTABLE: a cached plan would show another tenant's rows.
+create or replace function bulkhead.tenant_id() returns uuid
+language plpgsql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  context constant text := current_setting('bulkhead.context', true);
+begin
+  if context is null or context = '' then
+    return null;
+  end if;
+  -- "<uuid, 36>|<role>|<expiry>|<key id>|<mac, 64>"
+  if exists (select from bulkhead.binding_key k
+              where k.id::text = split_part(context, '|', 4)
+                and k.not_after > now()
+                and right(context, 64) = encode(sha256(k.opad || sha256(k.ipad || convert_to(left(context, -65), 'UTF8'))), 'hex'))
+     and split_part(context, '|', 2) = current_setting('role')
+     and split_part(context, '|', 3)::bigint > extract(epoch from now()) then
+    return left(context, 36)::uuid;
+  end if;
+  raise exception using errcode = '28000', message = 'the tenant context is not valid';
+end
+$$;
