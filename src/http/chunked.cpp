@@ -1,68 +1,135 @@
 #include "http/chunked.hpp"
 
-#include <boost/beast/http/basic_parser.hpp>
+#include <algorithm>
 
 namespace bulkhead::http {
 
-namespace beast = boost::beast;
+namespace {
 
-struct ChunkedBody::Parser final : beast::http::basic_parser<true> {
-  std::string* body = nullptr;
-
- private:
-  using View = beast::string_view;
-  void on_request_impl(beast::http::verb, View, View, int, beast::error_code&) override {}
-  void on_field_impl(beast::http::field, View, View, beast::error_code&) override {}
-  void on_response_impl(int, View, int, beast::error_code&) override {}
-  void on_header_impl(beast::error_code&) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>&, beast::error_code&) override {}
-  std::size_t on_body_impl(View data, beast::error_code&) override { return data.size(); }
-  void on_chunk_header_impl(std::uint64_t, View, beast::error_code&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, View data, beast::error_code&) override {
-    body->append(data.data(), data.size());
-    return data.size();
-  }
-  void on_finish_impl(beast::error_code&) override {}
-};
-
-ChunkedBody::ChunkedBody(std::size_t limit, std::size_t overhead)
-    : parser_(std::make_unique<Parser>()), limit_(limit), overhead_(overhead) {
-  // Beast's parser wants a head before a body; the real one was checked elsewhere and does not matter here.
-  static constexpr std::string_view head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
-  parser_->body_limit(limit);
-  parser_->eager(false);
-  beast::error_code code;
-  parser_->put(boost::asio::const_buffer(head.data(), head.size()), code);
-  parser_->eager(true);
+int hex_value(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
 }
 
-ChunkedBody::~ChunkedBody() = default;
-
-bool ChunkedBody::done() const noexcept {
-  return parser_->is_done();
+bool control(char c) noexcept {
+  return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
 }
+
+bool token(std::string_view text) noexcept {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+}  // namespace
 
 std::size_t ChunkedBody::feed(std::string_view input, std::string& body) {
-  parser_->body = &body;
-  beast::error_code code;
-  std::size_t used = 0;
-  while (used < input.size() && !parser_->is_done() && !code)
-    used += parser_->put(boost::asio::const_buffer(input.data() + used, input.size() - used), code);
-  raw_ += used;
-  if (code == beast::http::error::need_more) code = {};
-  if (code == beast::http::error::body_limit) {
-    refusal_ = Refusal{
-        413, Error(Errc::body_too_large, "the body is larger than " + std::to_string(limit_) + " bytes")};
-  } else if (code) {
-    refusal_ =
-        Refusal{400, Error(Errc::malformed_request, "the chunked body is malformed: " + code.message())};
-  } else if (!parser_->is_done() && input.size() - used > overhead_) {
-    refusal_ = Refusal{400, Error(Errc::malformed_request, "a chunk's line or the trailers are too long")};
-  } else if (raw_ > 16 * body.size() + 64 * 1024) {
-    // One-byte chunks need six bytes each; far more than that is an attempt to keep us busy.
-    refusal_ = Refusal{400, Error(Errc::malformed_request, "the chunked body is nearly all framing")};
+  std::size_t at = 0;
+  while (at < input.size() && !done() && !refusal_) {
+    if (state_ == State::data) {
+      auto part = static_cast<std::size_t>(std::min<std::uint64_t>(size_, input.size() - at));
+      body.append(input, at, part);
+      at += part;
+      size_ -= part;
+      if (size_ == 0) state_ = State::data_return;
+    } else {
+      frame(input[at++], body.size());
+    }
   }
-  return used;
+  return at;
+}
+
+void ChunkedBody::frame(char c, std::size_t body_size) {
+  // One-byte chunks need five bytes each; far more than that is an attempt to keep us busy.
+  if (++framing_ > 16 * static_cast<std::uint64_t>(body_size) + 64 * 1024)
+    return malformed("nearly all of it is framing");
+  switch (state_) {
+    case State::size:
+      return size_digit(c);
+    case State::extension:
+      if (c == '\r')
+        state_ = State::size_feed;
+      else if (control(c))
+        malformed("a control character in a chunk's line");
+      else if (++line_ > line_limit_)
+        malformed("a chunk's line is too long");
+      return;
+    case State::size_feed:
+      return c == '\n' ? end_of_size_line(body_size) : malformed("a chunk's line ends wrongly");
+    case State::data_return:
+      state_ = State::data_feed;
+      return c == '\r' ? void() : malformed("a chunk is longer than its size");
+    case State::data_feed:
+      state_ = State::size;
+      size_ = digits_ = 0;
+      line_ = 0;
+      return c == '\n' ? void() : malformed("a chunk is longer than its size");
+    case State::trailer:
+      return trailer(c);
+    case State::data:
+    case State::done:
+      return;
+  }
+}
+
+void ChunkedBody::size_digit(char c) {
+  int value = hex_value(c);
+  if (value >= 0) {
+    // Sixteen digits are all that 64 bits hold; leading zeros count, too.
+    if (++digits_ > 16) return malformed("a chunk's size is too long");
+    size_ = size_ << 4 | static_cast<std::uint64_t>(value);
+    return;
+  }
+  if (digits_ == 0) return malformed("a chunk has no size");
+  if (c == '\r')
+    state_ = State::size_feed;
+  else if (c == ';')
+    state_ = State::extension;
+  else
+    malformed("a chunk's size is no hexadecimal number");
+}
+
+void ChunkedBody::end_of_size_line(std::size_t body_size) {
+  line_ = 0;
+  if (size_ == 0) {
+    state_ = State::trailer;
+  } else if (size_ > limit_ || body_size + size_ > limit_) {
+    too_large();
+  } else {
+    state_ = State::data;
+  }
+}
+
+void ChunkedBody::trailer(char c) {
+  if (++line_ > line_limit_) return malformed("the trailers are too long");
+  if (c != '\n') {
+    trailer_.push_back(c);
+    return;
+  }
+  if (!trailer_.ends_with('\r')) return malformed("a trailer ends wrongly");
+  trailer_.pop_back();
+  if (trailer_.empty()) {
+    state_ = State::done;
+    return;
+  }
+  std::size_t colon = trailer_.find(':');
+  bool clean = std::none_of(trailer_.begin(), trailer_.end(), control);
+  if (colon == std::string::npos || !token(std::string_view(trailer_).substr(0, colon)) || !clean)
+    return malformed("a trailer is no header field");
+  trailer_.clear();
+}
+
+void ChunkedBody::malformed(std::string_view what) {
+  refusal_ =
+      Refusal{400, Error(Errc::malformed_request, "the chunked body is malformed: " + std::string(what))};
+}
+
+void ChunkedBody::too_large() {
+  refusal_ = Refusal{
+      413, Error(Errc::body_too_large, "the body is larger than " + std::to_string(limit_) + " bytes")};
 }
 
 }  // namespace bulkhead::http

@@ -192,7 +192,7 @@ HeadScanner::State Connection::scan_head(std::optional<Refusal>& refusal) {
   }
   std::size_t size = state == HeadScanner::State::complete ? scanner_.length() : text.size();
   if (size > shared_->limits.header_bytes) {
-    bool line = scanner_.in_request_line();
+    bool line = scanner_.request_line() == 0 || scanner_.request_line() > shared_->limits.header_bytes;
     refusal = Refusal{line ? 414U : 431U, Error(Errc::header_too_large,
                                                 "the request head is larger than " +
                                                     std::to_string(shared_->limits.header_bytes) + " bytes")};
@@ -277,28 +277,27 @@ Task<Connection::Next> Connection::receive_sized_body() {
 
 Task<Connection::Next> Connection::receive_chunked_body() {
   ChunkedBody decoder(shared_->limits.body_bytes, shared_->limits.header_bytes);
-  std::string raw(input_.text().substr(used_));
-  used_ = input_.text().size();
   body_.clear();
-  for (;;) {
-    std::size_t fed = decoder.feed(raw, body_);
-    raw.erase(0, fed);
-    if (decoder.refusal()) {
-      co_await refuse(*decoder.refusal());
-      co_return Next::hang_up;
-    }
-    if (decoder.done()) break;
-    std::size_t had = raw.size();
-    raw.resize(had + first_capacity);
-    auto space = asio::buffer(raw.data() + had, first_capacity);
+  used_ += decoder.feed(input_.text().substr(used_), body_);
+  std::string raw;
+  std::size_t fed = 0;
+  while (!decoder.done() && !decoder.refusal()) {
+    // The head's views must hold, so what comes now does not go into `input_`.
+    raw.resize(read_step);
+    auto space = asio::buffer(raw);
     std::size_t got = co_await receive(space);
-    raw.resize(had + got);
+    raw.resize(got);
     if (got == 0) {
       co_await nothing_came();
       co_return Next::hang_up;
     }
+    fed = decoder.feed(raw, body_);
   }
-  leftover_ = std::move(raw);
+  if (decoder.refusal()) {
+    co_await refuse(*decoder.refusal());
+    co_return Next::hang_up;
+  }
+  leftover_.assign(raw, fed);
   co_return Next::go_on;
 }
 
@@ -350,9 +349,9 @@ Task<Connection::Next> Connection::finish_send() {
 
 void Connection::finish_request() {
   input_.consume(used_);
-  if (head_.chunked) {
+  if (!leftover_.empty()) {
     input_.assign(leftover_);
-    leftover_.clear();
+    give_back(leftover_);
   }
   used_ = 0;
   give_back(body_);

@@ -113,7 +113,7 @@ bool names_other_version(std::string_view text) noexcept {
   std::string_view version = line.substr(std::min(line.size(), line.rfind(' ') + 1));
   auto digit = [](char c) { return c >= '0' && c <= '9'; };
   return version.size() == 8 && version.starts_with("HTTP/") && digit(version[5]) && version[6] == '.' &&
-         digit(version[7]);
+         digit(version[7]) && version != "HTTP/1.1" && version != "HTTP/1.0";
 }
 
 /// RFC 3986 `host [":" port]`, or nothing. Stricter readers come later (the entry); here only what cannot be
@@ -190,8 +190,8 @@ HeadScanner::State HeadScanner::scan(std::string_view text) noexcept {
     if (std::memchr(text.data() + at_, '\0', feed - at_) != nullptr) return State::malformed;
     bool empty = feed == at_ + 1;
     at_ = seen_ = feed + 1;
+    if (request_line_ == 0) request_line_ = at_;
     if (empty) return State::complete;
-    ++line_;
   }
   return State::more;
 }

@@ -29,13 +29,13 @@ class HeadScanner {
   State scan(std::string_view text) noexcept;
   /// Bytes of the head with its empty line, once complete.
   [[nodiscard]] std::size_t length() const noexcept { return at_; }
-  /// True while the request line itself has not ended: too much of it is 414, not 431.
-  [[nodiscard]] bool in_request_line() const noexcept { return line_ == 0; }
+  /// Bytes of the request line, 0 while it has not ended: too much of that is 414, not 431.
+  [[nodiscard]] std::size_t request_line() const noexcept { return request_line_; }
 
  private:
   std::size_t at_ = 0;    ///< Where the current line begins.
   std::size_t seen_ = 0;  ///< No line feed stands between `at_` and here.
-  std::size_t line_ = 0;
+  std::size_t request_line_ = 0;
 };
 
 /// A parsed head. Made once a connection and refilled, so that its memory is reused.

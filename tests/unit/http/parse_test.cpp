@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"Plain", with("Host: a\r\n"), 0}, Case{"Http10NeedsNoHost", "GET / HTTP/1.0\r\n\r\n", 0},
         Case{"NoHost", with(""), 400}, Case{"TwoHosts", with("Host: a\r\nHost: a\r\n"), 400},
         Case{"EmptyHost", with("Host:\r\n"), 0}, Case{"HostWithSpace", with("Host: a b\r\n"), 400},
-        Case{"HostWithComma", with("Host: a, b\r\n"), 0}, Case{"HostWithSlash", with("Host: a/b\r\n"), 400},
+        Case{"HostWithComma", with("Host: a, b\r\n"), 400}, Case{"HostWithSlash", with("Host: a/b\r\n"), 400},
         Case{"HostWithAt", with("Host: a@b\r\n"), 400}, Case{"Ipv6Host", with("Host: [::1]:80\r\n"), 0},
         Case{"Version2", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505},
         Case{"Version12", "GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505},
@@ -167,20 +167,24 @@ TEST(ChunkedBody, DecodesInPiecesOfAnySize) {
 
 TEST(ChunkedBody, RefusesWhatIsMalformed) {
   for (std::string_view wire :
-       {"x\r\nabc\r\n", "-1\r\na\r\n", "3\r\nabcd\r\n", "3\nabc\n0\n\n", "FFFFFFFFFFFFFFFFF\r\n",
-        "3;\x01\r\nabc\r\n0\r\n\r\n", "0\r\nbad trailer\r\n\r\n", " 3\r\nabc\r\n0\r\n\r\n",
+       {"x\r\nabc\r\n", "-1\r\na\r\n", "+1\r\na\r\n", "3\r\nabcd\r\n", "3\r\nabc\rx", "3\nabc\n0\n\n", "3\rx",
+        "11111111111111111\r\n", "3;\x01\r\nabc\r\n0\r\n\r\n", "0\r\nbad trailer\r\n\r\n", "0\r\n: b\r\n\r\n",
+        "0\r\nA: b\n\r\n", "0\r\n folded\r\n\r\n", " 3\r\nabc\r\n0\r\n\r\n", "3 \r\nabc\r\n0\r\n\r\n",
         "0x3\r\nabc\r\n0\r\n\r\n", "\r\n\r\n"}) {
-    for (std::size_t step : {std::size_t{1}, std::size_t{1000}})
-      EXPECT_TRUE(decode(wire, step) == "400" || (decode(wire, step) == "413" && wire.front() == 'F'))
-          << wire << " " << decode(wire, step);
+    EXPECT_EQ(decode(wire, 1), "400") << wire;
+    EXPECT_EQ(decode(wire, 1000), "400") << wire;
   }
 }
 
 TEST(ChunkedBody, LimitsTheBodyAndItsFraming) {
   EXPECT_EQ(decode("65\r\n", 10), "413");
+  EXPECT_EQ(decode("FFFFFFFFFFFFFFFF\r\n", 10), "413");
   EXPECT_EQ(decode("64\r\n" + std::string(100, 'a') + "\r\n1\r\n", 10), "413");
   EXPECT_EQ(decode("1;" + std::string(100, 'e'), 10), "400");
   EXPECT_EQ(decode("0\r\n" + std::string(200, 't'), 10), "400");
+  std::string padded;
+  for (int i = 0; i < 5000; ++i) padded += "01;" + std::string(60, 'e') + "\r\na\r\n";
+  EXPECT_EQ(decode(padded, 1000, 10'000), "400");
 }
 
 }  // namespace
