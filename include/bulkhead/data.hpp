@@ -21,6 +21,7 @@ namespace bulkhead {
 namespace data {
 class Plane;
 struct OutputShape;
+struct SessionAccess;
 }  // namespace data
 
 /// Rows of one statement, already checked: every row is the request's tenant's. `column()` numbers count the
@@ -76,6 +77,7 @@ class TenantSession {
   [[nodiscard]] Task<Result<T>> transaction(std::function<Task<Result<T>>(Transaction&)> body);
 
  private:
+  friend struct data::SessionAccess;
   const RequestContext* context_;
   data::Plane* plane_;
 };

@@ -73,7 +73,9 @@ Rendered Renderer::finish(std::string text) {
   rendered.params = std::move(params_);
   rendered.tenant_param = tenant_param_;
   rendered.outputs = std::move(columns_);
-  if (walls_.row_check) rendered.guards = std::move(guards_);
+  if (!walls_.row_check) return rendered;
+  rendered.guards = std::move(guards_);
+  rendered.own_guard = own_guard_;
   return rendered;
 }
 

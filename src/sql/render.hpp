@@ -27,6 +27,7 @@ struct Rendered {
   std::vector<std::size_t>
       guards;              ///< Result columns that hold tenant ids (text, or a comma-separated list of
                            ///< distinct ones, or NULL): checked against the tenant on the way out.
+  bool own_guard = false;  ///< The first guard is the row's own tenant id, which is never NULL.
   std::string count_text;  ///< Set for `exact_count`: a second statement with `count_params`.
   pg::Params count_params;
   bool single_checked =

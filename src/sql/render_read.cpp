@@ -149,6 +149,7 @@ Result<void> Renderer::outputs(std::string& list, std::string& joins,
     guards.append(", ");
     append_column(guards, scope.alias, tenant_column);
     ++guard_count;
+    own_guard_ = true;
   }
   for (const Flat& flat : flats) {
     if (!columns_.empty()) list.append(", ");

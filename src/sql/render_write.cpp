@@ -15,12 +15,6 @@ Error payload_column(const Relation& of, std::string_view name) {
                                          "' in the schema cache");
 }
 
-// True if the condition cannot leave a row out whatever the rows are.
-bool restricts_nothing(const statement::Condition& condition) {
-  if (condition.kind == statement::Condition::Kind::compare) return false;
-  return std::all_of(condition.children.begin(), condition.children.end(), restricts_nothing);
-}
-
 Error filter_required(std::string_view verb) {
   return Error(Errc::filter_required, std::string(verb) + " requires a WHERE clause")
       .sqlstate("21000")
@@ -135,7 +129,7 @@ Result<void> Renderer::assignments(std::string& out, const statement::Update& up
 
 Result<Rendered> Renderer::update(const statement::Update& update) {
   BULKHEAD_TRY(const Relation* of, writable(update.relation));
-  if (restricts_nothing(update.where)) return filter_required("UPDATE");
+  if (update.where.empty()) return filter_required("UPDATE");
   const Scope scope{of, "t"};
   std::string text = "update ";
   text.reserve(512);
@@ -147,7 +141,7 @@ Result<Rendered> Renderer::update(const statement::Update& update) {
 
 Result<Rendered> Renderer::remove(const statement::Delete& remove) {
   BULKHEAD_TRY(const Relation* of, writable(remove.relation));
-  if (restricts_nothing(remove.where)) return filter_required("DELETE");
+  if (remove.where.empty()) return filter_required("DELETE");
   const Scope scope{of, "t"};
   std::string text = "delete from ";
   text.reserve(512);
@@ -173,6 +167,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
     // Even without a representation each row says whose it was.
     append_column(list, seen.alias, tenant_column);
     guards_.push_back(0);
+    own_guard_ = true;
   }
   if (!wrapped) {
     Rendered rendered = finish(write.append(list));

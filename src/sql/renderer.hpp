@@ -89,6 +89,7 @@ class Renderer {
   Walls walls_;
   bool tenant_param_;
   bool tenant_used_ = false;
+  bool own_guard_ = false;
   unsigned aliases_ = 0;
   pg::Params params_;
   std::vector<OutputColumn> columns_;

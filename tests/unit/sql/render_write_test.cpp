@@ -95,9 +95,10 @@ TEST(RenderWrite, WithoutAFilterNothingIsChanged) {
   update.relation = "artist";
   update.assignments = {{"name", Cell{"x", false}}};
   EXPECT_EQ(render_shop(update).error().code(), Errc::filter_required);
-  update.where.children.emplace_back();  // an empty `and` restricts nothing either
   EXPECT_EQ(render_shop(update).error().message(), "UPDATE requires a WHERE clause");
   EXPECT_EQ(render_shop(update).error().sqlstate(), "21000");
+  update.where.children.emplace_back();  // the query builder's all(): true, and yet said
+  EXPECT_TRUE(render_shop(update));
   Delete remove;
   remove.relation = "artist";
   EXPECT_EQ(render_shop(remove).error().code(), Errc::filter_required);

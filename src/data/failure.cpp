@@ -1,0 +1,98 @@
+#include "data/failure.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sql/render.hpp"
+
+namespace bulkhead::data {
+
+namespace {
+
+void erase_all(std::string& text, std::string_view what) {
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos;) text.erase(at, what.size());
+}
+
+std::string quoted(std::string_view name) {
+  return "\"" + without_tenant(name) + "\"";
+}
+
+bool was_sent(std::string_view value, const std::vector<const pg::Params*>& sent) {
+  for (const pg::Params* params : sent)
+    for (std::size_t i = 0; i < params->size(); ++i)
+      if (const char* text = params->value(i);
+          text && std::string_view(text).find(value) != std::string_view::npos)
+        return true;
+  return false;
+}
+
+// Messages of class 22 quote the value that was wrong. It may be shown to whoever sent it and to nobody else:
+// a view's cast or a column's check may have met another row's value.
+std::string with_own_values(std::string_view message, const std::vector<const pg::Params*>& sent) {
+  std::size_t open = message.find('"'), close = message.rfind('"');
+  if (open == std::string_view::npos || close == open) return std::string(message);
+  std::string_view value = message.substr(open + 1, close - open - 1);
+  if (was_sent(value, sent)) return std::string(message);
+  std::string cut(message.substr(0, open));
+  cut.append("(not shown)").append(message.substr(close + 1));
+  return cut;
+}
+
+std::string public_message(const pg::Outcome& outcome, const Error& error,
+                           const std::vector<const pg::Params*>& sent) {
+  const std::string_view state = error.sqlstate(), family = state.substr(0, 2);
+  if (state == "23505" && !outcome.constraint.empty())
+    return "duplicate key value violates unique constraint " + quoted(outcome.constraint);
+  if (state == "23514" && !outcome.constraint.empty())
+    return "new row for relation " + quoted(outcome.table) + " violates check constraint " +
+           quoted(outcome.constraint);
+  if (state == "23502" && !outcome.column.empty())
+    return "null value in column \"" + outcome.column + "\" of relation " + quoted(outcome.table) +
+           " violates not-null constraint";
+  if (family == "22") return with_own_values(error.message(), sent);
+  // These families speak of names and types, or are the app's own RAISE.
+  if (family == "23" || family == "42" || family == "P0" || family == "PT" || family == "21" ||
+      family == "0A" || family == "25" || family == "40" || family == "44" || family == "55" ||
+      family == "57")
+    return without_tenant(error.message());
+  if (family == "53") return "the database is out of resources";
+  if (family == "54") return "the statement is too complex";
+  return "the database could not run the statement";
+}
+
+Error not_singular(std::string_view message) {
+  std::size_t at = message.find(sql::single_violation) + sql::single_violation.size();
+  std::string_view count = message.substr(at, message.find_first_not_of("0123456789", at) - at);
+  return Error(Errc::not_singular, "Cannot coerce the result to a single JSON object")
+      .details("The result contains " + std::string(count) + " rows");
+}
+
+}  // namespace
+
+std::string without_tenant(std::string_view name) {
+  std::string out(name);
+  erase_all(out, "tenant_id_");
+  erase_all(out, "_tenant_id");
+  return out;
+}
+
+Error client_error(const pg::Outcome& outcome, const std::vector<const pg::Params*>& sent) {
+  const Error& error = *outcome.error;
+  if (error.sqlstate() == "22P02" && error.message().find(sql::single_violation) != std::string_view::npos &&
+      !was_sent(sql::single_violation, sent))
+    return not_singular(error.message());
+  std::string internal(error.message());
+  if (!error.internal().empty()) internal.append("; ").append(error.internal());
+  return Error(error.code(), public_message(outcome, error, sent))
+      .sqlstate(std::string(error.sqlstate()))
+      .internal(std::move(internal));
+}
+
+Error client_error(const Error& error) {
+  if (error.code() != Errc::statement_failed) return error;
+  pg::Outcome outcome;
+  outcome.error = error;
+  return client_error(outcome, {});
+}
+
+}  // namespace bulkhead::data

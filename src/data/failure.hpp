@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bulkhead/error.hpp>
+
+#include "pg/unit.hpp"
+
+namespace bulkhead::data {
+
+/// PostgreSQL's report as a client may see it: the one place where a database's words become public. SQLSTATE
+/// is kept; the message is rebuilt or cleaned, so that it holds nothing but names of the app and values of
+/// this very request
+/// (`sent`); `tenant_id` is taken out of constraints' names; DETAIL, HINT and CONTEXT stay in `internal()`.
+[[nodiscard]] Error client_error(const pg::Outcome& outcome, const std::vector<const pg::Params*>& sent);
+/// The same for an error that came without its fields (a failed COMMIT).
+[[nodiscard]] Error client_error(const Error& error);
+
+/// `album_tenant_id_slug_key` → `album_slug_key`.
+[[nodiscard]] std::string without_tenant(std::string_view name);
+
+}  // namespace bulkhead::data

@@ -1,0 +1,81 @@
+#include <utility>
+
+#include "data/failure.hpp"
+#include "data/plane_impl.hpp"
+
+namespace bulkhead {
+
+struct Transaction::Impl {
+  pg::Session session;
+  const RequestContext& context;
+  data::Plane& plane;
+};
+
+Transaction::Transaction(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+// The session rolls back, or closes its connection, when it goes without a commit.
+Transaction::~Transaction() = default;
+
+Task<Result<std::unique_ptr<Transaction>>> Transaction::begin(const RequestContext& context,
+                                                              data::Plane& plane) {
+  data::Plane::Impl& shared = *plane.impl_;
+  BULKHEAD_CO_TRY(catalog::TenantRef record, shared.record_of(context));
+  for (bool last : {false, true}) {
+    BULKHEAD_CO_TRY(pg::Session session, co_await shared.lanes.begin(context.deadline()));
+    // A transaction may write, so it is bound as a writer: the lock and the bind hold until its end.
+    pg::Unit unit;
+    shared.add_bind(unit, context, *record, true);
+    BULKHEAD_CO_TRY(pg::Outcome outcome, co_await session.run(std::move(unit), context.deadline()));
+    if (outcome.error) co_return data::client_error(outcome, {});
+    if (!data::Plane::Impl::bound_nothing(outcome, true)) {
+      auto impl = std::make_unique<Impl>(Impl{std::move(session), context, plane});
+      co_return std::unique_ptr<Transaction>(new Transaction(std::move(impl)));
+    }
+    if (last) break;
+    BULKHEAD_CO_TRY(record, co_await shared.fresh_record(context));
+  }
+  co_return Error(Errc::placement_stale, "the tenant is moving to another place")
+      .hint("Try again in a moment.");
+}
+
+Task<Result<QueryResult>> Transaction::run(statement::Statement statement) {
+  data::Plane::Impl& shared = *impl_->plane.impl_;
+  BULKHEAD_CO_TRY(data::Planned planned, impl_->plane.plan(impl_->context, statement));
+  pg::Unit unit;
+  unit.steps = data::Plane::Impl::steps_of(planned, impl_->context.role());
+  const std::vector<pg::Step> steps = unit.steps;
+  BULKHEAD_CO_TRY(pg::Outcome outcome,
+                  co_await impl_->session.run(std::move(unit), impl_->context.deadline()));
+  if (outcome.error) {
+    std::vector<const pg::Params*> sent;
+    for (const pg::Step& step : steps) sent.push_back(&step.params);
+    co_return data::client_error(outcome, sent);
+  }
+  co_return shared.answer(std::move(outcome), planned, 0, impl_->context.tenant());
+}
+
+Task<Result<Rows>> Transaction::raw(std::string sql, std::vector<statement::Value> params) {
+  data::Plane::Impl& shared = *impl_->plane.impl_;
+  BULKHEAD_CO_TRY(data::Plane::Impl::GuardedText * text, shared.guarded(sql));
+  BULKHEAD_CO_TRY(pg::Step step, shared.raw_step(impl_->context, *text, sql, params));
+  pg::Unit unit;
+  unit.steps.push_back(step);
+  BULKHEAD_CO_TRY(pg::Outcome outcome,
+                  co_await impl_->session.run(std::move(unit), impl_->context.deadline()));
+  if (outcome.error) {
+    const std::vector<const pg::Params*> sent(1, &step.params);
+    co_return data::client_error(outcome, sent);
+  }
+  co_return shared.raw_answer(std::move(outcome.rows.back()), impl_->context.tenant());
+}
+
+Task<Result<void>> Transaction::commit() {
+  auto committed = co_await impl_->session.commit(impl_->context.deadline());
+  if (committed.has_error()) co_return data::client_error(committed.error());
+  co_return committed;
+}
+
+Task<Result<void>> Transaction::rollback() {
+  return impl_->session.rollback(impl_->context.deadline());
+}
+
+}  // namespace bulkhead
