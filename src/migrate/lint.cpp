@@ -1,8 +1,8 @@
 #include "migrate/lint.hpp"
 
-#include "migrate/lint_judge.hpp"
-
 #include <algorithm>
+
+#include "migrate/lint_judge.hpp"
 
 namespace bulkhead::migrate {
 
@@ -10,9 +10,11 @@ void Report::add(std::string_view rule, Place place, std::string message, std::s
   const ParsedFile& file = *files_[place.file];
   for (const Directive& directive : file.directives) {
     bool covers = directive.begin <= place.offset && place.offset < directive.end;
-    if (directive.kind == "allow" && directive.argument == rule && !directive.reason.empty() && covers) return;
+    if (directive.kind == "allow" && directive.argument == rule && !directive.reason.empty() && covers)
+      return;
   }
-  auto known = std::find_if(lint_rules().begin(), lint_rules().end(), [&](const LintRule& r) { return r.id == rule; });
+  auto known =
+      std::find_if(lint_rules().begin(), lint_rules().end(), [&](const LintRule& r) { return r.id == rule; });
   sql::Position at = sql::position_at(file.text, place.offset);
   if (suggestion.empty()) suggestion = known->instead;
   findings_.push_back({std::string(rule), known->severity, file.name, at.line, at.column, std::move(message),
@@ -25,8 +27,9 @@ ParsedFiles parse_files(std::span<const SourceFile> files) {
   return parsed;
 }
 
-Model build_model(const ParsedFiles& files) {
+Model build_model(const ParsedFiles& files, bool keep_former_tables) {
   Model model;
+  model.keep_former_tables = keep_former_tables;
   for (std::size_t i = 0; i < files.size(); ++i) {
     for (const ParsedStatement& statement : files[i]->statements) model.apply(*files[i], i, statement);
   }
@@ -68,10 +71,12 @@ std::vector<Finding> judge(const ParsedFiles& files, const Model& model) {
   auto found = report.take();
   findings.insert(findings.end(), found.begin(), found.end());
   auto order = [&files](const Finding& finding) {
-    return std::find_if(files.begin(), files.end(), [&](const auto& file) { return file->name == finding.file; });
+    return std::find_if(files.begin(), files.end(),
+                        [&](const auto& file) { return file->name == finding.file; });
   };
-  std::stable_sort(findings.begin(), findings.end(), [&](const Finding& a, const Finding& b) {
-    return std::tuple(order(a), a.line, a.column) < std::tuple(order(b), b.line, b.column);
+  std::sort(findings.begin(), findings.end(), [&](const Finding& a, const Finding& b) {
+    return std::tuple(order(a), a.line, a.column, std::string_view(a.rule), std::string_view(a.message)) <
+           std::tuple(order(b), b.line, b.column, std::string_view(b.rule), std::string_view(b.message));
   });
   return findings;
 }
@@ -82,13 +87,14 @@ std::vector<Finding> lint(std::span<const SourceFile> files) {
 }
 
 bool has_errors(std::span<const Finding> findings) noexcept {
-  return std::any_of(findings.begin(), findings.end(), [](const Finding& f) { return f.severity == Severity::error; });
+  return std::any_of(findings.begin(), findings.end(),
+                     [](const Finding& f) { return f.severity == Severity::error; });
 }
 
 std::string format_finding(const Finding& finding) {
   return finding.file + ":" + std::to_string(finding.line) + ":" + std::to_string(finding.column) + ": " +
-         (finding.severity == Severity::error ? "error" : "warning") + " [" + finding.rule + "] " + finding.message +
-         "\n  write: " + finding.suggestion + "\n";
+         (finding.severity == Severity::error ? "error" : "warning") + " [" + finding.rule + "] " +
+         finding.message + "\n  write: " + finding.suggestion + "\n";
 }
 
 }  // namespace bulkhead::migrate

@@ -68,7 +68,7 @@ struct Fixed {
 
 /// Reads the files named NNNN_name.sql of a directory, in order of their names. Errors: `not_found`,
 /// `environment`.
-[[nodiscard]] Result<std::vector<SourceFile>> read_migrations(const std::filesystem::path& directory);
+[[nodiscard]] Result<std::vector<SourceFile>> read_sources(const std::filesystem::path& directory);
 /// `lint` over a directory.
 [[nodiscard]] Result<std::vector<Finding>> lint_directory(const std::filesystem::path& directory);
 /// `fix` over a directory; files that changed are written in place, each whole or not at all.

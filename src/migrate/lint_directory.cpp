@@ -1,9 +1,9 @@
-#include "migrate/lint.hpp"
-
 #include <algorithm>
 #include <cctype>
 #include <fstream>
 #include <iterator>
+
+#include "migrate/lint.hpp"
 
 namespace bulkhead::migrate {
 namespace {
@@ -32,12 +32,13 @@ Result<void> replace_file(const fs::path& path, const std::string& text) {
   std::error_code code;
   if (out) fs::rename(fresh, path, code);
   if (out && !code) return {};
-  return Error(Errc::environment, "cannot write " + path.string()).hint("check the permissions of its folder");
+  return Error(Errc::environment, "cannot write " + path.string())
+      .hint("check the permissions of its folder");
 }
 
 }  // namespace
 
-Result<std::vector<SourceFile>> read_migrations(const fs::path& directory) {
+Result<std::vector<SourceFile>> read_sources(const fs::path& directory) {
   std::error_code code;
   fs::directory_iterator entries(directory, code);
   if (code) {
@@ -46,7 +47,8 @@ Result<std::vector<SourceFile>> read_migrations(const fs::path& directory) {
   }
   std::vector<fs::path> paths;
   for (const auto& entry : entries) {
-    if (entry.is_regular_file(code) && is_migration(entry.path().filename().string())) paths.push_back(entry.path());
+    if (entry.is_regular_file(code) && is_migration(entry.path().filename().string()))
+      paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
   std::vector<SourceFile> files;
@@ -58,15 +60,16 @@ Result<std::vector<SourceFile>> read_migrations(const fs::path& directory) {
 }
 
 Result<std::vector<Finding>> lint_directory(const fs::path& directory) {
-  BULKHEAD_TRY(std::vector<SourceFile> files, read_migrations(directory));
+  BULKHEAD_TRY(std::vector<SourceFile> files, read_sources(directory));
   return lint(files);
 }
 
 Result<Fixed> fix_directory(const fs::path& directory) {
-  BULKHEAD_TRY(std::vector<SourceFile> files, read_migrations(directory));
+  BULKHEAD_TRY(std::vector<SourceFile> files, read_sources(directory));
   Fixed fixed = fix(files);
   for (std::size_t i = 0; i < files.size(); ++i) {
-    if (fixed.files[i].text != files[i].text) BULKHEAD_CHECK(replace_file(files[i].name, fixed.files[i].text));
+    if (fixed.files[i].text != files[i].text)
+      BULKHEAD_CHECK(replace_file(files[i].name, fixed.files[i].text));
   }
   return fixed;
 }

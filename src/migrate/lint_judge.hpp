@@ -1,16 +1,16 @@
 #pragma once
 
-#include "migrate/lint_model.hpp"
-
 #include <memory>
 #include <vector>
+
+#include "migrate/lint_model.hpp"
 
 namespace bulkhead::migrate {
 
 using ParsedFiles = std::vector<std::unique_ptr<ParsedFile>>;
 
 [[nodiscard]] ParsedFiles parse_files(std::span<const SourceFile> files);
-[[nodiscard]] Model build_model(const ParsedFiles& files);
+[[nodiscard]] Model build_model(const ParsedFiles& files, bool keep_former_tables = false);
 
 /// Collects findings; drops those that an allow directive covers.
 class Report {
@@ -34,6 +34,7 @@ void judge_tables(const Model& model, Report& report);
 [[nodiscard]] std::vector<Finding> judge(const ParsedFiles& files, const Model& model);
 
 /// The columns that a reference means on the other side: those it names, or the target's primary key.
-[[nodiscard]] std::vector<std::string> referenced_columns(const ModelReference& reference, const Model& model);
+[[nodiscard]] std::vector<std::string> referenced_columns(const ModelReference& reference,
+                                                          const Model& model);
 
 }  // namespace bulkhead::migrate

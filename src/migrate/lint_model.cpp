@@ -446,7 +446,7 @@ class Replay {
       if (list == nullptr) continue;
       auto names = names_of(list_of(*list, "items"));
       if (names.empty()) continue;
-      if (type == "OBJECT_TABLE") model_.tables.erase(names.back());
+      if (type == "OBJECT_TABLE" && !model_.keep_former_tables) model_.tables.erase(names.back());
       if (type == "OBJECT_VIEW") model_.views.erase(names.back());
       if (type == "OBJECT_INDEX") {
         for (auto& [name, table] : model_.tables) {
@@ -463,6 +463,8 @@ class Replay {
     std::string_view type = text_of(node_, "renameType");
     if (type == "OBJECT_COLUMN") return rename_column(*table, from, to);
     if (type != "OBJECT_TABLE") return;
+    std::optional<ModelTable> former;
+    if (model_.keep_former_tables) former = *table;
     auto moved = model_.tables.extract(table->name);
     moved.mapped().name = to;
     for (auto& [name, other] : model_.tables) {
@@ -472,6 +474,7 @@ class Replay {
     }
     moved.key() = to;
     model_.tables.insert(std::move(moved));
+    if (former) model_.tables[former->name] = *former;
   }
 
   static void rename_column(ModelTable& table, const std::string& from, const std::string& to) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -78,8 +79,8 @@ class Model {
 
   [[nodiscard]] const ModelTable* table(std::string_view name) const;
 
- private:
-  friend class Replay;
+  /// For `fix`: tables that a later statement drops or renames are still there under their old name.
+  bool keep_former_tables = false;
 };
 
 /// Name of a RangeVar's relation without its schema.

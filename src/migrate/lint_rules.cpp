@@ -1,6 +1,6 @@
-#include "migrate/lint.hpp"
-
 #include <array>
+
+#include "migrate/lint.hpp"
 
 namespace bulkhead::migrate {
 namespace {
@@ -9,17 +9,20 @@ constexpr auto error = Severity::error;
 constexpr auto warning = Severity::warning;
 
 constexpr std::array rules = {
-    LintRule{"syntax", error, "Text that PostgreSQL's grammar does not accept.", "Nothing in it can be judged.",
-             "Plain SQL, one or more statements a file."},
-    LintRule{"directive", error, "A `-- bulkhead:` comment without its reason, or one that nothing understands.",
+    LintRule{"syntax", error, "Text that PostgreSQL's grammar does not accept.",
+             "Nothing in it can be judged.", "Plain SQL, one or more statements a file."},
+    LintRule{"directive", error,
+             "A `-- bulkhead:` comment without its reason, or one that nothing understands.",
              "An exception without a reason cannot be reviewed.", "`-- bulkhead: allow <rule> <reason>`"},
-    LintRule{"unmarked-table", error, "A table for which neither tenant_table() nor shared_table() is called.",
+    LintRule{"unmarked-table", error,
+             "A table for which neither tenant_table() nor shared_table() is called.",
              "It has no row-level security, or no rights at all.",
              "`select bulkhead.tenant_table('name');` or `select bulkhead.shared_table('name');`"},
     LintRule{"tenant-id-missing", error, "A tenant table without the column tenant_id.",
              "Rows without a tenant cannot be kept apart.",
              "`tenant_id uuid not null default bulkhead.tenant_id()` as the first column"},
-    LintRule{"tenant-id-shape", error, "A column tenant_id of another type, that may be null, or without the default.",
+    LintRule{"tenant-id-shape", error,
+             "A column tenant_id of another type, that may be null, or without the default.",
              "The policies compare it with bulkhead.tenant_id(), a uuid; null belongs to nobody.",
              "`tenant_id uuid not null default bulkhead.tenant_id()`"},
     LintRule{"primary-key-missing", error, "A table without a primary key.",
@@ -27,54 +30,65 @@ constexpr std::array rules = {
     LintRule{"primary-key-tenant", error, "A tenant table's primary key that does not begin with tenant_id.",
              "Uniqueness is checked past row-level security: a key that another tenant uses would be told.",
              "`primary key (tenant_id, …)`"},
-    LintRule{"unique-tenant", error, "A unique or exclusion constraint or unique index that does not begin with tenant_id.",
+    LintRule{"unique-tenant", error,
+             "A unique or exclusion constraint or unique index that does not begin with tenant_id.",
              "It tells one tenant which values others use, and blocks them.", "`unique (tenant_id, …)`"},
     LintRule{"foreign-key-tenant", error, "A foreign key to a tenant table without tenant_id on both sides.",
-             "PostgreSQL checks foreign keys and cascades past row-level security: the row may be another tenant's.",
+             "PostgreSQL checks foreign keys and cascades past row-level security: the row may be another "
+             "tenant's.",
              "`foreign key (tenant_id, x_id) references x (tenant_id, id)`"},
     LintRule{"shared-references-tenant", error, "A shared table that refers to a tenant table.",
              "What all tenants read cannot depend on one tenant's row.",
              "Make both tenant tables, or both shared."},
     LintRule{"foreign-key-set-null", error,
              "SET NULL or SET DEFAULT on a key with tenant_id, without the columns to set.",
-             "It would set tenant_id, too, and fail or lose the row's tenant.", "`on delete set null (x_id)`"},
+             "It would set tenant_id, too, and fail or lose the row's tenant.",
+             "`on delete set null (x_id)`"},
     LintRule{"foreign-key-match-full", error, "MATCH FULL on a key with tenant_id.",
-             "tenant_id is never null, so an optional reference could never be empty.", "Leave out `match full`."},
+             "tenant_id is never null, so an optional reference could never be empty.",
+             "Leave out `match full`."},
     LintRule{"index-tenant", warning, "An index of a tenant table that does not begin with tenant_id.",
              "Every statement asks for one tenant; such an index reads everybody's rows first.",
              "`create index on x (tenant_id, …)`"},
-    LintRule{"not-leakproof", warning,
-             "A numeric, enum, json, array, range or text-search column in a key or index of a tenant table.",
-             "Its operators are not leakproof: under row-level security the index is not used, a thousand times slower.",
-             "text with a CHECK for an enum, bigint cents for numeric, a reviewed definer function for search"},
+    LintRule{
+        "not-leakproof", warning,
+        "A numeric, enum, json, array, range or text-search column in a key or index of a tenant table.",
+        "Its operators are not leakproof: under row-level security the index is not used, a thousand times "
+        "slower.",
+        "text with a CHECK for an enum, bigint cents for numeric, a reviewed definer function for search"},
     LintRule{"shared-sequence", warning, "A serial or identity column of a tenant table.",
              "One sequence serves all tenants: a tenant sees from the gaps how much the others write.",
              "`select bulkhead.tenant_numbered('x', 'id');`, or uuid with `default gen_random_uuid()`"},
     LintRule{"view-invoker", error, "A view without security_invoker.",
              "It reads with its owner's rights, past the caller's policies.",
              "`create view x with (security_invoker = true) as …`"},
-    LintRule{"view-without-tenant", warning, "A view over tenant tables that does not show tenant_id.",
-             "The server can then neither add its predicate nor check the rows on the way out; one wall is left.",
-             "Select tenant_id of one of the tables, and join on it."},
+    LintRule{
+        "view-without-tenant", warning, "A view over tenant tables that does not show tenant_id.",
+        "The server can then neither add its predicate nor check the rows on the way out; one wall is left.",
+        "Select tenant_id of one of the tables, and join on it."},
     LintRule{"materialized-view", error, "A materialized view.", "It cannot have row-level security.",
              "A view with security_invoker, or a tenant table that a trigger keeps."},
     LintRule{"definer-reason", error, "A SECURITY DEFINER function without a reason.",
              "It runs with its owner's rights whoever calls it.",
              "`-- bulkhead: definer <reason>` on the line before, or security invoker"},
-    LintRule{"definer-search-path", error, "A SECURITY DEFINER function without a fixed search_path that ends with pg_temp.",
+    LintRule{"definer-search-path", error,
+             "A SECURITY DEFINER function without a fixed search_path that ends with pg_temp.",
              "A caller's own schema or temporary table would be found first.",
              "`set search_path = pg_catalog, app, pg_temp`"},
-    LintRule{"leakproof", error, "A LEAKPROOF function.", "It is run before the policy and sees other tenants' rows.",
-             "Leave out LEAKPROOF."},
+    LintRule{"leakproof", error, "A LEAKPROOF function.",
+             "It is run before the policy and sees other tenants' rows.", "Leave out LEAKPROOF."},
     LintRule{"tenant-immutable", error, "An IMMUTABLE function that reads the tenant or a setting.",
              "A cached plan then shows another tenant's rows.", "STABLE"},
-    LintRule{"tenant-context", error, "A function or DO block that sets the tenant's context or a role, or switches row security.",
+    LintRule{"tenant-context", error,
+             "A function or DO block that sets the tenant's context or a role, or switches row security.",
              "The server alone binds a tenant and a role.", "Leave it out."},
     LintRule{"grant-too-much", error, "GRANT of ALL, TRUNCATE, REFERENCES or TRIGGER on tables.",
-             "These pass row-level security.", "`grant select, insert, update, delete`; tenant_table() does it"},
+             "These pass row-level security.",
+             "`grant select, insert, update, delete`; tenant_table() does it"},
     LintRule{"grant-to", error, "GRANT to PUBLIC, bulkhead_login or another role of the server.",
              "Without a bound role nothing may be readable.", "app_viewer, app_member, app_admin, app_owner"},
-    LintRule{"role-statement", error, "Making, changing or granting roles; default privileges; changing owners.",
+    LintRule{"role-statement", error,
+             "Making, changing or granting roles; default privileges; changing owners.",
              "Roles and owners are what the walls stand on.", "Grant on tables to the four app roles."},
     LintRule{"policy-open", error, "A permissive policy that is true for all, or does not name the tenant.",
              "Permissive policies are OR-ed: the widest wins.",
@@ -82,19 +96,22 @@ constexpr std::array rules = {
     LintRule{"rls-off", error, "Switching row-level security, FORCE or Bulkhead's policies off.",
              "Nothing in the database would then keep tenants apart.", "Leave it on."},
     LintRule{"rewrite-rule", error, "CREATE RULE.", "A rule acts as the table's owner.", "A trigger."},
-    LintRule{"session-state", error, "SET, RESET or set_config in a migration.",
-             "Migrations run with a role and a search_path of their own; a changed one makes objects elsewhere.",
-             "Leave it out."},
+    LintRule{
+        "session-state", error, "SET, RESET or set_config in a migration.",
+        "Migrations run with a role and a search_path of their own; a changed one makes objects elsewhere.",
+        "Leave it out."},
     LintRule{"transaction-command", error, "BEGIN, COMMIT, ROLLBACK, SAVEPOINT, VACUUM or CONCURRENTLY.",
              "Each file runs in one transaction, with its line in the ledger.", "Leave it out."},
     LintRule{"rows-of-a-tenant", error, "INSERT or COPY into a tenant table without tenant_id.",
              "A migration has no tenant, so the row would have none.",
              "Seed data of each tenant, or `-- bulkhead: shared` before the CREATE TABLE of reference data"},
-    LintRule{"truncate", error, "TRUNCATE.", "It passes row-level security and empties the table for all tenants.",
-             "`delete from …`"},
-    LintRule{"large-object", error, "Large objects.", "They have no row-level security and their ids can be listed.",
+    LintRule{"truncate", error, "TRUNCATE.",
+             "It passes row-level security and empties the table for all tenants.", "`delete from …`"},
+    LintRule{"large-object", error, "Large objects.",
+             "They have no row-level security and their ids can be listed.",
              "A bytea column, or the object store."},
-    LintRule{"foreign-data", error, "Foreign tables and servers, dblink, subscriptions, publications, C functions.",
+    LintRule{"foreign-data", error,
+             "Foreign tables and servers, dblink, subscriptions, publications, C functions.",
              "Row-level security does not reach there.", "Leave it out."},
     LintRule{"copied-table", error, "CREATE TABLE AS, SELECT INTO, or LIKE.",
              "The copy has rows or columns without their policies and keys.",
@@ -117,17 +134,22 @@ void append_cell(std::string& page, std::string_view text) {
 
 }  // namespace
 
-std::span<const LintRule> lint_rules() noexcept { return rules; }
+std::span<const LintRule> lint_rules() noexcept {
+  return rules;
+}
 
 std::string lint_rules_markdown() {
   std::string page =
       "# Rules of the migration linter\n\n"
-      "`bulkhead lint DIR` judges the tables as they stand after the last migration, and each statement by itself.\n"
+      "`bulkhead lint DIR` judges the tables as they stand after the last migration, and each statement by "
+      "itself.\n"
       "`bulkhead lint --fix DIR` edits a plain schema until it is tenant-safe, and says what it changed.\n\n"
       "Comments that the linter reads:\n\n"
-      "- `-- bulkhead: allow <rule> <reason>` silences a rule for the statement or line that follows, or for the line\n"
+      "- `-- bulkhead: allow <rule> <reason>` silences a rule for the statement or line that follows, or for "
+      "the line\n"
       "  at whose end it stands. The reason is required.\n"
-      "- `-- bulkhead: shared` before a CREATE TABLE: reference data, the same for all tenants. For `--fix`.\n"
+      "- `-- bulkhead: shared` before a CREATE TABLE: reference data, the same for all tenants. For "
+      "`--fix`.\n"
       "- `-- bulkhead: definer <reason>` before a SECURITY DEFINER function.\n\n"
       "This page is made from the rules themselves; a test keeps it fresh.\n\n"
       "| rule | | refused | because | write instead |\n|---|---|---|---|---|\n";

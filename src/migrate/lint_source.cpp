@@ -84,7 +84,7 @@ void ParsedFile::read_statements() {
     while (first < code.size() && code[first].kind == TokenKind::semicolon) ++first;
     std::size_t last = length == 0 ? code.size() : token_at(begin + length);
     while (last > first && code[last - 1].kind == TokenKind::semicolon) --last;
-    if (first < last) statements.push_back({std::string(tag), node, first, last});
+    if (first < last) statements.push_back({std::string(tag), inner, node, first, last});
   }
 }
 

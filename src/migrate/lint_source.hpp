@@ -11,10 +11,11 @@
 
 namespace bulkhead::migrate {
 
-/// A statement of a file: its node, and its tokens [first, last) in `ParsedFile::code`, the semicolon left
-/// out.
+/// A statement of a file: its tagged node, and its tokens [first, last) in `ParsedFile::code`, the semicolon
+/// left out.
 struct ParsedStatement {
   std::string tag;
+  const sql::Value* value = nullptr;  ///< {tag: node}
   const sql::Object* node = nullptr;
   std::size_t first = 0, last = 0;
 };

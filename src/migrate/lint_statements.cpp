@@ -1,7 +1,7 @@
-#include "migrate/lint_judge.hpp"
-
 #include <algorithm>
 #include <array>
+
+#include "migrate/lint_judge.hpp"
 
 namespace bulkhead::migrate {
 namespace {
@@ -23,16 +23,19 @@ bool among(const std::array<std::string_view, N>& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
-constexpr std::array foreign_statements = {
-    "CreateForeignTableStmt"sv, "CreateForeignServerStmt"sv, "CreateFdwStmt"sv,         "CreateUserMappingStmt"sv,
-    "ImportForeignSchemaStmt"sv, "AlterForeignServerStmt"sv, "CreateSubscriptionStmt"sv, "CreatePublicationStmt"sv};
-constexpr std::array role_statements = {
-    "CreateRoleStmt"sv, "AlterRoleStmt"sv,     "AlterRoleSetStmt"sv, "DropRoleStmt"sv,      "GrantRoleStmt"sv,
-    "AlterOwnerStmt"sv, "ReassignOwnedStmt"sv, "DropOwnedStmt"sv,    "AlterDatabaseStmt"sv, "AlterDefaultPrivilegesStmt"sv,
-    "AlterDatabaseSetStmt"sv, "AlterSystemStmt"sv};
+constexpr std::array foreign_statements = {"CreateForeignTableStmt"sv,  "CreateForeignServerStmt"sv,
+                                           "CreateFdwStmt"sv,           "CreateUserMappingStmt"sv,
+                                           "ImportForeignSchemaStmt"sv, "AlterForeignServerStmt"sv,
+                                           "CreateSubscriptionStmt"sv,  "CreatePublicationStmt"sv};
+constexpr std::array role_statements = {"CreateRoleStmt"sv,       "AlterRoleStmt"sv,
+                                        "AlterRoleSetStmt"sv,     "DropRoleStmt"sv,
+                                        "GrantRoleStmt"sv,        "AlterOwnerStmt"sv,
+                                        "ReassignOwnedStmt"sv,    "DropOwnedStmt"sv,
+                                        "AlterDatabaseStmt"sv,    "AlterDefaultPrivilegesStmt"sv,
+                                        "AlterDatabaseSetStmt"sv, "AlterSystemStmt"sv};
 constexpr std::array app_roles = {"app_viewer"sv, "app_member"sv, "app_admin"sv, "app_owner"sv};
-constexpr std::array foreign_extensions = {"dblink"sv, "postgres_fdw"sv, "file_fdw"sv, "adminpack"sv, "plpython3u"sv,
-                                           "plperlu"sv, "pltclu"sv};
+constexpr std::array foreign_extensions = {"dblink"sv,     "postgres_fdw"sv, "file_fdw"sv, "adminpack"sv,
+                                           "plpython3u"sv, "plperlu"sv,      "pltclu"sv};
 
 /// Whether a body of code (plpgsql, SQL) holds one of these sequences of words.
 bool holds_words(std::string_view body, std::initializer_list<std::string_view> words) {
@@ -51,13 +54,18 @@ bool holds_words(std::string_view body, std::initializer_list<std::string_view> 
 
 class StatementJudge {
  public:
-  StatementJudge(const ParsedFile& file, std::size_t file_index, const ParsedStatement& statement, const Model& model,
-                 Report& report)
-      : file_(file), index_(file_index), statement_(statement), node_(*statement.node), model_(model), report_(report) {}
+  StatementJudge(const ParsedFile& file, std::size_t file_index, const ParsedStatement& statement,
+                 const Model& model, Report& report)
+      : file_(file),
+        index_(file_index),
+        statement_(statement),
+        node_(*statement.node),
+        model_(model),
+        report_(report) {}
 
   void run() {
     const std::string& tag = statement_.tag;
-    names_outside(Value(node_));
+    names_outside(*statement_.value);
     if (tag == "CreateStmt") create_table();
     if (tag == "CreateTableAsStmt") create_table_as();
     if (tag == "SelectStmt") select();
@@ -79,8 +87,10 @@ class StatementJudge {
     if (tag == "TruncateStmt") add("truncate", "TRUNCATE empties the table for all tenants");
     if (tag == "CreateExtensionStmt") extension();
     if (tag == "CreateSchemaStmt") add("outside-app", "a schema of one's own");
-    if (among(foreign_statements, tag)) add("foreign-data", "data of another server, or a stream of all tenants' changes");
-    if (among(role_statements, tag)) add("role-statement", "a migration changes roles, owners or default privileges");
+    if (among(foreign_statements, tag))
+      add("foreign-data", "data of another server, or a stream of all tenants' changes");
+    if (among(role_statements, tag))
+      add("role-statement", "a migration changes roles, owners or default privileges");
     large_objects();
   }
 
@@ -101,7 +111,8 @@ class StatementJudge {
     std::string_view schema = text_of(object, "schemaname");
     if (object.contains("relname") && !schema.empty() && schema != "app" && schema != "pg_catalog" &&
         schema != "information_schema") {
-      add("outside-app", "name " + std::string(schema) + "." + relation_name(object) + " is outside the schema app",
+      add("outside-app",
+          "name " + std::string(schema) + "." + relation_name(object) + " is outside the schema app",
           relation_name(object), number_of(object, "location"));
     }
     for (const auto& [key, inner] : object) names_outside(inner);
@@ -111,7 +122,8 @@ class StatementJudge {
     for (const Value& element : list_of(node_, "tableElts")) {
       if (const Object* like = node_of(element, "TableLikeClause")) {
         const Object* source = child_of(*like, "relation");
-        add("copied-table", "columns taken over by LIKE", "", source != nullptr ? number_of(*source, "location") : 0);
+        add("copied-table", "columns taken over by LIKE", "",
+            source != nullptr ? number_of(*source, "location") : 0);
       }
       const Object* column = node_of(element, "ColumnDef");
       const Object* type = column != nullptr ? child_of(*column, "typeName") : nullptr;
@@ -132,7 +144,7 @@ class StatementJudge {
 
   void select() {
     if (node_.contains("intoClause")) add("copied-table", "a table made from a query");
-    bool sets = any_below(Value(node_), "FuncCall", [](const Object& call) {
+    bool sets = any_below(*statement_.value, "FuncCall", [](const Object& call) {
       auto names = names_of(list_of(call, "funcname"));
       return !names.empty() && names.back() == "set_config";
     });
@@ -140,12 +152,13 @@ class StatementJudge {
   }
 
   void large_objects() {
-    bool calls = any_below(Value(node_), "FuncCall", [](const Object& call) {
+    bool calls = any_below(*statement_.value, "FuncCall", [](const Object& call) {
       auto names = names_of(list_of(call, "funcname"));
-      return !names.empty() && (names.back().starts_with("lo_") || names.back() == "loread" || names.back() == "lowrite");
+      return !names.empty() &&
+             (names.back().starts_with("lo_") || names.back() == "loread" || names.back() == "lowrite");
     });
     if (calls) add("large-object", "a function of large objects");
-    bool dblink = any_below(Value(node_), "FuncCall", [](const Object& call) {
+    bool dblink = any_below(*statement_.value, "FuncCall", [](const Object& call) {
       auto names = names_of(list_of(call, "funcname"));
       return !names.empty() && names.back().starts_with("dblink");
     });
@@ -192,12 +205,14 @@ class StatementJudge {
     Function f = read_function(list_of(node_, "options"));
     auto names = names_of(list_of(node_, "funcname"));
     std::string name = names.empty() ? "" : names.back();
-    if (names.size() == 2 && names[0] != "app") add("outside-app", "function " + names[0] + "." + name + " is outside the schema app", name);
+    if (names.size() == 2 && names[0] != "app")
+      add("outside-app", "function " + names[0] + "." + name + " is outside the schema app", name);
     definer(f, name);
     if (f.leakproof) add("leakproof", "function " + name + " is LEAKPROOF");
     if (f.native) add("foreign-data", "function " + name + " is native code");
     bool reads = holds_words(f.body, {"tenant_id"}) || holds_words(f.body, {"current_setting"});
-    if (f.immutable && reads) add("tenant-immutable", "function " + name + " reads the tenant and is IMMUTABLE");
+    if (f.immutable && reads)
+      add("tenant-immutable", "function " + name + " reads the tenant and is IMMUTABLE");
     judge_body(f.body, "function " + name);
   }
 
@@ -207,7 +222,8 @@ class StatementJudge {
     if (reason == nullptr || reason->reason.empty()) {
       add("definer-reason", "function " + name + " is SECURITY DEFINER and nothing says why");
     }
-    if (!f.fixed_path) add("definer-search-path", "function " + name + " has no fixed search_path that ends with pg_temp");
+    if (!f.fixed_path)
+      add("definer-search-path", "function " + name + " has no fixed search_path that ends with pg_temp");
   }
 
   void alter_function() {
@@ -216,7 +232,9 @@ class StatementJudge {
     auto names = target != nullptr ? names_of(list_of(*target, "objname")) : std::vector<std::string>{};
     std::string name = names.empty() ? "" : names.back();
     if (f.leakproof) add("leakproof", "function " + name + " is made LEAKPROOF");
-    if (f.immutable) add("tenant-immutable", "function " + name + " is made IMMUTABLE afterwards", "create or replace function … stable");
+    if (f.immutable)
+      add("tenant-immutable", "function " + name + " is made IMMUTABLE afterwards",
+          "create or replace function … stable");
     if (f.definer) definer(f, name);
   }
 
@@ -228,12 +246,15 @@ class StatementJudge {
   void judge_body(std::string_view body, const std::string& what) {
     bool sets = holds_words(body, {"set_config"}) || holds_words(body, {"set", "role"}) ||
                 holds_words(body, {"set", "local", "role"}) || holds_words(body, {"reset", "role"}) ||
-                holds_words(body, {"row_security"}) || body.find("bulkhead.context") != std::string_view::npos;
+                holds_words(body, {"row_security"}) ||
+                body.find("bulkhead.context") != std::string_view::npos;
     if (sets) add("tenant-context", what + " sets the tenant's context or a role");
-    if (holds_words(body, {"lo_import"}) || holds_words(body, {"lo_from_bytea"}) || holds_words(body, {"lo_create"})) {
+    if (holds_words(body, {"lo_import"}) || holds_words(body, {"lo_from_bytea"}) ||
+        holds_words(body, {"lo_create"})) {
       add("large-object", what + " makes large objects");
     }
-    if (holds_words(body, {"dblink"}) || holds_words(body, {"dblink_exec"})) add("foreign-data", what + " calls dblink");
+    if (holds_words(body, {"dblink"}) || holds_words(body, {"dblink_exec"}))
+      add("foreign-data", what + " calls dblink");
   }
 
   void grant(const Object& statement) {
@@ -285,7 +306,8 @@ class StatementJudge {
       if (condition == nullptr) continue;
       named |= names_tenant(*condition);
       if (is_true(*condition)) return add("policy-open", "policy " + name + " is true for every row");
-      if (!names_tenant(*condition)) return add("policy-open", "policy " + name + " does not name the tenant");
+      if (!names_tenant(*condition))
+        return add("policy-open", "policy " + name + " does not name the tenant");
     }
     if (create && !named) add("policy-open", "policy " + name + " does not name the tenant");
   }
@@ -296,9 +318,11 @@ class StatementJudge {
       if (command == nullptr) continue;
       std::string_view kind = text_of(*command, "subtype");
       if (kind == "AT_DisableRowSecurity") add("rls-off", "row-level security is switched off");
-      if (kind == "AT_NoForceRowSecurity") add("rls-off", "FORCE is taken off: the owner would see all tenants");
+      if (kind == "AT_NoForceRowSecurity")
+        add("rls-off", "FORCE is taken off: the owner would see all tenants");
       if (kind == "AT_ChangeOwner") add("role-statement", "the table gets another owner");
-      if (kind == "AT_AddInherit") add("partition-unmarked", "INHERIT: rows of the child are read through the parent");
+      if (kind == "AT_AddInherit")
+        add("partition-unmarked", "INHERIT: rows of the child are read through the parent");
     }
   }
 
@@ -307,7 +331,8 @@ class StatementJudge {
     for (const Value& object : list_of(node_, "objects")) {
       const Object* list = node_of(object, "List");
       auto names = list != nullptr ? names_of(list_of(*list, "items")) : std::vector<std::string>{};
-      if (!names.empty() && names.back().starts_with("bulkhead_")) add("rls-off", "policy " + names.back() + " is Bulkhead's own");
+      if (!names.empty() && names.back().starts_with("bulkhead_"))
+        add("rls-off", "policy " + names.back() + " is Bulkhead's own");
     }
   }
 
@@ -317,7 +342,8 @@ class StatementJudge {
   }
 
   void vacuum() {
-    if (flag_of(node_, "is_vacuumcmd")) add("transaction-command", "VACUUM cannot run in the migration's transaction");
+    if (flag_of(node_, "is_vacuumcmd"))
+      add("transaction-command", "VACUUM cannot run in the migration's transaction");
   }
 
   void rows() {

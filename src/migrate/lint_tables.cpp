@@ -1,14 +1,16 @@
-#include "migrate/lint_judge.hpp"
-
 #include <algorithm>
 #include <array>
+
+#include "migrate/lint_judge.hpp"
 
 namespace bulkhead::migrate {
 namespace {
 
 using Kind = ModelKey::Kind;
 
-bool leads(const std::vector<std::string>& columns) { return !columns.empty() && columns[0] == "tenant_id"; }
+bool leads(const std::vector<std::string>& columns) {
+  return !columns.empty() && columns[0] == "tenant_id";
+}
 
 std::string joined(const std::vector<std::string>& columns) {
   std::string text;
@@ -49,13 +51,15 @@ class TableJudge {
     std::string write = "select bulkhead." + call + "('" + table_.name + "');";
     if (parent != nullptr) {
       report_.add("partition-unmarked", table_.place,
-                  "table " + table_.name + " is a partition or child of " + table_.parent + " and is not marked itself",
+                  "table " + table_.name + " is a partition or child of " + table_.parent +
+                      " and is not marked itself",
                   write);
       return;
     }
-    report_.add("unmarked-table", table_.place,
-                "table " + table_.name + " is neither a tenant table nor a shared one",
-                write + (table_.wants_shared ? "" : " (or shared_table, for data that is the same for all tenants)"));
+    report_.add(
+        "unmarked-table", table_.place,
+        "table " + table_.name + " is neither a tenant table nor a shared one",
+        write + (table_.wants_shared ? "" : " (or shared_table, for data that is the same for all tenants)"));
   }
 
   void shared() {
@@ -74,7 +78,8 @@ class TableJudge {
   void tenant_column() {
     const ModelColumn* column = table_.column("tenant_id");
     if (column == nullptr) {
-      report_.add("tenant-id-missing", table_.place, "tenant table " + table_.name + " has no column tenant_id", "");
+      report_.add("tenant-id-missing", table_.place,
+                  "tenant table " + table_.name + " has no column tenant_id", "");
     } else if (column->type != "uuid" || column->array) {
       report_.add("tenant-id-shape", column->place,
                   "tenant_id of " + table_.name + " has type " + column->type + ", not uuid", "");
@@ -90,7 +95,8 @@ class TableJudge {
     const ModelKey* key = table_.primary();
     if (key == nullptr) {
       if (table_.parent.empty()) {
-        report_.add("primary-key-missing", table_.place, "tenant table " + table_.name + " has no primary key", "");
+        report_.add("primary-key-missing", table_.place,
+                    "tenant table " + table_.name + " has no primary key", "");
       }
     } else if (!leads(key->columns)) {
       report_.add("primary-key-tenant", key->place,
@@ -102,7 +108,8 @@ class TableJudge {
   void judge_key(const ModelKey& key) {
     std::string of = " of tenant table " + table_.name + " does not begin with tenant_id";
     if (key.kind == Kind::unique && !leads(key.columns)) {
-      report_.add("unique-tenant", key.place, "unique (" + joined(key.columns) + ")" + of, "unique " + led(key.columns));
+      report_.add("unique-tenant", key.place, "unique (" + joined(key.columns) + ")" + of,
+                  "unique " + led(key.columns));
     }
     if (key.kind == Kind::exclusion && !leads(key.columns)) {
       report_.add("unique-tenant", key.place, "exclusion constraint" + of,
@@ -120,9 +127,10 @@ class TableJudge {
 
   void leakproof(const ModelColumn& column, const ModelKey& key) {
     using namespace std::string_view_literals;
-    static constexpr std::array never = {"numeric"sv,   "json"sv,      "jsonb"sv,     "tsvector"sv, "int4range"sv,
-                                         "int8range"sv, "numrange"sv,  "tsrange"sv,   "tstzrange"sv, "daterange"sv,
-                                         "point"sv,     "box"sv,       "polygon"sv,   "hstore"sv,   "citext"sv};
+    static constexpr std::array never = {"numeric"sv,   "json"sv,      "jsonb"sv,    "tsvector"sv,
+                                         "int4range"sv, "int8range"sv, "numrange"sv, "tsrange"sv,
+                                         "tstzrange"sv, "daterange"sv, "point"sv,    "box"sv,
+                                         "polygon"sv,   "hstore"sv,    "citext"sv};
     bool is_enum = model_.enums.contains(column.type);
     bool listed = std::find(never.begin(), never.end(), column.type) != never.end();
     if (!is_enum && !listed && !column.array) return;
@@ -131,7 +139,8 @@ class TableJudge {
                                                      : "search through a reviewed definer function";
     report_.add("not-leakproof", key.place,
                 "column " + column.name + " of " + table_.name + " has type " +
-                    (column.array ? column.type + "[]" : column.type) + ", whose index row-level security switches off",
+                    (column.array ? column.type + "[]" : column.type) +
+                    ", whose index row-level security switches off",
                 instead);
   }
 
@@ -141,10 +150,11 @@ class TableJudge {
     auto there = referenced_columns(reference, model_);
     if (!paired(reference.columns, there)) {
       auto rest = there;
-      report_.add("foreign-key-tenant", reference.place,
-                  "foreign key (" + joined(reference.columns) + ") of " + table_.name + " refers to tenant table " +
-                      reference.target + " without tenant_id",
-                  "foreign key " + led(reference.columns) + " references " + reference.target + " " + led(rest));
+      report_.add(
+          "foreign-key-tenant", reference.place,
+          "foreign key (" + joined(reference.columns) + ") of " + table_.name + " refers to tenant table " +
+              reference.target + " without tenant_id",
+          "foreign key " + led(reference.columns) + " references " + reference.target + " " + led(rest));
       return;
     }
     bool sets_tenant = reference.set_columns.empty() ||
@@ -154,9 +164,10 @@ class TableJudge {
     if ((sets(reference.on_delete) && sets_tenant) || sets(reference.on_update)) {
       std::vector<std::string> columns = reference.columns;
       std::erase(columns, "tenant_id");
-      report_.add("foreign-key-set-null", reference.place,
-                  "a foreign key of " + table_.name + " would set tenant_id when " + reference.target + " changes",
-                  sets(reference.on_update) ? "on update cascade" : "on delete set null (" + joined(columns) + ")");
+      report_.add(
+          "foreign-key-set-null", reference.place,
+          "a foreign key of " + table_.name + " would set tenant_id when " + reference.target + " changes",
+          sets(reference.on_update) ? "on update cascade" : "on delete set null (" + joined(columns) + ")");
     }
     if (reference.match == 'f') {
       report_.add("foreign-key-match-full", reference.place,
@@ -174,7 +185,8 @@ class TableJudge {
   void sequence(const ModelColumn& column) {
     if (!column.sequence) return;
     report_.add("shared-sequence", column.place,
-                "column " + column.name + " of " + table_.name + " draws its numbers from one sequence for all tenants",
+                "column " + column.name + " of " + table_.name +
+                    " draws its numbers from one sequence for all tenants",
                 "select bulkhead.tenant_numbered('" + table_.name + "', '" + column.name +
                     "'); on an integer column, or uuid default gen_random_uuid()");
   }
@@ -205,7 +217,8 @@ void judge_tables(const Model& model, Report& report) {
       return table != nullptr && table->tenant();
     });
     if (tenant && !view.shows_tenant) {
-      report.add("view-without-tenant", view.place, "view " + name + " reads tenant tables and does not show tenant_id", "");
+      report.add("view-without-tenant", view.place,
+                 "view " + name + " reads tenant tables and does not show tenant_id", "");
     }
   }
 }
