@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bulkhead/result.hpp>
+
+#include "pg/blocking.hpp"
+
+namespace bulkhead::migrate {
+
+/// One file of an app's `migrations/`: `NNNN_name.sql`.
+struct MigrationFile {
+  int version = 0;
+  std::string name;  ///< "first_tables" of 0001_first_tables.sql
+  std::filesystem::path path;
+  std::string sql;
+  std::string checksum;  ///< SHA-256 of the bytes, hex.
+};
+
+/// All files of the folder, in order. Errors (`migration_failed`) name the file: bad names, gaps, duplicates,
+/// bytes that are not UTF-8, transaction commands, psql's commands.
+[[nodiscard]] Result<std::vector<MigrationFile>> read_migrations(const std::filesystem::path& dir);
+
+/// Looks for what cannot stand in a migration file, which runs in one transaction of its own: BEGIN, COMMIT
+/// and the like, SET ROLE and SET SESSION AUTHORIZATION, psql's backslash commands, COPY FROM STDIN. The
+/// error tells line and column. Pure.
+[[nodiscard]] Result<void> check_statements(std::string_view sql, const std::string& file_name);
+
+/// 1-based line and column (in characters) of the `position`th character (1-based) of UTF-8 `text`.
+struct LineColumn {
+  std::size_t line = 1, column = 1;
+};
+[[nodiscard]] LineColumn line_column(std::string_view text, std::size_t position) noexcept;
+
+struct MigrationStep {
+  enum class Kind : std::uint8_t { waiting, starting, locked, applied };
+  Kind kind = Kind::starting;
+  std::size_t index = 0, total = 0;     ///< Of the files to apply in this run.
+  const MigrationFile* file = nullptr;  ///< Not while waiting for another run to end.
+  std::chrono::milliseconds took{0};    ///< applied
+  int attempt = 1;                      ///< locked: tried this often; it is tried again.
+};
+
+struct RunOptions {
+  RunOptions() = default;
+  std::chrono::milliseconds lock_timeout{2000};  ///< A statement that waits longer for a lock gives up and is
+                                                 ///< repeated, so that readers do not queue up behind it.
+  int attempts = 10;
+  std::function<void(const MigrationStep&)> progress;
+};
+
+struct RunReport {
+  std::vector<int> applied;    ///< In this run.
+  std::size_t up_to_date = 0;  ///< Files that had been applied before.
+};
+
+/// Applies what the ledger `bulkhead.migration` does not hold yet to the pool: each file in a transaction of
+/// its own, as bulkhead_owner, with search_path app, bulkhead. At the end of each file every table must be a
+/// tenant table or a shared one. One run at a time in a database (advisory lock). Servers hear of it: NOTIFY
+/// bulkhead_migrated, payload the version. Errors (`migration_failed`) name file, line and column; the files
+/// before the failed one stay applied.
+[[nodiscard]] Result<RunReport> run_migrations(pg::Blocking& admin, const std::vector<MigrationFile>& files,
+                                               const RunOptions& options = {});
+
+struct MigrationStatus {
+  int version = 0;
+  std::string name;
+  bool applied = false;
+  std::string applied_at;
+};
+/// What is applied and what is not. Errors as `run_migrations` where files and ledger disagree.
+[[nodiscard]] Result<std::vector<MigrationStatus>> migration_status(pg::Blocking& admin,
+                                                                    const std::vector<MigrationFile>& files);
+
+}  // namespace bulkhead::migrate
