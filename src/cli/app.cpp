@@ -1,27 +1,30 @@
-#include <bulkhead/app.hpp>
-
-#include "cli/commands.hpp"
+#include <cstdio>
+#include <cstdlib>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <cstdlib>
+#include <bulkhead/app.hpp>
+
+#include "cli/commands.hpp"
 
 namespace bulkhead {
 
 namespace {
 
-App& add(App& app, std::vector<Route>& routes, Method method, std::string path, Role at_least, RequestHandler handler) {
+App& add(App& app, std::vector<Route>& routes, Method method, std::string path, Role at_least,
+         RequestHandler handler) {
   routes.push_back(Route{method, std::move(path), at_least, std::move(handler)});
   return app;
 }
 
 void database_options(CLI::App& command, runtime::DatabaseChoice& choice) {
-  auto* data = command.add_option("--data", choice.data_dir,
-                                  "data folder with the embedded PostgreSQL (default: $BULKHEAD_DATA, then ./.bulkhead)");
-  auto* url = command.add_option("--database", choice.url,
-                                 "URL of an existing PostgreSQL database, with the operator's rights ($BULKHEAD_DATABASE)");
+  auto* data = command.add_option(
+      "--data", choice.data_dir,
+      "data folder with the embedded PostgreSQL (default: $BULKHEAD_DATA, then ./.bulkhead)");
+  auto* url = command.add_option(
+      "--database", choice.url,
+      "URL of an existing PostgreSQL database, with the operator's rights ($BULKHEAD_DATABASE)");
   data->excludes(url);
 }
 
@@ -31,7 +34,8 @@ void serve_options(CLI::App& command, cli::ServeOptions& options) {
   command.add_option("--port", options.port, "port to listen on; 0 picks a free one");
   command.add_option("--address", options.address, "address to listen on");
   command.add_option("--threads", options.threads, "io threads");
-  command.add_option("--ready-file", options.ready_file, "written when ready: one JSON line with url and pid");
+  command.add_option("--ready-file", options.ready_file,
+                     "written when ready: one JSON line with url and pid");
 }
 
 /// Options not given on the command line come from the environment, then from where the command was started.
@@ -78,20 +82,25 @@ int App::run(int argc, char** argv) const {
   command.set_version_flag("--version", "bulkhead " BULKHEAD_VERSION);
 
   cli::ServeOptions dev_options, serve_opts;
-  auto* dev = command.add_subcommand("dev", "run an app for development: embedded PostgreSQL, migrations, seed data, issuer");
+  auto* dev = command.add_subcommand(
+      "dev", "run an app for development: embedded PostgreSQL, migrations, seed data, issuer");
   serve_options(*dev, dev_options);
   auto* serve = command.add_subcommand("serve", "run an app against a prepared and migrated database");
   serve_options(*serve, serve_opts);
 
   cli::TokenOptions token_options;
-  auto* token = command.add_subcommand("token", "print a token of the development issuer (makes the membership)");
+  auto* token =
+      command.add_subcommand("token", "print a token of the development issuer (makes the membership)");
   database_options(*token, token_options.database);
   auto* one = token->add_option("--tenant", token_options.tenant, "slug or id");
-  auto* many = token->add_option("--tenants-file", token_options.tenants_file, "slugs, one a line: a JSON line for each");
+  auto* many = token->add_option("--tenants-file", token_options.tenants_file,
+                                 "slugs, one a line: a JSON line for each");
   one->excludes(many);
   token->add_option("--user", token_options.user, "name of the user; the token's subject")->required();
   token->add_option("--role", token_options.role, "owner, admin, member or viewer")->capture_default_str();
-  token->add_option("--ttl", token_options.ttl_s, "seconds until it expires")->capture_default_str()->check(CLI::Range(1, 86400 * 30));
+  token->add_option("--ttl", token_options.ttl_s, "seconds until it expires")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 86400 * 30));
   token->add_flag("--json", token_options.json, "print a JSON object instead of the bare token");
 
   auto* tenant = command.add_subcommand("tenant", "tenants: create, list, import");
@@ -107,7 +116,8 @@ int App::run(int argc, char** argv) const {
   database_options(*list, list_options.database);
   list->add_flag("--json", list_options.json, "print a JSON array");
   cli::TenantImportOptions import_options;
-  auto* import = tenant->add_subcommand("import", "load a folder of TABLE.csv files for one tenant, in one transaction");
+  auto* import =
+      tenant->add_subcommand("import", "load a folder of TABLE.csv files for one tenant, in one transaction");
   database_options(*import, import_options.database);
   import->add_option("tenant", import_options.tenant, "slug or id")->required();
   import->add_option("dir", import_options.dir, "the folder")->required();
@@ -124,7 +134,8 @@ int App::run(int argc, char** argv) const {
   lint->add_flag("--fix", lint_options.fix, "rewrite the files so that they are tenant-safe");
 
   cli::CodegenOptions codegen_options;
-  auto* codegen = command.add_subcommand("codegen", "write the C++ header of the app's relations from the database");
+  auto* codegen =
+      command.add_subcommand("codegen", "write the C++ header of the app's relations from the database");
   codegen->add_option("app", codegen_options.app_dir, "folder of the app")->required();
   database_options(*codegen, codegen_options.database);
   codegen->add_option("--namespace", codegen_options.name_space, "C++ namespace")->capture_default_str();

@@ -1,18 +1,18 @@
 #pragma once
 
-#include "runtime/workspace.hpp"
-
-#include <bulkhead/app.hpp>
-#include <bulkhead/result.hpp>
-
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-/// The commands, one function each: they call a room and print. Parsing is in app.cpp. Each returns an error, which
-/// becomes a message on stderr and an exit code of its own (`exit_code`).
+#include <bulkhead/app.hpp>
+#include <bulkhead/result.hpp>
+
+#include "runtime/workspace.hpp"
+
+/// The commands, one function each: they call a room and print. Parsing is in app.cpp. Each returns an error,
+/// which becomes a message on stderr and an exit code of its own (`exit_code`).
 namespace bulkhead::cli {
 
 struct ServeOptions {
@@ -77,8 +77,8 @@ struct CodegenOptions {
 [[nodiscard]] Result<void> lint(const LintOptions& options);
 [[nodiscard]] Result<void> codegen(const CodegenOptions& options);
 
-/// 2 usage, 3 configuration, 4 database unreachable, 5 something missing on this machine, 6 not found, 7 already there,
-/// 8 migration, 9 not tenant-safe, 10 import, 1 anything else.
+/// 2 usage, 3 configuration, 4 database unreachable, 5 something missing on this machine, 6 not found, 7
+/// already there, 8 migration, 9 not tenant-safe, 10 import, 1 anything else.
 [[nodiscard]] int exit_code(Errc code) noexcept;
 
 }  // namespace bulkhead::cli

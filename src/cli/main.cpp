@@ -1,4 +1,6 @@
 // `bulkhead`: the library and an empty set of handlers.
 #include <bulkhead/app.hpp>
 
-int main(int argc, char** argv) { return bulkhead::App().run(argc, argv); }
+int main(int argc, char** argv) {
+  return bulkhead::App().run(argc, argv);
+}

@@ -1,0 +1,270 @@
+#include "cli/commands.hpp"
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <fmt/format.h>
+
+#include "base/config.hpp"
+#include "base/progress.hpp"
+#include "catalog/store.hpp"
+#include "cli/files.hpp"
+#include "identity/dev_issuer.hpp"
+#include "lifecycle/import.hpp"
+#include "migrate/lint.hpp"
+#include "migrate/runner.hpp"
+#include "runtime/dev_identity.hpp"
+#include "sql/codegen/codegen.hpp"
+#include "sql/relations.hpp"
+
+namespace bulkhead::cli {
+
+using runtime::Workspace;
+
+int exit_code(Errc code) noexcept {
+  switch (code) {
+    case Errc::usage:
+      return 2;
+    case Errc::config_invalid:
+      return 3;
+    case Errc::database_unavailable:
+      return 4;
+    case Errc::environment:
+      return 5;
+    case Errc::not_found:
+      return 6;
+    case Errc::already_exists:
+      return 7;
+    case Errc::migration_failed:
+      return 8;
+    case Errc::lint_failed:
+      return 9;
+    case Errc::import_failed:
+      return 10;
+    default:
+      return 1;
+  }
+}
+
+namespace {
+
+Result<Workspace> open_workspace(const runtime::DatabaseChoice& choice) {
+  return Workspace::open(choice, Workspace::Use::command);
+}
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+boost::json::object tenant_json(const catalog::TenantRecord& tenant) {
+  static constexpr const char* statuses[] = {"active", "suspended", "deleting"};
+  static constexpr const char* models[] = {"row", "schema", "silo"};
+  return {{"id", tenant.id.text()},
+          {"slug", tenant.slug},
+          {"name", tenant.name},
+          {"plan", tenant.plan},
+          {"status", statuses[static_cast<std::size_t>(tenant.status)]},
+          {"model", models[static_cast<std::size_t>(tenant.placement.model)]},
+          {"cell", tenant.placement.cell}};
+}
+
+/// The migrations of an app: `DIR/migrations`, or DIR itself when it holds them.
+std::filesystem::path migrations_of(const std::filesystem::path& dir) {
+  return std::filesystem::is_directory(dir / "migrations") ? dir / "migrations" : dir;
+}
+
+Result<std::vector<std::string>> read_slugs(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  if (!in) return Error(Errc::environment, fmt::format("{} cannot be read", file.string()));
+  std::vector<std::string> slugs;
+  for (std::string line; std::getline(in, line);)
+    if (!line.empty()) slugs.push_back(line);
+  return slugs;
+}
+
+migrate::RunOptions run_options(const AppConfig& config) {
+  migrate::RunOptions options;
+  options.lock_timeout = config.lock_timeout;
+  auto progress = std::make_shared<std::optional<Progress>>();
+  options.progress = [progress](const migrate::MigrationStep& step) {
+    if (step.file == nullptr) return;
+    if (!*progress) progress->emplace("migrate", "files", step.total);
+    if (step.kind == migrate::MigrationStep::Kind::applied) (*progress)->update(step.index + 1);
+  };
+  return options;
+}
+
+/// Mints one token and makes the membership that it needs.
+class Minter {
+ public:
+  static Result<Minter> open(pg::Blocking& admin) {
+    BULKHEAD_TRY(std::string url, runtime::dev_issuer_url(admin));
+    BULKHEAD_TRY(identity::DevIssuer issuer, runtime::load_or_make_dev_issuer(admin));
+    return Minter(std::move(url), std::move(issuer));
+  }
+
+  Result<std::string> mint(pg::Blocking& admin, const catalog::TenantRecord& tenant,
+                           const TokenOptions& options, Role role) {
+    auto member = catalog::ensure_membership(admin, tenant.id, url_, options.user, options.user, role);
+    if (member.has_error()) return member.error();
+    identity::MintRequest request;
+    request.issuer = url_;
+    request.audience = std::string(runtime::dev_audience);
+    request.subject = options.user;
+    request.tenant = tenant.slug;
+    request.name = options.user;
+    request.issued_at = std::chrono::system_clock::now();
+    request.lifetime = std::chrono::seconds(options.ttl_s);
+    return issuer_.mint(request);
+  }
+
+ private:
+  Minter(std::string url, identity::DevIssuer issuer) : url_(std::move(url)), issuer_(std::move(issuer)) {}
+  std::string url_;
+  identity::DevIssuer issuer_;
+};
+
+}  // namespace
+
+Result<void> token(const TokenOptions& options) {
+  std::optional<Role> role = parse_role(options.role);
+  if (!role)
+    return Error(Errc::usage, fmt::format("there is no role \"{}\"", options.role))
+        .hint("owner, admin, member or viewer");
+  if (options.user.empty() || options.user.size() > 255)
+    return Error(Errc::usage, "--user takes a name of 1 to 255 characters");
+  std::vector<std::string> slugs{options.tenant};
+  if (!options.tenants_file.empty()) {
+    BULKHEAD_TRY(slugs, read_slugs(options.tenants_file));
+  } else if (options.tenant.empty()) {
+    return Error(Errc::usage, "for which tenant?").hint("--tenant SLUG");
+  }
+  BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  BULKHEAD_TRY(Minter minter, Minter::open(admin));
+  for (const std::string& slug : slugs) {
+    BULKHEAD_TRY(catalog::TenantRecord tenant, catalog::find_tenant(admin, slug));
+    BULKHEAD_TRY(std::string minted, minter.mint(admin, tenant, options, *role));
+    if (options.json || !options.tenants_file.empty()) {
+      boost::json::object line{{"tenant", tenant.slug},
+                               {"tenant_id", tenant.id.text()},
+                               {"user", options.user},
+                               {"role", options.role},
+                               {"token", minted}};
+      print(boost::json::serialize(line) + "\n");
+    } else {
+      print(minted + "\n");
+    }
+  }
+  return {};
+}
+
+Result<void> tenant_create(const TenantCreateOptions& options) {
+  BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  BULKHEAD_TRY(
+      catalog::TenantRecord made,
+      catalog::create_tenant(admin, options.slug, options.name.empty() ? options.slug : options.name));
+  if (options.json)
+    print(boost::json::serialize(tenant_json(made)) + "\n");
+  else
+    print(fmt::format("{}  {}\n", made.id.text(), made.slug));
+  return {};
+}
+
+Result<void> tenant_list(const TenantListOptions& options) {
+  BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  BULKHEAD_TRY(std::vector<catalog::TenantRecord> tenants, catalog::list_tenants(admin));
+  if (options.json) {
+    boost::json::array list;
+    for (const catalog::TenantRecord& tenant : tenants) list.push_back(tenant_json(tenant));
+    print(boost::json::serialize(list) + "\n");
+    return {};
+  }
+  for (const catalog::TenantRecord& tenant : tenants)
+    print(fmt::format("{}  {:<24}  {}\n", tenant.id.text(), tenant.slug, tenant.name));
+  return {};
+}
+
+Result<void> tenant_import(const TenantImportOptions& options) {
+  BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  BULKHEAD_TRY(catalog::TenantRecord tenant, catalog::find_tenant(admin, options.tenant));
+  std::optional<Progress> progress;
+  auto show = [&progress](std::uint64_t done, std::uint64_t total) {
+    if (!progress) progress.emplace("import", "rows", total);
+    progress->update(done);
+  };
+  BULKHEAD_TRY(lifecycle::ImportReport report, lifecycle::import_csv(admin, tenant, options.dir, show));
+  if (progress) progress->finish();
+  for (const auto& [table, rows] : report.tables) print(fmt::format("{:<24} {:>10}\n", table, rows));
+  print(fmt::format("{:<24} {:>10}\n", "rows in all", report.rows));
+  return {};
+}
+
+Result<void> migrate(const MigrateOptions& options) {
+  BULKHEAD_TRY(AppConfig config, load_app_config(options.app_dir));
+  std::filesystem::path directory = options.app_dir / "migrations";
+  BULKHEAD_TRY(Workspace workspace, Workspace::open(options.database, Workspace::Use::command));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  BULKHEAD_TRY(std::vector<migrate::MigrationFile> files, migrate::read_migrations(directory));
+  if (options.status) {
+    BULKHEAD_TRY(auto states, migrate::migration_status(admin, files));
+    for (const migrate::MigrationStatus& state : states)
+      print(fmt::format("{:04}_{:<32} {}\n", state.version, state.name,
+                        state.applied ? "applied " + state.applied_at : "pending"));
+    return {};
+  }
+  BULKHEAD_TRY(auto findings, migrate::lint_directory(directory));
+  if (migrate::has_errors(findings)) {
+    for (const migrate::Finding& finding : findings) print(migrate::format_finding(finding));
+    return Error(Errc::lint_failed, "the migrations are not tenant-safe; nothing was applied")
+        .hint(fmt::format("`bulkhead lint --fix {}` rewrites them", options.app_dir.string()));
+  }
+  BULKHEAD_CHECK(workspace.prepare(config.binding_signed));
+  BULKHEAD_TRY(migrate::RunReport report, migrate::run_migrations(admin, files, run_options(config)));
+  print(fmt::format("{} applied, {} up to date\n", report.applied.size(), report.up_to_date));
+  return {};
+}
+
+Result<void> lint(const LintOptions& options) {
+  std::filesystem::path directory = migrations_of(options.dir);
+  std::vector<migrate::Finding> findings;
+  if (options.fix) {
+    BULKHEAD_TRY(migrate::Fixed fixed, migrate::fix_directory(directory));
+    for (const migrate::Change& change : fixed.changes)
+      print(fmt::format("{}:{}: {}\n", change.file, change.line, change.what));
+    findings = std::move(fixed.left);
+  } else {
+    BULKHEAD_TRY(findings, migrate::lint_directory(directory));
+  }
+  for (const migrate::Finding& finding : findings) print(migrate::format_finding(finding));
+  if (!migrate::has_errors(findings)) {
+    print(fmt::format("tenant-safe: {}\n", directory.string()));
+    return {};
+  }
+  return Error(Errc::lint_failed, fmt::format("{} is not tenant-safe", directory.string()))
+      .hint(options.fix ? "what is left needs a decision of yours"
+                        : "`bulkhead lint --fix` rewrites what it can");
+}
+
+Result<void> codegen(const CodegenOptions& options) {
+  BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  BULKHEAD_TRY(sql::RelationsRef relations, sql::Relations::load(admin, "app"));
+  std::string text = bulkhead::codegen::generate(*relations, options.name_space);
+  if (options.out.empty()) {
+    print(text);
+    return {};
+  }
+  return write_file_whole(options.out, text);
+}
+
+}  // namespace bulkhead::cli

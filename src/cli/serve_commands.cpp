@@ -1,0 +1,271 @@
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/config.hpp"
+#include "base/log.hpp"
+#include "base/progress.hpp"
+#include "catalog/store.hpp"
+#include "cli/commands.hpp"
+#include "cli/files.hpp"
+#include "lifecycle/import.hpp"
+#include "migrate/lint.hpp"
+#include "migrate/runner.hpp"
+#include "runtime/dev_identity.hpp"
+#include "runtime/server.hpp"
+
+namespace bulkhead::cli {
+
+using runtime::Workspace;
+
+namespace {
+
+/// How long requests under way may take once the server was asked to stop (Fargate allows 30 s).
+constexpr std::chrono::seconds drain_grace{20};
+
+/// Signals that end the server, blocked in every thread and taken by `wait`.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  /// True when a signal came within a second.
+  [[nodiscard]] bool wait() const {
+    timespec second{1, 0};
+    return sigtimedwait(&set_, nullptr, &second) > 0;
+  }
+
+ private:
+  sigset_t set_{};
+};
+
+Result<AppConfig> configuration(const ServeOptions& options) {
+  BULKHEAD_TRY(AppConfig config, load_app_config(options.app_dir));
+  if (options.port) config.port = *options.port;
+  if (options.address) config.address = *options.address;
+  if (options.threads) config.threads = *options.threads;
+  return config;
+}
+
+LogLevel log_level(const AppConfig& config) {
+  if (config.level == "debug") return LogLevel::debug;
+  if (config.level == "warn") return LogLevel::warn;
+  return config.level == "error" ? LogLevel::error : LogLevel::info;
+}
+
+/// A free port, for `--port 0`: the development issuer's address holds the port, and tokens that address.
+Result<std::uint16_t> free_port(const std::string& address) {
+  boost::system::error_code code;
+  auto host = boost::asio::ip::make_address(address, code);
+  if (code)
+    return Error(Errc::config_invalid, fmt::format("\"{}\" is not an IP address to listen on", address));
+  boost::asio::io_context io;
+  boost::asio::ip::tcp::acceptor acceptor(io);
+  boost::asio::ip::tcp::endpoint endpoint(host, 0);
+  acceptor.open(endpoint.protocol(), code);
+  if (!code) acceptor.bind(endpoint, code);
+  if (code)
+    return Error(Errc::environment, fmt::format("no port is free on {}: {}", address, code.message()));
+  return acceptor.local_endpoint(code).port();
+}
+
+/// The app's own program, when it has one and this is not it.
+Result<std::filesystem::path> program_of(const AppConfig& config, const std::filesystem::path& app_dir) {
+  std::error_code code;
+  std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", code);
+  if (config.program.empty() || self.filename() == config.program) return std::filesystem::path();
+  for (const auto& place : {app_dir / config.program, self.parent_path() / config.program})
+    if (access(place.c_str(), X_OK) == 0) return std::filesystem::absolute(place);
+  return Error(Errc::environment,
+               fmt::format("the app's program \"{}\" (bulkhead.toml, app.program) is neither in {} nor in {}",
+                           config.program, app_dir.string(), self.parent_path().string()))
+      .hint("build it, or take the key out to run the app without its C++ handlers");
+}
+
+Result<void> run_program(const std::filesystem::path& program, const std::vector<std::string>& arguments) {
+  std::vector<std::string> copies = arguments;
+  copies[0] = program.string();
+  std::vector<char*> pointers;
+  for (std::string& argument : copies) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  execv(program.c_str(), pointers.data());
+  return Error(Errc::environment,
+               fmt::format("{} cannot be run: {}", program.string(), std::strerror(errno)));
+}
+
+Result<void> lint_first(const std::filesystem::path& app_dir) {
+  BULKHEAD_TRY(auto findings, migrate::lint_directory(app_dir / "migrations"));
+  if (!migrate::has_errors(findings)) return {};
+  std::string text;
+  for (const migrate::Finding& finding : findings) text += migrate::format_finding(finding);
+  std::fputs(text.c_str(), stderr);
+  return Error(Errc::lint_failed, "the migrations are not tenant-safe (see above); nothing was applied")
+      .hint(fmt::format("`bulkhead lint --fix {}` rewrites them", app_dir.string()));
+}
+
+Result<void> bring_up_to_date(pg::Blocking& admin, const AppConfig& config,
+                              const std::filesystem::path& app_dir, Logger& log) {
+  BULKHEAD_TRY(std::vector<migrate::MigrationFile> files, migrate::read_migrations(app_dir / "migrations"));
+  migrate::RunOptions running;
+  running.lock_timeout = config.lock_timeout;
+  running.progress = [&log](const migrate::MigrationStep& step) {
+    if (step.kind == migrate::MigrationStep::Kind::applied)
+      log.info("migration applied",
+               {{"version", step.file->version}, {"name", step.file->name}, {"ms", step.took.count()}});
+  };
+  auto report = migrate::run_migrations(admin, files, running);
+  if (report.has_error()) return report.error();
+  return {};
+}
+
+/// The tenants of `dev.seed_tenants` that are not there yet, each from its folder of CSV files.
+Result<void> seed(const Workspace& workspace, const AppConfig& config, const std::filesystem::path& app_dir,
+                  Logger& log) {
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  for (const std::string& slug : config.seed_tenants) {
+    auto known = catalog::find_tenant(admin, slug);
+    if (known.has_value()) continue;
+    if (known.error().code() != Errc::not_found) return known.error();
+    BULKHEAD_TRY(catalog::TenantRecord tenant, catalog::create_tenant(admin, slug, slug));
+    std::filesystem::path folder = app_dir / "seed" / slug;
+    std::uint64_t rows = 0;
+    if (std::filesystem::is_directory(folder)) {
+      auto imported = lifecycle::import_csv(admin, tenant, folder, {});
+      if (imported.has_error()) {
+        // A half-made seed tenant would be taken for a whole one at the next start.
+        static_cast<void>(catalog::remove_empty_tenant(admin, tenant.id));
+        return imported.error();
+      }
+      rows = imported->rows;
+    }
+    log.info("seed tenant made", {{"tenant", slug}, {"rows", rows}});
+  }
+  return {};
+}
+
+struct Running {
+  Workspace workspace;
+  AppConfig config;
+  std::vector<identity::IssuerSettings> issuers;
+  std::function<std::vector<runtime::OpenRoute>(std::uint16_t)> open_routes;
+};
+
+std::vector<identity::IssuerSettings> configured_issuers(const AppConfig& config) {
+  std::vector<identity::IssuerSettings> issuers;
+  for (const IdentityConfig& from : config.identity) {
+    identity::IssuerSettings issuer;
+    issuer.name = from.name;
+    issuer.issuer = from.issuer;
+    issuer.audiences = from.audiences;
+    issuer.jwks_uri = from.jwks_uri;
+    issuer.algorithms = from.algorithms;
+    issuer.tenant_claim = from.tenant_claim;
+    issuer.leeway = from.leeway;
+    issuer.allow_http = from.allow_http;
+    issuers.push_back(std::move(issuer));
+  }
+  return issuers;
+}
+
+std::string url_of(const AppConfig& config, std::uint16_t port) {
+  bool any = config.address == "0.0.0.0" || config.address == "::" || config.address == "127.0.0.1";
+  bool v6 = !any && config.address.find(':') != std::string::npos;
+  return fmt::format("http://{}:{}",
+                     any  ? "localhost"
+                     : v6 ? "[" + config.address + "]"
+                          : config.address,
+                     port);
+}
+
+Result<void> run_server(Running& running, const ServeOptions& options, const std::vector<Route>& routes,
+                        Logger& log, const StopSignals& signals) {
+  BULKHEAD_CHECK(identity::check_settings(running.issuers));
+  runtime::ServerSettings settings;
+  settings.config = running.config;
+  settings.login_conninfo = running.workspace.login_conninfo();
+  settings.catalog_conninfo = running.workspace.catalog_conninfo();
+  settings.binding_key = running.workspace.binding_key();
+  settings.issuers = running.issuers;
+  settings.open_routes = running.open_routes;
+  runtime::Server server(std::move(settings), routes, log);
+  BULKHEAD_TRY(std::uint16_t port, server.start());
+  std::string url = url_of(running.config, port);
+  log.info("ready", {{"url", url},
+                     {"app", running.config.name},
+                     {"pid", getpid()},
+                     {"binding", running.config.binding_signed ? "signed" : "plain"}});
+  if (!options.ready_file.empty()) {
+    boost::json::object ready{{"url", url}, {"pid", getpid()}};
+    BULKHEAD_CHECK(write_file_whole(options.ready_file, boost::json::serialize(ready) + "\n"));
+  }
+  while (!signals.wait()) {
+    auto revived = running.workspace.revive();
+    if (revived.has_error()) log.failure("the embedded PostgreSQL cannot be started again", revived.error());
+    if (revived.has_value() && *revived) log.warn("the embedded PostgreSQL had died and was started again");
+  }
+  log.info("stopping");
+  server.stop(drain_grace);
+  std::error_code ignored;
+  if (!options.ready_file.empty()) std::filesystem::remove(options.ready_file, ignored);
+  log.info("stopped");
+  return {};
+}
+
+}  // namespace
+
+Result<void> dev(const ServeOptions& options, const std::vector<Route>& routes,
+                 const std::vector<std::string>& arguments) {
+  BULKHEAD_TRY(AppConfig config, configuration(options));
+  BULKHEAD_TRY(std::filesystem::path program, program_of(config, options.app_dir));
+  if (!program.empty()) return run_program(program, arguments);
+  BULKHEAD_CHECK(lint_first(options.app_dir));
+  if (config.port == 0) {
+    BULKHEAD_TRY(config.port, free_port(config.address));
+  }
+  StopSignals signals;  // before any thread is made, so that all inherit the mask
+  Logger log(log_level(config));
+  BULKHEAD_TRY(Workspace workspace, Workspace::open(options.database, Workspace::Use::server));
+  PidFile pid_file(options.database.data_dir);
+  BULKHEAD_CHECK(workspace.prepare(config.binding_signed));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  BULKHEAD_CHECK(bring_up_to_date(admin, config, options.app_dir, log));
+  BULKHEAD_CHECK(seed(workspace, config, options.app_dir, log));
+  BULKHEAD_TRY(identity::DevIssuer issuer, runtime::load_or_make_dev_issuer(admin));
+  BULKHEAD_CHECK(runtime::remember_dev_issuer(admin, runtime::dev_issuer_url(config.port)));
+
+  std::vector<identity::IssuerSettings> issuers = configured_issuers(config);
+  issuers.push_back(runtime::dev_issuer_settings(issuer, config.port));
+  auto open_routes = [&issuer](std::uint16_t port) { return runtime::dev_issuer_routes(issuer, port); };
+  Running running{std::move(workspace), std::move(config), std::move(issuers), open_routes};
+  return run_server(running, options, routes, log, signals);
+}
+
+Result<void> serve(const ServeOptions& options, const std::vector<Route>& routes) {
+  BULKHEAD_TRY(AppConfig config, configuration(options));
+  if (config.identity.empty())
+    return Error(Errc::config_invalid, "bulkhead.toml names no issuer of tokens, so nobody could call")
+        .hint("add a section [identity.NAME] with issuer and audiences; docs/reference/configuration.md");
+  StopSignals signals;
+  Logger log(log_level(config));
+  BULKHEAD_TRY(Workspace workspace, Workspace::open(options.database, Workspace::Use::server));
+  PidFile pid_file(options.database.data_dir);
+  BULKHEAD_CHECK(workspace.log_in());
+  std::vector<identity::IssuerSettings> issuers = configured_issuers(config);
+  Running running{std::move(workspace), std::move(config), std::move(issuers), {}};
+  return run_server(running, options, routes, log, signals);
+}
+
+}  // namespace bulkhead::cli

@@ -1,0 +1,160 @@
+#include "runtime/dispatcher.hpp"
+
+#include <bulkhead/data.hpp>
+
+#include "base/problem.hpp"
+
+namespace bulkhead::runtime {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view rest_prefix = "/rest/v1/";
+constexpr Method rest_methods[] = {Method::get, Method::head,  Method::post,
+                                   Method::put, Method::patch, Method::del};
+
+}  // namespace
+
+RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute> open, Metrics& metrics) {
+  Target rest;
+  rest.name = "/rest/v1/{relation}";
+  rest.metric = metrics.route(rest.name);
+  std::size_t number = add(std::move(rest));
+  for (Method method : rest_methods) router_.add_prefix(method, std::string(rest_prefix), number);
+  for (const Route& route : handlers) {
+    Target target;
+    target.kind = Target::Kind::handler;
+    target.handler = &route;
+    target.name = route.path;
+    target.metric = metrics.route(route.path);
+    router_.add(route.method, route.path, add(std::move(target)));
+  }
+  for (OpenRoute& route : open) {
+    Target target;
+    target.kind = Target::Kind::open;
+    target.name = route.path;
+    target.metric = metrics.route(route.path);
+    std::string path = route.path;
+    target.open = std::move(route);
+    router_.add(Method::get, std::move(path), add(std::move(target)));
+  }
+}
+
+std::size_t RouteTable::add(Target target) {
+  targets_.push_back(std::move(target));
+  return targets_.size() - 1;
+}
+
+/// What the log line and the metrics tell of a request.
+struct Dispatcher::Seen {
+  Clock::time_point started;
+  TraceContext trace;
+  std::string_view route = "none";
+  RouteId metric = RouteId::other;
+  std::string tenant_id, tenant, principal;
+  std::chrono::microseconds db{0};
+  std::optional<Error> error;
+};
+
+Dispatcher::Dispatcher(entry::Entry& entry, data::Plane& plane, api::RestApi& rest, const RouteTable& routes,
+                       Logger& log, ThreadMetrics& metrics)
+    : entry_(entry), plane_(plane), rest_(rest), routes_(routes), log_(log), metrics_(metrics) {}
+
+Task<Response> Dispatcher::answer(Request& request) {
+  Seen seen;
+  seen.started = Clock::now();
+  seen.trace = entry_.trace_of(request);
+  std::optional<std::string_view> path_tenant = entry::Entry::take_path_tenant(request);
+  Response response;
+  response.status = 0;
+  try {
+    response = co_await serve(request, path_tenant, seen);
+  } catch (const std::exception& error) {
+    // A bug, here or in a handler. The one border that catches everything: the client gets no detail, the log
+    // does.
+    seen.error = Error(Errc::internal, "internal error").internal(error.what());
+  }
+  if (seen.error && response.status == 0) response = problem_response(*seen.error, 0, seen.trace.trace_id);
+  observe(request, response, seen);
+  co_return response;
+}
+
+Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen) {
+  Response refused;
+  refused.status = 0;
+  http::Router::Match match = routes_.match(request.method, request.path);
+  if (match.kind == http::Router::Match::Kind::no_route) {
+    seen.error = Error(Errc::route_not_found, "there is nothing at this path");
+    co_return refused;
+  }
+  if (match.kind == http::Router::Match::Kind::no_method) {
+    Error error(Errc::method_not_allowed, "this path does not take this method");
+    Response response = problem_response(error, 0, seen.trace.trace_id);
+    response.headers.emplace_back("Allow", match.allow);
+    seen.error = std::move(error);
+    co_return response;
+  }
+  const RouteTable::Target& target = routes_.target(match.handler);
+  seen.route = target.name;
+  seen.metric = target.metric;
+  if (target.kind != RouteTable::Target::Kind::open)
+    co_return co_await serve_tenant(request, path_tenant, target, match.rest, seen);
+  if (path_tenant || (target.open->loopback_only && !request.peer_is_loopback)) {
+    seen.error = Error(Errc::route_not_found, "there is nothing at this path");
+    co_return refused;
+  }
+  co_return co_await target.open->handler(request);
+}
+
+Task<Response> Dispatcher::serve_tenant(const Request& request, std::optional<std::string_view> path_tenant,
+                                        const RouteTable::Target& target, std::string_view relation,
+                                        Seen& seen) {
+  Response refused;
+  refused.status = 0;
+  entry::Requirement requirement;
+  if (target.handler != nullptr) requirement.at_least = target.handler->at_least;
+  Result<RequestContext> context = co_await entry_.admit(request, path_tenant, seen.trace, requirement);
+  if (context.has_error()) {
+    seen.error = context.error();
+    co_return refused;
+  }
+  seen.tenant_id = context->tenant().id_text();
+  seen.tenant = context->tenant().slug();
+  seen.principal = context->principal().subject;
+  TenantSession session(*context, plane_);
+  if (target.handler == nullptr) {
+    Response response = co_await rest_.handle(request, session, relation, &seen.error);
+    seen.db = session.database_time();
+    co_return response;
+  }
+  Result<Response> answered = co_await target.handler->handler(request, session);
+  seen.db = session.database_time();
+  if (answered.has_error()) {
+    seen.error = answered.error();
+    co_return refused;
+  }
+  co_return std::move(*answered);
+}
+
+void Dispatcher::observe(const Request& request, const Response& response, const Seen& seen) {
+  auto duration = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - seen.started);
+  metrics_.finished(seen.metric, request.method, response.status, duration);
+  if (!log_.enabled(LogLevel::info) && response.status < 500) return;
+  AccessLine line;
+  line.tenant_id = seen.tenant_id;
+  line.tenant = seen.tenant;
+  line.principal = seen.principal;
+  line.trace_id = seen.trace.trace_id;
+  line.span_id = seen.trace.span_id;
+  line.method = request.method;
+  line.route = seen.route;
+  line.status = response.status;
+  line.duration = duration;
+  line.db = seen.db;
+  line.bytes = response.body.size();
+  if (seen.error) line.error = &*seen.error;
+  log_.access(line);
+}
+
+}  // namespace bulkhead::runtime

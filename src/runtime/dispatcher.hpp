@@ -1,0 +1,76 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bulkhead/app.hpp>
+
+#include "api/rest/rest_api.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "data/plane.hpp"
+#include "entry/entry.hpp"
+#include "http/router.hpp"
+
+namespace bulkhead::runtime {
+
+/// A path that belongs to no tenant: health, metrics, the development issuer.
+struct OpenRoute {
+  std::string path;
+  bool loopback_only = false;
+  std::function<Task<Response>(const Request&)> handler;
+};
+
+/// The routes of a server, filled once at start and then shared by the io threads.
+class RouteTable {
+ public:
+  RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute> open, Metrics& metrics);
+
+  struct Target {
+    enum class Kind : std::uint8_t { rest, handler, open };
+    Kind kind = Kind::rest;
+    const Route* handler = nullptr;
+    std::optional<OpenRoute> open;
+    std::string name;  ///< For the log and the metrics.
+    RouteId metric = RouteId::other;
+  };
+  [[nodiscard]] http::Router::Match match(Method method, std::string_view path) const {
+    return router_.match(method, path);
+  }
+  [[nodiscard]] const Target& target(std::size_t number) const { return targets_[number]; }
+
+ private:
+  std::size_t add(Target target);
+  http::Router router_;
+  std::vector<Target> targets_;
+};
+
+/// The spine of a request on one io thread, in the order of DESIGN section 2: route, entry (tenant, caller,
+/// permission), then the data API or a handler. It observes (log line, metrics) and turns errors into
+/// responses; it decides nothing.
+class Dispatcher {
+ public:
+  Dispatcher(entry::Entry& entry, data::Plane& plane, api::RestApi& rest, const RouteTable& routes,
+             Logger& log, ThreadMetrics& metrics);
+
+  [[nodiscard]] Task<Response> answer(Request& request);
+
+ private:
+  struct Seen;
+  Task<Response> serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen);
+  Task<Response> serve_tenant(const Request& request, std::optional<std::string_view> path_tenant,
+                              const RouteTable::Target& target, std::string_view relation, Seen& seen);
+  void observe(const Request& request, const Response& response, const Seen& seen);
+
+  entry::Entry& entry_;
+  data::Plane& plane_;
+  api::RestApi& rest_;
+  const RouteTable& routes_;
+  Logger& log_;
+  ThreadMetrics& metrics_;
+};
+
+}  // namespace bulkhead::runtime

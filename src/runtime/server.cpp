@@ -1,0 +1,334 @@
+#include "runtime/server.hpp"
+
+#include <array>
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <fmt/format.h>
+
+#include "api/rest/rest_api.hpp"
+#include "base/problem.hpp"
+#include "catalog/view.hpp"
+#include "data/plane.hpp"
+#include "entry/entry.hpp"
+#include "http/server.hpp"
+#include "pg/blocking.hpp"
+#include "pg/lanes.hpp"
+#include "pg/listener.hpp"
+
+namespace bulkhead::runtime {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::string_view pool_schema = "app";
+
+entry::EntrySettings entry_settings(const AppConfig& config) {
+  entry::EntrySettings settings;
+  settings.sources.clear();
+  for (const std::string& source : config.sources) {
+    if (source == "subdomain") settings.sources.push_back(entry::Source::subdomain);
+    if (source == "header") settings.sources.push_back(entry::Source::header);
+    if (source == "path") settings.sources.push_back(entry::Source::path);
+    if (source == "claim") settings.sources.push_back(entry::Source::claim);
+  }
+  settings.base_domains = config.base_domains;
+  settings.deadline = config.deadline;
+  return settings;
+}
+
+http::Limits http_limits(const AppConfig& config) {
+  http::Limits limits;
+  limits.header_bytes = config.header_bytes;
+  limits.body_bytes = config.body_bytes;
+  limits.connections = config.connections;
+  limits.header_timeout = config.header_timeout;
+  limits.body_timeout = config.body_timeout;
+  limits.idle_timeout = config.idle_timeout;
+  return limits;
+}
+
+pg::LaneSettings data_lanes(const AppConfig& config) {
+  pg::LaneSettings lanes;
+  lanes.read_connections = config.read_connections;
+  lanes.read_depth = config.read_depth;
+  lanes.write_connections = config.write_connections;
+  lanes.write_depth = config.write_depth;
+  return lanes;
+}
+
+/// The view reads a few rows now and then: one connection does.
+pg::LaneSettings catalog_lanes() {
+  pg::LaneSettings lanes;
+  lanes.read_connections = 1;
+  lanes.write_connections = 1;
+  lanes.slow_connections = 1;
+  lanes.session_connections = 1;
+  return lanes;
+}
+
+data::PlaneSettings plane_settings(const ServerSettings& settings) {
+  data::PlaneSettings plane;
+  plane.binding = settings.config.binding_signed ? data::Binding::signed_context : data::Binding::plain;
+  plane.walls = settings.walls;
+  return plane;
+}
+
+std::size_t thread_count(const AppConfig& config) {
+  if (config.threads > 0) return config.threads;
+  return std::max<std::size_t>(1, std::thread::hardware_concurrency() / 2);
+}
+
+/// One thread's figures of its lanes, copied on that thread before somebody scrapes.
+struct LaneFigures {
+  static constexpr std::array<std::pair<const char*, const char*>, 6> counters{{
+      {"bulkhead_pg_units_total", "Units of work that were answered."},
+      {"bulkhead_pg_failed_units_total", "Units of work whose statement failed."},
+      {"bulkhead_pg_syncs_total", "Round trips: one a unit."},
+      {"bulkhead_pg_connects_total", "Connections that were opened."},
+      {"bulkhead_pg_prepares_total", "Statements that were prepared."},
+      {"bulkhead_pg_cancels_total", "Statements that were cancelled on a deadline."},
+  }};
+  static constexpr std::array<std::pair<const char*, const char*>, 3> gauges{{
+      {"bulkhead_pg_units_waiting", "Units of work waiting for a place on a connection."},
+      {"bulkhead_pg_units_outstanding", "Units of work under way."},
+      {"bulkhead_pg_connections", "Open connections."},
+  }};
+  std::array<std::atomic<std::uint64_t>, counters.size() + gauges.size()> values{};
+
+  [[nodiscard]] std::function<double()> reader(std::size_t at) {
+    return [value = &values[at]] { return static_cast<double>(value->load(std::memory_order_relaxed)); };
+  }
+
+  void copy(const pg::LaneCounters& from) {
+    const std::array<std::uint64_t, counters.size() + gauges.size()> now{
+        from.units,   from.failed_units, from.syncs,       from.connects,   from.prepares,
+        from.cancels, from.waiting,      from.outstanding, from.connections};
+    for (std::size_t i = 0; i < now.size(); ++i) values[i].store(now[i], std::memory_order_relaxed);
+  }
+};
+
+Response text_response(unsigned status, std::string body) {
+  Response response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace
+
+/// What the io threads have in common. Only the relations change; they are swapped whole.
+struct Server::Shared {
+  Shared(ServerSettings s, Logger& l) : settings(std::move(s)), log(l) {}
+
+  [[nodiscard]] sql::RelationsRef relations() const { return std::atomic_load(&current); }
+
+  ServerSettings settings;
+  Logger& log;
+  Metrics metrics;
+  std::unique_ptr<RouteTable> routes;
+  std::shared_ptr<const sql::Relations> current;
+  std::uint16_t port = 0;
+};
+
+/// A loop and everything that lives on it. Members are in the order in which they depend on each other.
+struct Server::IoThread {
+  explicit IoThread(Shared& shared)
+      : io(1),
+        keep(asio::make_work_guard(io)),
+        lanes(io.get_executor(), shared.settings.login_conninfo, data_lanes(shared.settings.config)),
+        catalog(io.get_executor(), shared.settings.catalog_conninfo, catalog_lanes()),
+        view(io.get_executor(), catalog, shared.settings.catalog_conninfo, {}),
+        verifier(io.get_executor(), shared.settings.issuers),
+        signer(plane_settings(shared.settings).binding, shared.settings.binding_key),
+        plane(
+            lanes, view, signer, [&shared] { return shared.relations(); }, plane_settings(shared.settings)),
+        entry(entry_settings(shared.settings.config), view, verifier),
+        rest([&shared] { return shared.relations(); }, rest_settings(shared.settings.config)),
+        http(std::make_unique<http::Server>(
+            io, http_limits(shared.settings.config),
+            [this](Request& request) { return dispatcher->answer(request); })) {}
+
+  static api::RestSettings rest_settings(const AppConfig& config) {
+    api::RestSettings settings;
+    settings.max_rows = config.max_rows;
+    settings.json_depth = config.json_depth;
+    return settings;
+  }
+
+  /// On this thread: what another thread may read afterwards.
+  Task<void> copy_figures() {
+    figures.copy(lanes.counters());
+    mismatches.store(plane.mismatches(), std::memory_order_relaxed);
+    open_connections.store(http->open_connections(), std::memory_order_relaxed);
+    co_return;
+  }
+
+  Task<void> drain(std::chrono::steady_clock::time_point deadline) {
+    co_await http->drain(deadline);
+    co_await lanes.drain(deadline);
+    co_await catalog.drain(deadline);
+    co_await copy_figures();
+  }
+
+  asio::io_context io;
+  asio::executor_work_guard<asio::io_context::executor_type> keep;
+  pg::Lanes lanes, catalog;
+  catalog::View view;
+  identity::Verifier verifier;
+  data::Signer signer;
+  data::Plane plane;
+  entry::Entry entry;
+  api::RestApi rest;
+  std::unique_ptr<Dispatcher> dispatcher;  ///< Made once the port is known.
+  std::unique_ptr<http::Server> http;
+  LaneFigures figures;
+  std::atomic<std::uint64_t> mismatches{0}, open_connections{0};
+  std::thread thread;
+};
+
+Server::Server(ServerSettings settings, const std::vector<Route>& routes, Logger& log)
+    : shared_(std::make_unique<Shared>(std::move(settings), log)), routes_(routes) {}
+
+Server::~Server() {
+  stop(std::chrono::milliseconds(0));
+}
+
+Result<void> Server::reload() {
+  BULKHEAD_TRY(pg::Blocking connection, pg::Blocking::connect(shared_->settings.login_conninfo));
+  BULKHEAD_TRY(sql::RelationsRef relations, sql::Relations::load(connection, pool_schema));
+  std::atomic_store(&shared_->current, std::move(relations));
+  return {};
+}
+
+Result<std::uint16_t> Server::start() {
+  BULKHEAD_CHECK(reload());
+  const AppConfig& config = shared_->settings.config;
+  std::size_t count = thread_count(config);
+  for (std::size_t i = 0; i < count; ++i) threads_.push_back(std::make_unique<IoThread>(*shared_));
+  // The loops do not run yet: the port is known before the routes are made, because the development issuer's
+  // address stands in them.
+  shared_->port = config.port;
+  for (auto& thread : threads_) {
+    BULKHEAD_TRY(shared_->port, thread->http->listen(config.address, shared_->port));
+  }
+  register_metrics();
+  std::vector<OpenRoute> open = system_routes();
+  if (shared_->settings.open_routes)
+    for (OpenRoute& route : shared_->settings.open_routes(shared_->port)) open.push_back(std::move(route));
+  shared_->routes = std::make_unique<RouteTable>(routes_, std::move(open), shared_->metrics);
+  for (auto& thread : threads_) {
+    IoThread& t = *thread;
+    t.dispatcher = std::make_unique<Dispatcher>(t.entry, t.plane, t.rest, *shared_->routes, shared_->log,
+                                                shared_->metrics.thread());
+    t.thread = std::thread([&t] { t.io.run(); });
+  }
+  watch_schema();
+  return shared_->port;
+}
+
+void Server::stop(std::chrono::milliseconds grace) {
+  if (threads_.empty()) return;
+  schema_listener_.reset();
+  auto deadline = std::chrono::steady_clock::now() + grace;
+  std::vector<std::future<void>> drained;
+  for (auto& thread : threads_) {
+    if (!thread->thread.joinable()) continue;
+    drained.push_back(asio::co_spawn(thread->io, thread->drain(deadline), asio::use_future));
+  }
+  for (auto& future : drained) future.wait();
+  for (auto& thread : threads_) {
+    thread->keep.reset();
+    thread->io.stop();
+    if (thread->thread.joinable()) thread->thread.join();
+  }
+  threads_.clear();
+}
+
+std::uint64_t Server::mismatches() const {
+  std::uint64_t sum = 0;
+  for (const auto& thread : threads_) sum += thread->mismatches.load(std::memory_order_relaxed);
+  return sum;
+}
+
+/// Health, readiness and metrics. They tell nothing of any tenant.
+std::vector<OpenRoute> Server::system_routes() {
+  std::vector<OpenRoute> routes;
+  OpenRoute health;
+  health.path = "/healthz";
+  health.handler = [](const Request&) -> Task<Response> { co_return text_response(200, "ok\n"); };
+  routes.push_back(std::move(health));
+  OpenRoute ready;
+  ready.path = "/readyz";
+  ready.handler = [this](const Request&) { return readiness(); };
+  routes.push_back(std::move(ready));
+  OpenRoute metrics;
+  metrics.path = "/metrics";
+  metrics.handler = [this](const Request&) { return scrape(); };
+  routes.push_back(std::move(metrics));
+  return routes;
+}
+
+Task<Response> Server::readiness() {
+  // Each thread would ask the same server; one answer stands for all.
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  auto executor = co_await asio::this_coro::executor;
+  for (auto& thread : threads_) {
+    if (thread->io.get_executor() != executor) continue;
+    Result<void> data = co_await thread->lanes.ping(deadline);
+    if (data.has_error()) co_return problem_response(data.error());
+    co_return text_response(200, "ready\n");
+  }
+  co_return text_response(503, "not ready\n");
+}
+
+Task<Response> Server::scrape() {
+  for (auto& thread : threads_) {
+    auto copied = asio::co_spawn(thread->io, thread->copy_figures(), asio::use_awaitable);
+    co_await std::move(copied);
+  }
+  Response response = text_response(200, shared_->metrics.text());
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  co_return response;
+}
+
+void Server::register_metrics() {
+  Metrics& metrics = shared_->metrics;
+  for (std::size_t i = 0; i < threads_.size(); ++i) {
+    IoThread* thread = threads_[i].get();
+    Metrics::Labels labels{{"thread", std::to_string(i)}};
+    std::size_t at = 0;
+    for (const auto& [name, help] : LaneFigures::counters)
+      metrics.observe(Metrics::Kind::counter, name, help, labels, thread->figures.reader(at++));
+    for (const auto& [name, help] : LaneFigures::gauges)
+      metrics.observe(Metrics::Kind::gauge, name, help, labels, thread->figures.reader(at++));
+    metrics.observe(
+        Metrics::Kind::gauge, "bulkhead_http_connections", "Open client connections.", labels,
+        [thread] { return static_cast<double>(thread->open_connections.load(std::memory_order_relaxed)); });
+    metrics.observe(
+        Metrics::Kind::counter, "bulkhead_tenant_mismatches_total",
+        "Responses refused because a row was another tenant's: the leak alarm, 0 unless there is an "
+        "incident.",
+        labels, [thread] { return static_cast<double>(thread->mismatches.load(std::memory_order_relaxed)); });
+  }
+}
+
+void Server::watch_schema() {
+  // A migration notifies; every server reads the relations again and swaps them in, between requests.
+  IoThread& first = *threads_.front();
+  schema_listener_ =
+      std::make_unique<pg::Listener>(first.io.get_executor(), shared_->settings.login_conninfo,
+                                     std::vector<std::string>{"bulkhead_migrated"},
+                                     [this](const pg::Notification&) { reload_in_background(); });
+}
+
+}  // namespace bulkhead::runtime

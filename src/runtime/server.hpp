@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <bulkhead/app.hpp>
+
+#include "base/config.hpp"
+#include "base/log.hpp"
+#include "data/signer.hpp"
+#include "identity/verifier.hpp"
+#include "runtime/dispatcher.hpp"
+#include "sql/relations.hpp"
+#include "sql/render.hpp"
+
+namespace bulkhead::pg {
+class Listener;
+}
+
+namespace bulkhead::runtime {
+
+/// Everything a server is wired from.
+struct ServerSettings {
+  AppConfig config;
+  std::string login_conninfo, catalog_conninfo;
+  data::BindingKey binding_key;
+  std::vector<identity::IssuerSettings> issuers;
+  std::function<std::vector<OpenRoute>(std::uint16_t port)> open_routes;  ///< Besides health and metrics.
+  sql::Walls walls;  ///< All on, but in the isolation tests.
+};
+
+/// A running server: one io thread beside another, each with its own connections, view, verifier and data
+/// plane, sharing the listening port (SO_REUSEPORT) and nothing that changes but the relations.
+class Server {
+ public:
+  Server(ServerSettings settings, const std::vector<Route>& routes, Logger& log);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Reads the relations, listens, starts the threads. Returns the port.
+  [[nodiscard]] Result<std::uint16_t> start();
+  /// Stops accepting, finishes what is under way within `grace`, joins the threads. Idempotent.
+  void stop(std::chrono::milliseconds grace);
+  /// Reads the relations again (after a migration) and swaps them in.
+  [[nodiscard]] Result<void> reload();
+  /// Rows refused on the way out, over all threads.
+  [[nodiscard]] std::uint64_t mismatches() const;
+
+ private:
+  struct Shared;
+  struct IoThread;
+  [[nodiscard]] std::vector<OpenRoute> system_routes();
+  Task<Response> readiness();
+  Task<Response> scrape();
+  void register_metrics();
+  void watch_schema();
+
+  std::unique_ptr<Shared> shared_;
+  const std::vector<Route>& routes_;
+  std::vector<std::unique_ptr<IoThread>> threads_;
+  std::unique_ptr<pg::Listener> schema_listener_;
+};
+
+}  // namespace bulkhead::runtime

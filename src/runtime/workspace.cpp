@@ -1,0 +1,67 @@
+#include "runtime/workspace.hpp"
+
+#include <fmt/format.h>
+
+#include "migrate/bootstrap.hpp"
+#include "pg/conninfo.hpp"
+#include "runtime/embedded_postgres.hpp"
+
+namespace bulkhead::runtime {
+
+Workspace::Workspace() = default;
+Workspace::Workspace(Workspace&&) noexcept = default;
+Workspace& Workspace::operator=(Workspace&&) noexcept = default;
+Workspace::~Workspace() = default;
+
+Result<Workspace> Workspace::open(const DatabaseChoice& choice, Use use) {
+  if (choice.data_dir.empty() && choice.url.empty())
+    return Error(Errc::usage,
+                 "which database? Neither --data nor --database is given, and there is no .bulkhead here")
+        .hint("name the data folder (--data DIR) or a database (--database URL)");
+  Workspace workspace;
+  if (!choice.url.empty()) {
+    workspace.admin_ = choice.url;
+  } else {
+    if (use == Use::command && !std::filesystem::exists(choice.data_dir))
+      return Error(Errc::not_found, fmt::format("there is no data folder {}", choice.data_dir.string()))
+          .hint("`bulkhead dev APP` makes one at its first start");
+    auto embedded = use == Use::server ? EmbeddedPostgres::start(choice.data_dir)
+                                       : EmbeddedPostgres::attach(choice.data_dir);
+    if (embedded.has_error()) return embedded.error();
+    workspace.embedded_ = std::move(*embedded);
+    workspace.admin_ = workspace.embedded_->conninfo();
+  }
+  // A wrong URL is told now, not at the first statement.
+  BULKHEAD_TRY(pg::Blocking probe, workspace.admin());
+  return workspace;
+}
+
+Result<void> Workspace::prepare(bool binding_signed) {
+  BULKHEAD_TRY(pg::Blocking connection, admin());
+  migrate::BootstrapOptions options;
+  options.binding = binding_signed ? migrate::BindingMode::signed_context : migrate::BindingMode::plain;
+  auto credentials = migrate::bootstrap(connection, options);
+  if (credentials.has_error()) return credentials.error();
+  return log_in();
+}
+
+Result<void> Workspace::log_in() {
+  BULKHEAD_TRY(pg::Blocking connection, admin());
+  BULKHEAD_TRY(migrate::Credentials credentials, migrate::read_credentials(connection));
+  BULKHEAD_TRY(login_, pg::with_login(admin_, "bulkhead_login", credentials.login_password));
+  BULKHEAD_TRY(catalog_, pg::with_login(admin_, "bulkhead_catalog", credentials.catalog_password));
+  key_.id = credentials.binding_key_id;
+  key_.secret = credentials.binding_secret;
+  return {};
+}
+
+Result<pg::Blocking> Workspace::admin() const {
+  return pg::Blocking::connect(admin_);
+}
+
+Result<bool> Workspace::revive() {
+  if (!embedded_) return false;
+  return embedded_->revive();
+}
+
+}  // namespace bulkhead::runtime

@@ -1,0 +1,75 @@
+#include "support/test_server.hpp"
+
+#include <stdexcept>
+
+#include "catalog/store.hpp"
+#include "migrate/runner.hpp"
+#include "runtime/dev_identity.hpp"
+
+namespace bulkhead::test {
+
+namespace {
+
+/// The issuer's name is fixed here: its keys are given to the server, nobody fetches them.
+constexpr std::uint16_t issuer_port = 1;
+
+const identity::DevIssuer& shared_issuer() {
+  static const identity::DevIssuer issuer = must(identity::DevIssuer::generate());  // RSA keys take a while
+  return issuer;
+}
+
+}  // namespace
+
+TestServer::TestServer(Database database, TestServerSettings settings)
+    : database_(std::move(database)),
+      log_(Logger::nowhere()),
+      issuer_(shared_issuer()),
+      routes_(std::move(settings.routes)) {
+  runtime::ServerSettings server;
+  server.config.binding_signed = !settings.plain;
+  server.config.port = 0;
+  server.config.threads = 2;
+  if (settings.configure) settings.configure(server.config);
+  server.login_conninfo = database_.login;
+  server.catalog_conninfo = database_.catalog;
+  server.binding_key.id = database_.credentials.binding_key_id;
+  server.binding_key.secret = database_.credentials.binding_secret;
+  server.issuers = {runtime::dev_issuer_settings(issuer_, issuer_port)};
+  server.walls = settings.walls;
+  server_ = std::make_unique<runtime::Server>(std::move(server), routes_, log_);
+  port_ = must(server_->start());
+}
+
+TestServer::~TestServer() {
+  server_->stop(std::chrono::seconds(5));
+}
+
+std::string TestServer::issuer_url() const {
+  return runtime::dev_issuer_url(issuer_port);
+}
+
+std::string TestServer::token(const std::string& tenant, const std::string& user, const std::string& role) {
+  if (!role.empty()) {
+    pg::Blocking admin = database_.connect_admin();
+    catalog::TenantRecord record = must(catalog::find_tenant(admin, tenant));
+    std::optional<Role> parsed = parse_role(role);
+    if (!parsed) throw std::runtime_error("no such role: " + role);
+    must(catalog::ensure_membership(admin, record.id, issuer_url(), user, user, *parsed));
+  }
+  identity::MintRequest request;
+  request.issuer = issuer_url();
+  request.audience = std::string(runtime::dev_audience);
+  request.subject = user;
+  request.tenant = tenant;
+  request.name = user;
+  request.issued_at = std::chrono::system_clock::now();
+  return must(issuer_.mint(request));
+}
+
+void migrate_recordshop(const Database& database) {
+  pg::Blocking admin = database.connect_admin();
+  auto files = must(migrate::read_migrations(BULKHEAD_SOURCE_DIR "/examples/recordshop/migrations"));
+  must(migrate::run_migrations(admin, files));
+}
+
+}  // namespace bulkhead::test
