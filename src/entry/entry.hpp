@@ -11,6 +11,8 @@
 #include <bulkhead/task.hpp>
 
 #include "catalog/view.hpp"
+#include "entry/resolve.hpp"
+#include "entry/trace.hpp"
 #include "identity/verifier.hpp"
 
 namespace bulkhead::entry {
@@ -22,7 +24,7 @@ struct EntrySettings {
   std::vector<Source> sources{Source::subdomain, Source::header, Source::path,
                               Source::claim};          ///< Enabled ones.
   std::vector<std::string> base_domains{"localhost"};  ///< `acme.localhost` names acme.
-  std::chrono::milliseconds deadline{10'000};          ///< Of a request, from its first byte.
+  std::chrono::milliseconds deadline{10'000};          ///< Of a request, from when it was read.
 };
 
 /// What a route asks of its caller.
@@ -30,28 +32,56 @@ struct Requirement {
   Role at_least = Role::viewer;
 };
 
-/// The one way in: resolves the tenant from every enabled source, authenticates the caller, looks up the
-/// membership and checks the requirement, in that order. Sources that disagree end the request. Nothing after
-/// it looks at headers for identity. One an io thread.
+/// The one way in. Authenticates the caller, resolves the tenant from every enabled source, looks up the
+/// membership and checks the requirement. Nothing after it looks at headers for identity. One an io thread;
+/// not thread-safe.
+///
+/// The token is verified before any tenant is looked up, and a tenant that does not exist is answered like
+/// one the caller is no member of, so nobody can list tenants by asking:
+///   no token                                          401 token_missing
+///   a token that does not verify                      401, the 3xx family (503 if the issuer's keys cannot
+///   be had) a source that is neither slug nor id              400 tenant_malformed several names, not one
+///   tenant of this caller's    400 tenant_conflict no name, or a name of no tenant of this caller's  404
+///   tenant_not_found a member of a suspended tenant                    403 tenant_suspended, with the reason
+///   a member whose role is too low                    403 permission_denied
+/// `X-Forwarded-Host` and its like are not read: a proxy that is trusted sets Host.
 class Entry {
  public:
   Entry(EntrySettings settings, catalog::View& view, identity::Verifier& verifier);
 
-  /// Takes a `/tenants/{slug or id}` prefix off `request.path` and remembers it. Pure; called by the router
-  /// before it matches routes.
+  /// Takes a `/tenants/{slug or id}` prefix off `request.path` and returns the segment as it was sent, right
+  /// or wrong
+  /// (`admit` says so). Pure; called by the router before it matches routes.
   [[nodiscard]] static std::optional<std::string_view> take_path_tenant(Request& request) noexcept;
 
+  /// `request` must live until the task is done. The deadline counts from this call, when the whole request
+  /// was read.
   [[nodiscard]] Task<Result<RequestContext>> admit(const Request& request,
                                                    std::optional<std::string_view> path_tenant,
                                                    TraceContext trace, Requirement requirement);
+  /// The same without a coroutine, from memory alone: nullopt if token, tenant or membership would have to be
+  /// fetched. Then `trace` is untouched and `admit` is to be asked.
+  [[nodiscard]] std::optional<Result<RequestContext>> admit_known(const Request& request,
+                                                                  std::optional<std::string_view> path_tenant,
+                                                                  TraceContext& trace,
+                                                                  Requirement requirement);
+
+  /// `traceparent` (W3C trace context level 1), or a new trace when it is absent, repeated or malformed. With
+  /// a span id of ours either way.
+  [[nodiscard]] TraceContext trace_of(const Request& request);
 
  private:
+  [[nodiscard]] Result<Named> names_of(const Request& request, std::optional<std::string_view> path_tenant,
+                                       const identity::Claims& claims) const;
+  [[nodiscard]] Result<RequestContext> finish(const Found& found, const identity::Claims& claims,
+                                              TraceContext& trace, Requirement requirement,
+                                              Deadline deadline) const;
+  [[nodiscard]] bool enabled(Source source) const noexcept;
+
   EntrySettings settings_;
   catalog::View& view_;
   identity::Verifier& verifier_;
+  TraceIds ids_;
 };
-
-/// `traceparent` (W3C trace context level 1) or a new trace when it is absent or malformed.
-[[nodiscard]] TraceContext trace_of(const Request& request);
 
 }  // namespace bulkhead::entry

@@ -1,0 +1,163 @@
+#include "entry/entry.hpp"
+
+#include <algorithm>
+
+#include "base/context_access.hpp"
+
+namespace bulkhead::entry {
+
+namespace {
+
+RequestContext make_context(const Found& found, const identity::Claims& claims, TraceContext trace,
+                            Deadline deadline) {
+  const catalog::TenantRecord& record = *found.tenant;
+  Principal principal;
+  principal.user = found.membership->user;
+  principal.issuer = claims.issuer;
+  principal.subject = claims.subject;
+  principal.name = found.membership->user_name;
+  Tenant tenant = ContextAccess::make_tenant(record.id, record.slug, found.tenant);
+  return ContextAccess::make_context(std::move(tenant), std::move(principal), found.membership->role,
+                                     deadline, std::move(trace));
+}
+
+/// Settings as the pure functions want them: base domains in lower case and without a trailing dot.
+EntrySettings normal(EntrySettings settings) {
+  for (std::string& base : settings.base_domains) {
+    std::transform(base.begin(), base.end(), base.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+    if (base.ends_with('.')) base.pop_back();
+  }
+  return settings;
+}
+
+/// All names were looked up: do they mean one tenant?
+void agree(Found& found, std::span<const catalog::TenantRef> tenants) {
+  bool same =
+      !tenants.empty() && std::all_of(tenants.begin(), tenants.end(), [&](const catalog::TenantRef& tenant) {
+        return tenant && tenants.front() && tenant->id == tenants.front()->id;
+      });
+  found.agree = same;
+  if (same) found.tenant = tenants.front();
+}
+
+}  // namespace
+
+Entry::Entry(EntrySettings settings, catalog::View& view, identity::Verifier& verifier)
+    : settings_(normal(std::move(settings))), view_(view), verifier_(verifier) {}
+
+bool Entry::enabled(Source source) const noexcept {
+  return std::find(settings_.sources.begin(), settings_.sources.end(), source) != settings_.sources.end();
+}
+
+std::optional<std::string_view> Entry::take_path_tenant(Request& request) noexcept {
+  return tenant_of_path(request.path);
+}
+
+Result<Named> Entry::names_of(const Request& request, std::optional<std::string_view> path_tenant,
+                              const identity::Claims& claims) const {
+  Named named;
+  if (enabled(Source::subdomain)) {
+    HostTenant host = tenant_of_host(request.host, settings_.base_domains);
+    if (host.kind == HostTenant::Kind::named) named.add(std::move(host.name));
+    if (host.kind == HostTenant::Kind::unknown) named.add_unknown();
+  }
+  if (enabled(Source::header)) {
+    BULKHEAD_TRY(auto header, tenant_of_header(request));
+    if (header) named.add(std::move(*header));
+  }
+  if (path_tenant) {
+    if (!enabled(Source::path)) return Error(Errc::route_not_found, "there is nothing at this path");
+    auto name = tenant_name(*path_tenant);
+    if (!name)
+      return Error(Errc::tenant_malformed, "the path's tenant is neither a tenant's slug nor its id");
+    named.add(std::move(*name));
+  }
+  if (enabled(Source::claim) && !claims.tenant.empty()) {
+    auto name = tenant_name(claims.tenant);
+    if (!name)
+      return Error(Errc::tenant_malformed, "the token's tenant is neither a tenant's slug nor its id");
+    named.add(std::move(*name));
+  }
+  return named;
+}
+
+Result<RequestContext> Entry::finish(const Found& found, const identity::Claims& claims, TraceContext& trace,
+                                     Requirement requirement, Deadline deadline) const {
+  BULKHEAD_CHECK(judge(found, requirement.at_least));
+  return make_context(found, claims, std::move(trace), deadline);
+}
+
+std::optional<Result<RequestContext>> Entry::admit_known(const Request& request,
+                                                         std::optional<std::string_view> path_tenant,
+                                                         TraceContext& trace, Requirement requirement) {
+  Deadline deadline = std::chrono::steady_clock::now() + settings_.deadline;
+  Result<std::string_view> token = bearer_token(request);
+  if (token.has_error()) return token.error();
+  identity::ClaimsRef claims = verifier_.known(*token, std::chrono::system_clock::now());
+  if (!claims) return std::nullopt;
+  Result<Named> named = names_of(request, path_tenant, *claims);
+  if (named.has_error()) return named.error();
+  Found found;
+  found.names = named->names().size();
+  std::array<catalog::TenantRef, Named::most> tenants;
+  if (!named->unknown()) {
+    for (std::size_t i = 0; i < found.names; ++i) {
+      auto known = view_.known_tenant(named->names()[i]);
+      if (!known) return std::nullopt;
+      tenants[i] = std::move(*known);
+    }
+    agree(found, std::span(tenants).first(found.names));
+  }
+  if (found.agree) {
+    auto known = view_.known_membership(found.tenant->id, claims->issuer, claims->subject);
+    if (!known) return std::nullopt;
+    found.membership = std::move(*known);
+  }
+  return finish(found, *claims, trace, requirement, deadline);
+}
+
+Task<Result<RequestContext>> Entry::admit(const Request& request, std::optional<std::string_view> path_tenant,
+                                          TraceContext trace, Requirement requirement) {
+  if (auto known = admit_known(request, path_tenant, trace, requirement)) co_return std::move(*known);
+  Deadline deadline = std::chrono::steady_clock::now() + settings_.deadline;
+  BULKHEAD_CO_TRY(std::string_view token, bearer_token(request));
+  BULKHEAD_CO_TRY(identity::ClaimsRef claims,
+                  co_await verifier_.verify(std::string(token), std::chrono::system_clock::now()));
+  BULKHEAD_CO_TRY(Named named, names_of(request, path_tenant, *claims));
+  Found found;
+  found.names = named.names().size();
+  std::array<catalog::TenantRef, Named::most> tenants;
+  if (!named.unknown()) {
+    for (std::size_t i = 0; i < found.names; ++i) {
+      BULKHEAD_CO_TRY(tenants[i], co_await view_.tenant(named.names()[i], deadline));
+    }
+    agree(found, std::span(tenants).first(found.names));
+  }
+  if (found.agree) {
+    BULKHEAD_CO_TRY(found.membership,
+                    co_await view_.membership(found.tenant->id, claims->issuer, claims->subject, deadline));
+  }
+  co_return finish(found, *claims, trace, requirement, deadline);
+}
+
+TraceContext Entry::trace_of(const Request& request) {
+  std::optional<std::string_view> header;
+  bool repeated = false;
+  for (const HeaderView& candidate : request.headers) {
+    if (!same_name(candidate.name, "traceparent")) continue;
+    repeated = header.has_value();
+    header = candidate.value;
+  }
+  std::optional<TraceContext> taken;
+  if (header && !repeated) taken = parse_traceparent(*header);
+  TraceContext trace;
+  if (taken)
+    trace = std::move(*taken);
+  else
+    trace.trace_id = ids_.next(32);
+  trace.span_id = ids_.next(16);
+  return trace;
+}
+
+}  // namespace bulkhead::entry

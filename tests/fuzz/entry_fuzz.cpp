@@ -1,0 +1,32 @@
+// What comes from outside and decides about tenant and trace: Host, path, X-Tenant-ID, Authorization,
+// traceparent.
+#include <cstdint>
+#include <cstdlib>
+
+#include "entry/resolve.hpp"
+#include "entry/trace.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace bulkhead;
+  std::string text(data, data + size);
+  const std::vector<std::string> bases{"localhost", "example.com"};
+
+  entry::HostTenant host = entry::tenant_of_host(text, bases);
+  if (host.kind == entry::HostTenant::Kind::named && entry::tenant_name(host.name) != host.name) std::abort();
+
+  std::string_view path = text;
+  if (auto name = entry::tenant_of_path(path); name && name->find('/') != std::string_view::npos)
+    std::abort();
+
+  Request request;
+  const std::vector<HeaderView> headers{{"Authorization", text}, {"X-Tenant-ID", text}};
+  request.headers = headers;
+  auto token = entry::bearer_token(request);
+  if (token.has_value() && token->find(' ') != std::string_view::npos) std::abort();
+  auto header = entry::tenant_of_header(request);
+  if (header.has_value() && header->has_value() && entry::tenant_name(**header) != **header) std::abort();
+  if (auto trace = entry::parse_traceparent(text); trace && trace->trace_id.size() != 32) std::abort();
+  return 0;
+}
