@@ -18,6 +18,8 @@ class Connection;
 /// A caller's unit from `Lanes::run` to its answer. It is owned by the queue it waits in or the connection it
 /// is outstanding on, never by the caller's coroutine frame, which may be destroyed at any time.
 struct Job {
+  using Handler = boost::asio::any_completion_handler<void(JobPtr)>;
+
   Unit unit;
   Deadline deadline = Deadline::max();
   std::size_t lane = 0;
@@ -30,7 +32,7 @@ struct Job {
   bool has_slot = false;  ///< Its caller can be cancelled.
 
   /// Empty once the caller was answered or went away.
-  boost::asio::any_completion_handler<void(JobPtr)> handler;
+  Handler handler;
 
   Outcome outcome;
   std::optional<Error> failure;
@@ -39,6 +41,9 @@ struct Job {
   std::uint64_t serial = 0;  ///< Its number among all jobs of these lanes.
   std::uint64_t id = 0;      ///< Its number on the connection it was sent on.
   unsigned retries = 0;
+
+  /// Boost 1.81's move assignment of this handler calls itself for ever.
+  void take_handler(Handler other) noexcept { handler.swap(other); }
 };
 
 }  // namespace bulkhead::pg

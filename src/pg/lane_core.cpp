@@ -76,7 +76,7 @@ struct LaneCore::Submit {
   LaneCore* core;
   template <class Handler>
   void operator()(Handler handler, JobPtr job) const {
-    job->handler = std::move(handler);
+    job->take_handler(Job::Handler(std::move(handler)));
     core->watch(*job);
     core->enter(std::move(job));
   }
@@ -87,7 +87,7 @@ struct LaneCore::SubmitOn {
   Connection* connection;
   template <class Handler>
   void operator()(Handler handler, JobPtr job) const {
-    job->handler = std::move(handler);
+    job->take_handler(Job::Handler(std::move(handler)));
     core->watch(*job);
     connection->submit(std::move(job));
   }
@@ -317,7 +317,7 @@ void LaneCore::deliver() {
   while (!finished_.empty()) {
     JobPtr job = std::move(finished_.front());
     finished_.pop_front();
-    auto handler = std::move(job->handler);
+    Job::Handler handler(std::move(job->handler));
     if (job->has_slot) asio::get_associated_cancellation_slot(handler).clear();
     std::move(handler)(std::move(job));
   }
@@ -370,7 +370,7 @@ void LaneCore::expire() {
 /// What the caller of an outstanding job gets while the job itself runs to its Sync.
 JobPtr LaneCore::answer_early(Job& job, Error error) {
   auto answer = std::make_unique<Job>();
-  answer->handler = std::move(job.handler);
+  answer->handler.swap(job.handler);
   answer->has_slot = std::exchange(job.has_slot, false);
   answer->failure = std::move(error);
   return answer;
