@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bulkhead/result.hpp>
+#include <bulkhead/statement.hpp>
+
+#include "sql/relations.hpp"
+
+namespace bulkhead::api {
+
+using Columns = std::optional<std::vector<std::string>>;
+
+/// A POST's body as an INSERT (its relation set, `returning` not). `rows` is told how many there are.
+/// Values that have a plain text form become parameters; bodies with arrays, objects or fractions go to
+/// PostgreSQL as the JSON that was sent, so that no digit is lost on the way. Errors: `malformed_json` (with
+/// position), `payload_invalid`.
+[[nodiscard]] Result<statement::Insert> parse_insert(const sql::Relation& into, std::string_view body,
+                                                     const Columns& columns, bool missing_default,
+                                                     std::size_t& rows);
+
+/// A PATCH's body as an UPDATE without its filters. No assignments: the body was `{}` and nothing is to be
+/// changed.
+[[nodiscard]] Result<statement::Update> parse_update(const sql::Relation& of, std::string_view body,
+                                                     const Columns& columns);
+
+}  // namespace bulkhead::api

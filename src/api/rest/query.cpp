@@ -1,0 +1,127 @@
+#include "api/rest/query.hpp"
+
+#include <charconv>
+#include <utility>
+
+#include "api/rest/parsers.hpp"
+
+namespace bulkhead::api {
+
+namespace {
+
+struct Parameter {
+  std::string key, value;
+};
+
+Result<std::vector<Parameter>> split(std::string_view query) {
+  std::vector<Parameter> parameters;
+  while (!query.empty()) {
+    std::size_t end = std::min(query.find('&'), query.size());
+    std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    std::size_t equals = pair.find('=');
+    // PostgREST, too, takes a parameter without `=` for none.
+    if (equals == std::string_view::npos || equals == 0) continue;
+    BULKHEAD_TRY(std::string key, decode_component(pair.substr(0, equals)));
+    BULKHEAD_TRY(std::string value, decode_component(pair.substr(equals + 1)));
+    parameters.push_back({std::move(key), std::move(value)});
+  }
+  return parameters;
+}
+
+// `a.b.c` as names; a name in quotes may hold dots.
+Result<std::vector<std::string>> parse_path(std::string_view key) {
+  Scanner in("tree path", key);
+  std::vector<std::string> names;
+  while (true) {
+    BULKHEAD_TRY(std::string name, in.name());
+    names.push_back(std::move(name));
+    if (in.at_end()) return names;
+    if (in.rest().starts_with("->")) return in.error("\".\" or end of input; JSON paths are not supported");
+    if (!in.take(".")) return in.error("\".\" or end of input");
+  }
+}
+
+// The select that a path without its last name leads to.
+Result<statement::Select*> find_level(Query& query, std::vector<EmbedNode>& embeds,
+                                      const std::vector<std::string>& path, std::size_t names) {
+  statement::Select* level = &query.select;
+  std::vector<EmbedNode>* among = &embeds;
+  for (std::size_t i = 0; i < names; ++i) {
+    EmbedNode* found = nullptr;
+    for (EmbedNode& node : *among)
+      if (node.name == path[i]) found = &node;
+    if (!found)
+      return Error(Errc::relationship_unknown,
+                   "'" + path[i] + "' is not an embedded resource in this request")
+          .sqlstate("PGRST108")
+          .hint("Verify that '" + path[i] + "' is included in the 'select' query parameter.");
+    level = &found->embed->select;
+    among = &found->children;
+  }
+  return level;
+}
+
+Result<std::uint64_t> parse_count(std::string_view key, std::string_view text) {
+  std::int64_t value = 0;
+  auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failed != std::errc() || end != text.data() + text.size())
+    return Scanner(key, text).error("a whole number");
+  if (value < 0)
+    return Error(Errc::range_not_satisfiable, "Requested range not satisfiable")
+        .details(key == "limit" ? "Limit should be greater than or equal to zero."
+                                : "Offset should be greater than or equal to zero.");
+  return static_cast<std::uint64_t>(value);
+}
+
+Result<void> apply(Query& query, std::vector<EmbedNode>& embeds, const Parameter& parameter) {
+  BULKHEAD_TRY(std::vector<std::string> path, parse_path(parameter.key));
+  const std::string last = path.back();
+  std::size_t levels = path.size() - 1;
+  const bool logic = last == "and" || last == "or";
+  const bool negated = logic && levels > 0 && path[levels - 1] == "not";
+  if (negated) --levels;
+  BULKHEAD_TRY(statement::Select * level, find_level(query, embeds, path, levels));
+
+  if (logic) {
+    BULKHEAD_TRY(statement::Condition condition, parse_logic(negated, last == "or", parameter.value));
+    level->where.children.push_back(std::move(condition));
+  } else if (last == "order") {
+    BULKHEAD_TRY(level->order, parse_order(parameter.value));
+  } else if (last == "limit") {
+    BULKHEAD_TRY(level->limit, parse_count("limit", parameter.value));
+  } else if (last == "offset") {
+    BULKHEAD_TRY(level->offset, parse_count("offset", parameter.value));
+  } else {
+    BULKHEAD_TRY(statement::Condition condition, parse_filter(last, parameter.value));
+    level->where.children.push_back(std::move(condition));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Query> parse_query(std::string_view text) {
+  Query query;
+  BULKHEAD_TRY(std::vector<Parameter> parameters, split(text));
+  // Filters name embeds, so the select is read first, wherever it stands.
+  std::vector<EmbedNode> embeds;
+  for (const Parameter& parameter : parameters) {
+    if (parameter.key != "select") continue;
+    BULKHEAD_TRY(Selection selection, parse_select(parameter.value));
+    query.select.outputs = std::move(selection.outputs);
+    embeds = std::move(selection.embeds);
+    break;
+  }
+  for (const Parameter& parameter : parameters) {
+    if (parameter.key == "select" || parameter.key == "on_conflict") continue;
+    if (parameter.key == "columns") {
+      BULKHEAD_TRY(query.columns, parse_columns(parameter.value));
+      continue;
+    }
+    BULKHEAD_CHECK(apply(query, embeds, parameter));
+  }
+  return query;
+}
+
+}  // namespace bulkhead::api

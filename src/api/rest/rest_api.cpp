@@ -1,0 +1,272 @@
+#include "api/rest/rest_api.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "api/rest/json_writer.hpp"
+#include "api/rest/payload.hpp"
+#include "api/rest/preferences.hpp"
+#include "api/rest/query.hpp"
+#include "api/rest/scanner.hpp"
+#include "data/plane.hpp"
+
+namespace bulkhead::api {
+
+namespace {
+
+using Return = Preferences::Return;
+
+std::string content_range(std::uint64_t lower, std::uint64_t rows,
+                          const std::optional<std::uint64_t>& total) {
+  std::string out = "*";
+  if (rows > 0 && total != 0) out = std::to_string(lower) + "-" + std::to_string(lower + rows - 1);
+  return out + "/" + (total ? std::to_string(*total) : "*");
+}
+
+Error not_singular(std::uint64_t rows) {
+  return Error(Errc::not_singular, "Cannot coerce the result to a single JSON object")
+      .details("The result contains " + std::to_string(rows) + " rows");
+}
+
+// True if the filters name one row by its primary key, so that no limit is needed to bound the answer.
+bool names_one_row(const statement::Condition& where, const sql::Relation& relation) {
+  if (relation.primary_key.empty() || where.kind != statement::Condition::Kind::all || where.negated)
+    return false;
+  return std::all_of(
+      relation.primary_key.begin(), relation.primary_key.end(), [&](const std::string& column) {
+        return std::any_of(
+            where.children.begin(), where.children.end(), [&](const statement::Condition& child) {
+              return child.kind == statement::Condition::Kind::compare &&
+                     child.op == statement::Operator::eq && !child.negated && child.column == column;
+            });
+      });
+}
+
+// Everything that the verbs have in common, read off the request before anything is asked.
+struct Asked {
+  const sql::Relation* relation = nullptr;
+  sql::RelationsRef relations;  // keeps `relation` alive
+  Query query;
+  Preferences preferences;
+  Media media = Media::array;
+};
+
+Result<Asked> read_request(const Request& request, const data::Plane& plane, std::string_view segment) {
+  Asked asked;
+  BULKHEAD_TRY(std::string name, decode_component(segment));
+  asked.relations = plane.relations();
+  asked.relation = asked.relations->find(name);
+  if (!asked.relation)
+    return Error(Errc::relation_unknown, "Could not find the table '" + std::string(sql::api_schema) + "." +
+                                             name + "' in the schema cache");
+  BULKHEAD_TRY(asked.media, read_accept(request));
+  BULKHEAD_TRY(asked.query, parse_query(request.query));
+  asked.query.select.relation = std::move(name);
+  asked.preferences = read_preferences(request);
+  return asked;
+}
+
+void write_body(Response& response, const QueryResult& result, Media media) {
+  response.content_type = content_type(media);
+  if (media == Media::object)
+    append_row(response.body, result.rows, *result.shape, 0);
+  else
+    append_rows(response.body, result.rows, *result.shape);
+}
+
+void add_applied(Response& response, const Preferences& preferences, Method method) {
+  std::string applied = preferences_applied(preferences, method);
+  if (!applied.empty()) response.headers.emplace_back("Preference-Applied", std::move(applied));
+}
+
+std::optional<std::uint64_t> counted(const Preferences& preferences, std::uint64_t rows) {
+  return preferences.count ? std::optional<std::uint64_t>(rows) : std::nullopt;
+}
+
+Response read_response(const QueryResult& result, Media media, std::uint64_t offset) {
+  const std::uint64_t rows = result.rows.size();
+  const std::optional<std::uint64_t>& total = result.total_count;
+  Response response;
+  if (total && offset > *total) {
+    response = error_response(Error(Errc::range_not_satisfiable, "Requested range not satisfiable")
+                                  .details("An offset of " + std::to_string(offset) +
+                                           " was requested, but there are only " + std::to_string(*total) +
+                                           " rows."));
+  } else if (media == Media::object && rows != 1) {
+    return error_response(not_singular(rows));
+  } else {
+    if (total && rows < *total) response.status = 206;
+    write_body(response, result, media);
+  }
+  response.headers.emplace_back("Content-Range", content_range(offset, rows, total));
+  return response;
+}
+
+// What a write returns: the representation, the keys for `Location`, or nothing.
+std::optional<std::vector<statement::Output>> returning(const Asked& asked, bool insert) {
+  if (asked.preferences.representation == Return::representation) return asked.query.select.outputs;
+  if (!insert || asked.preferences.representation != Return::headers_only ||
+      asked.relation->primary_key.empty())
+    return std::nullopt;
+  std::vector<statement::Output> keys;
+  for (const std::string& column : asked.relation->primary_key) keys.emplace_back().column = column;
+  return keys;
+}
+
+std::string percent_encoded(std::string_view text) {
+  static constexpr char hex[] = "0123456789ABCDEF";
+  std::string out;
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                 c == '_' || c == '.' || c == '~';
+    if (plain)
+      out.push_back(c);
+    else
+      out.append("%").append(1, hex[byte >> 4]).append(1, hex[byte & 15]);
+  }
+  return out;
+}
+
+std::string location(const Asked& asked, const Rows& rows) {
+  std::string out = "/" + percent_encoded(asked.relation->name);
+  for (std::size_t i = 0; i < asked.relation->primary_key.size(); ++i) {
+    out.append(i == 0 ? "?" : "&").append(percent_encoded(asked.relation->primary_key[i])).append("=eq.");
+    out.append(percent_encoded(rows.text(0, i)));
+  }
+  return out;
+}
+
+// The answer to a write that changed nothing because nothing was asked: `[]` or `{}` as a body.
+Response nothing_written(const Asked& asked, Method method) {
+  const bool shows = asked.preferences.representation == Return::representation;
+  if (asked.media == Media::object) return error_response(not_singular(0));
+  Response response;
+  response.status = method == Method::post ? 201 : shows ? 200 : 204;
+  if (shows) {
+    response.content_type = content_type(asked.media);
+    response.body = "[]";
+  }
+  response.headers.emplace_back("Content-Range", content_range(0, 0, counted(asked.preferences, 0)));
+  add_applied(response, asked.preferences, method);
+  return response;
+}
+
+Response write_response(const Asked& asked, const QueryResult& result, Method method) {
+  const bool shows = asked.preferences.representation == Return::representation;
+  // An INSERT through a CTE reports its rows as a SELECT does, so both counts are of the rows written.
+  const std::uint64_t rows = result.rows.affected();
+  if (asked.media == Media::object && rows != 1) return error_response(not_singular(rows));
+  Response response;
+  response.status = method == Method::post ? 201 : shows ? 200 : 204;
+  if (shows) write_body(response, result, asked.media);
+  if (method == Method::post && asked.preferences.representation == Return::headers_only && rows == 1 &&
+      !asked.relation->primary_key.empty())
+    response.headers.emplace_back("Location", location(asked, result.rows));
+  response.headers.emplace_back("Content-Range", content_range(0, method == Method::patch ? rows : 0,
+                                                               counted(asked.preferences, rows)));
+  add_applied(response, asked.preferences, method);
+  return response;
+}
+
+// A range on a write would look as if it bounded what is changed, and it does not.
+Result<void> refuse_range(const Query& query) {
+  if (!query.select.limit && !query.select.offset) return {};
+  return Error(Errc::filter_malformed, "limit and offset do not bound a PATCH or DELETE")
+      .hint("Name the rows with filters.");
+}
+
+}  // namespace
+
+struct RestApi::Impl {
+  RestSettings settings;
+
+  [[nodiscard]] Result<statement::Statement> read(Asked& asked) const {
+    statement::Select& select = asked.query.select;
+    select.exact_count = asked.preferences.count;
+    if (select.limit || !names_one_row(select.where, *asked.relation))
+      select.limit = std::min<std::uint64_t>(select.limit.value_or(settings.max_rows), settings.max_rows);
+    return statement::Statement(std::move(select));
+  }
+
+  [[nodiscard]] static Result<std::optional<statement::Statement>> insert(Asked& asked,
+                                                                          const Request& request) {
+    BULKHEAD_CHECK(check_content_type(request));
+    std::size_t rows = 0;
+    BULKHEAD_TRY(statement::Insert insert, parse_insert(*asked.relation, request.body, asked.query.columns,
+                                                        asked.preferences.missing_default, rows));
+    if (rows == 0) return std::optional<statement::Statement>();
+    // Known before it is tried, so nothing has to be undone.
+    if (rows != 1 && asked.media == Media::object) return not_singular(rows);
+    insert.returning = returning(asked, true);
+    return std::optional<statement::Statement>(std::move(insert));
+  }
+
+  [[nodiscard]] static Result<std::optional<statement::Statement>> update(Asked& asked,
+                                                                          const Request& request) {
+    BULKHEAD_CHECK(check_content_type(request));
+    BULKHEAD_CHECK(refuse_range(asked.query));
+    BULKHEAD_TRY(statement::Update update, parse_update(*asked.relation, request.body, asked.query.columns));
+    if (update.assignments.empty()) return std::optional<statement::Statement>();
+    update.returning = returning(asked, false);
+    update.where = std::move(asked.query.select.where);
+    update.at_most_one = asked.media == Media::object;
+    return std::optional<statement::Statement>(std::move(update));
+  }
+
+  [[nodiscard]] static Result<std::optional<statement::Statement>> remove(Asked& asked) {
+    BULKHEAD_CHECK(refuse_range(asked.query));
+    statement::Delete remove;
+    remove.relation = asked.relation->name;
+    remove.returning = returning(asked, false);
+    remove.where = std::move(asked.query.select.where);
+    remove.at_most_one = asked.media == Media::object;
+    return std::optional<statement::Statement>(std::move(remove));
+  }
+
+  [[nodiscard]] static Result<std::optional<statement::Statement>> write(Asked& asked,
+                                                                         const Request& request) {
+    switch (request.method) {
+      case Method::post:
+        return insert(asked, request);
+      case Method::patch:
+        return update(asked, request);
+      default:
+        return remove(asked);
+    }
+  }
+};
+
+RestApi::RestApi(RestSettings settings) : impl_(new Impl{settings}) {}
+RestApi::~RestApi() = default;
+
+Task<Response> RestApi::handle(const Request& request, TenantSession& session, std::string_view relation) {
+  const Method method = request.method;
+  const bool reads = method == Method::get || method == Method::head;
+  if (!reads && method != Method::post && method != Method::patch && method != Method::del)
+    co_return error_response(Error(Errc::method_not_allowed, "Unsupported HTTP method"));
+
+  auto asked = read_request(request, data::SessionAccess::plane(session), relation);
+  if (asked.has_error()) co_return error_response(asked.error());
+  if (reads) {
+    auto statement = impl_->read(*asked);
+    if (statement.has_error()) co_return error_response(statement.error());
+    const std::uint64_t offset = std::get<statement::Select>(*statement).offset.value_or(0);
+    auto result = co_await session.run(std::move(*statement));
+    if (result.has_error()) co_return error_response(result.error());
+    Response response = read_response(*result, asked->media, offset);
+    add_applied(response, asked->preferences, method);
+    if (method == Method::head) response.body.clear();
+    co_return response;
+  }
+
+  auto statement = Impl::write(*asked, request);
+  if (statement.has_error()) co_return error_response(statement.error());
+  if (!statement->has_value()) co_return nothing_written(*asked, method);
+  auto result = co_await session.run(std::move(**statement));
+  if (result.has_error()) co_return error_response(result.error());
+  co_return write_response(*asked, *result, method);
+}
+
+}  // namespace bulkhead::api

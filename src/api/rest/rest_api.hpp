@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include <bulkhead/data.hpp>
+#include <bulkhead/http.hpp>
+#include <bulkhead/task.hpp>
+
+#include "sql/relations.hpp"
+
+namespace bulkhead::api {
+
+struct RestSettings {
+  RestSettings() = default;
+  std::size_t max_rows = 1000;  ///< Most rows of one answer; a larger `limit` is cut to it.
+};
+
+/// The data API in PostgREST's dialect: GET, HEAD, POST, PATCH and DELETE of one relation. It parses, asks
+/// the session, and writes JSON; which rows a tenant may see is decided below it. One an io thread; not
+/// thread-safe.
+class RestApi {
+ public:
+  explicit RestApi(RestSettings settings = RestSettings());
+  ~RestApi();
+
+  /// `relation`: the path's segment after `/rest/v1/`, percent-encoding untouched. Always answers: what goes
+  /// wrong is in the response. `request`, `session` and `relation` outlive the task.
+  [[nodiscard]] Task<Response> handle(const Request& request, TenantSession& session,
+                                      std::string_view relation);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The error in PostgREST's form: `{"code","message","details","hint"}`, with its status. Holds nothing of
+/// `error.internal()`.
+[[nodiscard]] Response error_response(const Error& error);
+
+}  // namespace bulkhead::api

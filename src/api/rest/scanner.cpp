@@ -1,0 +1,108 @@
+#include "api/rest/scanner.hpp"
+
+#include <algorithm>
+
+#include "base/utf8.hpp"
+
+namespace bulkhead::api {
+
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool is_name_byte(char c) {
+  auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x80 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         c == '_' || c == '$' || c == ' ';
+}
+
+Error malformed(std::string_view what) {
+  return Error(Errc::filter_malformed, "the query string is malformed: " + std::string(what))
+      .hint("Percent-encode the query string as UTF-8.");
+}
+
+}  // namespace
+
+Result<std::string> decode_component(std::string_view encoded) {
+  std::string out;
+  out.reserve(encoded.size());
+  for (std::size_t i = 0; i < encoded.size(); ++i) {
+    char c = encoded[i];
+    if (c == '+') {
+      c = ' ';
+    } else if (c == '%') {
+      int high = i + 2 < encoded.size() ? hex_value(encoded[i + 1]) : -1;
+      int low = i + 2 < encoded.size() ? hex_value(encoded[i + 2]) : -1;
+      if (high < 0 || low < 0) return malformed("`%` is not followed by two hexadecimal digits");
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+    if (c == '\0') return malformed("it holds a NUL byte");
+    out.push_back(c);
+  }
+  if (!valid_utf8(out)) return malformed("it is not valid UTF-8");
+  return out;
+}
+
+void Scanner::skip_spaces() noexcept {
+  while (peek() == ' ' || peek() == '\t') ++at_;
+}
+
+bool Scanner::take(std::string_view token) noexcept {
+  if (!rest().starts_with(token)) return false;
+  at_ += token.size();
+  return true;
+}
+
+Result<std::string> Scanner::quoted() {
+  std::string out;
+  ++at_;
+  while (!at_end()) {
+    char c = text_[at_++];
+    if (c == '"') return out;
+    if (c == '\\') {
+      if (at_end()) break;
+      c = text_[at_++];
+    }
+    out.push_back(c);
+  }
+  return error("closing quote");
+}
+
+Result<std::string> Scanner::name() {
+  if (peek() == '"') return quoted();
+  std::size_t begin = at_;
+  while (is_name_byte(peek()) || (peek() == '-' && peek(1) != '>')) ++at_;
+  std::string_view found = text_.substr(begin, at_ - begin);
+  while (found.starts_with(' ')) found.remove_prefix(1);
+  while (found.ends_with(' ')) found.remove_suffix(1);
+  if (!found.empty()) return std::string(found);
+  at_ = begin;
+  return error("field name (* or [a..z0..9_$])");
+}
+
+Error Scanner::error(std::string_view expecting) const {
+  std::string message = "\"failed to parse ";
+  message.append(what_).append(" (").append(text_).append(")\" (line 1, column ");
+  // Columns count characters, not bytes.
+  auto column = std::count_if(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at_),
+                              [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+  message.append(std::to_string(column + 1)).append(")");
+  std::string details = "unexpected ";
+  if (at_end()) {
+    details.append("end of input");
+  } else {
+    std::size_t end = at_ + 1;
+    while (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80) ++end;
+    details.append("\"").append(text_.substr(at_, end - at_)).append("\"");
+  }
+  details.append(" expecting ").append(expecting);
+  return Error(Errc::filter_malformed, std::move(message)).details(std::move(details));
+}
+
+}  // namespace bulkhead::api

@@ -1,0 +1,138 @@
+#include <utility>
+
+#include "api/rest/parsers.hpp"
+
+namespace bulkhead::api {
+
+namespace {
+
+// The renderer allows fewer levels; this one keeps the parser's own stack small.
+constexpr std::size_t nesting_max = 32;
+
+Result<Selection> parse_fields(Scanner& in, std::size_t depth);
+
+// `!hint`, `!inner`, `!left`, at most two of them.
+Result<void> parse_hints(Scanner& in, statement::Embed& embed) {
+  while (in.take("!")) {
+    BULKHEAD_TRY(std::string word, in.name());
+    if (word == "inner")
+      embed.inner = true;
+    else if (word != "left" && embed.hint.empty())
+      embed.hint = std::move(word);
+    else if (word != "left")
+      return in.error("\"(\"");
+  }
+  if (in.peek() != '(') return in.error("\"(\"");
+  return {};
+}
+
+Result<void> parse_embed(Scanner& in, std::string name, std::string alias, Selection& into,
+                         std::size_t depth) {
+  auto embed = std::make_shared<statement::Embed>();
+  embed->select.relation = std::move(name);
+  embed->alias = std::move(alias);
+  BULKHEAD_CHECK(parse_hints(in, *embed));
+  in.skip(1);
+  BULKHEAD_TRY(Selection inner, parse_fields(in, depth + 1));
+  if (!in.take(")")) return in.error("\")\"");
+  embed->select.outputs = std::move(inner.outputs);
+  EmbedNode& node = into.embeds.emplace_back();
+  node.name = embed->alias.empty() ? embed->select.relation : embed->alias;
+  node.children = std::move(inner.embeds);
+  statement::Output& output = into.outputs.emplace_back();
+  output.alias = node.name;
+  output.embed = embed;
+  node.embed = std::move(embed);
+  return {};
+}
+
+Result<void> parse_field(Scanner& in, Selection& into, std::size_t depth) {
+  if (in.rest().starts_with("...")) return in.error("field name; spread is not supported");
+  if (in.take("*")) {
+    into.outputs.emplace_back().star = true;
+    return {};
+  }
+  BULKHEAD_TRY(std::string name, in.name());
+  std::string alias;
+  if (in.peek() == ':' && in.peek(1) != ':') {
+    in.skip(1);
+    alias = std::move(name);
+    BULKHEAD_TRY(name, in.name());
+  }
+  if (in.peek() == '(' || in.peek() == '!')
+    return parse_embed(in, std::move(name), std::move(alias), into, depth);
+  if (in.rest().starts_with("->"))
+    return in.error("\"::\", \",\" or end of input; JSON paths are not supported");
+  statement::Output& output = into.outputs.emplace_back();
+  output.column = std::move(name);
+  output.alias = std::move(alias);
+  if (in.take("::")) {
+    BULKHEAD_TRY(output.cast, in.name());
+  }
+  return {};
+}
+
+Result<Selection> parse_fields(Scanner& in, std::size_t depth) {
+  Selection found;
+  if (depth > nesting_max) return in.error("fewer levels of embedding");
+  in.skip_spaces();
+  if (in.at_end() || in.peek() == ')') return found;
+  while (true) {
+    in.skip_spaces();
+    BULKHEAD_CHECK(parse_field(in, found, depth));
+    in.skip_spaces();
+    if (!in.take(",")) return found;
+  }
+}
+
+}  // namespace
+
+Result<Selection> parse_select(std::string_view text) {
+  Scanner in("select parameter", text);
+  BULKHEAD_TRY(Selection found, parse_fields(in, 0));
+  if (!in.at_end()) return in.error("\"::\", \",\" or end of input");
+  return found;
+}
+
+Result<std::vector<statement::Order>> parse_order(std::string_view text) {
+  Scanner in("order", text);
+  std::vector<statement::Order> terms;
+  while (true) {
+    in.skip_spaces();
+    statement::Order& term = terms.emplace_back();
+    BULKHEAD_TRY(term.column, in.name());
+    if (in.peek() == '(')
+      return in.error("\".\", \",\" or end of input; order by a related column is not supported");
+    if (in.rest().starts_with("->"))
+      return in.error("\".\", \",\" or end of input; JSON paths are not supported");
+    if (in.take(".desc"))
+      term.descending = true;
+    else
+      static_cast<void>(in.take(".asc"));
+    if (in.take(".nullsfirst"))
+      term.nulls = statement::Order::Nulls::first;
+    else if (in.take(".nullslast"))
+      term.nulls = statement::Order::Nulls::last;
+    in.skip_spaces();
+    if (in.at_end()) return terms;
+    if (in.peek() == '.') return in.error("\"asc\", \"desc\", \"nullsfirst\" or \"nullslast\"");
+    if (!in.take(",")) return in.error("\".\", \",\" or end of input");
+  }
+}
+
+Result<std::vector<std::string>> parse_columns(std::string_view text) {
+  Scanner in("columns parameter", text);
+  std::vector<std::string> names;
+  while (true) {
+    in.skip_spaces();
+    BULKHEAD_TRY(std::string name, in.name());
+    bool known = false;
+    for (const std::string& earlier : names) known = known || earlier == name;
+    if (!known) names.push_back(std::move(name));
+    in.skip_spaces();
+    if (in.at_end()) return names;
+    if (!in.take(",")) return in.error("\",\" or end of input");
+  }
+}
+
+}  // namespace bulkhead::api
