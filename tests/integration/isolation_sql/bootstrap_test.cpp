@@ -146,7 +146,8 @@ TEST(Bootstrap, TheLoginsHaveNothingButWhatTheyNeed) {
             "f");
   // Relations outside the system schemas that a login or an app role may touch in any way.
   const char* reach =
-      "select coalesce(string_agg(r.rolname || ':' || c.oid::regclass::text, ' ' order by c.relname), '') from "
+      "select coalesce(string_agg(r.rolname || ':' || c.oid::regclass::text, ' ' order by c.relname), '') "
+      "from "
       "pg_class c join pg_namespace n on n.oid = "
       "c.relnamespace cross join pg_roles r where n.nspname in ('bulkhead','catalog','app','public') and "
       "c.relkind in ('r','v','m','p') "
@@ -165,12 +166,13 @@ TEST(Bootstrap, TheLoginsHaveNothingButWhatTheyNeed) {
                 "p.pronamespace where n.nspname in ('bulkhead','catalog') and "
                 "has_function_privilege('bulkhead_login', p.oid, 'execute')"),
             "bulkhead.resides(uuid,bigint,boolean)");
-  EXPECT_EQ(one(admin,
-                "select coalesce(string_agg(p.oid::regprocedure::text, ' ' order by p.proname), '') from pg_proc p "
-                "join pg_namespace n on n.oid = "
-                "p.pronamespace where n.nspname in ('bulkhead','catalog') and "
-                "has_function_privilege('app_viewer', p.oid, 'execute')"),
-            "bulkhead.tenant_id()");
+  EXPECT_EQ(
+      one(admin,
+          "select coalesce(string_agg(p.oid::regprocedure::text, ' ' order by p.proname), '') from pg_proc p "
+          "join pg_namespace n on n.oid = "
+          "p.pronamespace where n.nspname in ('bulkhead','catalog') and "
+          "has_function_privilege('app_viewer', p.oid, 'execute')"),
+      "bulkhead.tenant_id()");
   EXPECT_EQ(one(admin,
                 "select coalesce(string_agg(p.oid::regprocedure::text, ' '), '') from pg_proc p join "
                 "pg_namespace n on n.oid = "
