@@ -70,21 +70,23 @@ void InputBuffer::assign(std::string_view text) {
 Connection::Connection(Socket socket, std::shared_ptr<Shared> shared)
     : socket_(std::move(socket)), shared_(std::move(shared)) {
   boost::system::error_code ignored;
-  auto endpoint = socket_.remote_endpoint(ignored);
-  peer_ = endpoint.address().to_string();
-  peer_is_loopback_ = endpoint.address().is_loopback();
+  auto address = socket_.remote_endpoint(ignored).address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  peer_ = address.to_string();
+  peer_is_loopback_ = address.is_loopback();
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   // Sends are tried at once on this thread; only what the kernel does not take is waited for.
   socket_.non_blocking(true, ignored);
   shared_->open.push_front(this);
   place_ = shared_->open.begin();
-  ++shared_->counters.accepted;
-  ++shared_->counters.open;
+  shared_->accepted += 1;
+  shared_->connections += 1;
 }
 
 Connection::~Connection() {
   shared_->open.erase(place_);
-  --shared_->counters.open;
+  shared_->connections -= 1;
   shared_->slot_free.cancel();
   if (shared_->open.empty()) shared_->emptied.cancel();
 }
@@ -211,7 +213,7 @@ void Connection::skip_empty_lines() noexcept {
 
 std::optional<Refusal> Connection::begin_request() {
   first_ = false;
-  ++shared_->counters.requests;
+  shared_->requests += 1;
   used_ = scanner_.length();
   if (auto refusal = parse_head(input_.text().substr(0, used_), head_)) return refusal;
   head_.request.peer = peer_;
@@ -310,7 +312,7 @@ Task<Response> Connection::answer() {
     // The border: whatever a handler lets escape, the client sees 500 without detail. The runtime's handler
     // logs its own failures before they come here.
   }
-  ++shared_->counters.handler_exceptions;
+  shared_->handler_exceptions += 1;
   co_return failed();
 }
 
@@ -333,9 +335,10 @@ bool Connection::begin_send(Response& response, const Framing& framing) {
 }
 
 Task<Connection::Next> Connection::finish_send() {
-  enter(Stage::write, shared_->limits.write_timeout);
   std::size_t total = output_.size() + large_body_.size();
   while (sent_ < total) {
+    // Counted from the last progress: a large answer may take its time on a thin line.
+    enter(Stage::write, shared_->limits.write_timeout);
     std::array<asio::const_buffer, 2> parts{asio::buffer(output_), asio::buffer(large_body_)};
     std::size_t skipped = std::min(sent_, output_.size());
     parts[0] += skipped;
@@ -368,7 +371,8 @@ Task<void> Connection::nothing_came() {
 }
 
 Task<void> Connection::refuse(Refusal refusal) {
-  ++shared_->counters.refused;
+  shared_->refused += 1;
+  if (shared_->refusal_observer) shared_->refusal_observer(refusal.status, refusal.error, peer_);
   Response response = problem_response(refusal.error, refusal.status);
   Framing framing;
   if (!begin_send(response, framing)) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <list>
 #include <memory>
 #include <string>
@@ -18,6 +19,17 @@ using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asi
 
 class Connection;
 
+/// Counted by the io thread alone, read by any.
+class Count {
+ public:
+  void operator+=(std::uint64_t more) noexcept { value_.store(*this + more, std::memory_order_relaxed); }
+  void operator-=(std::uint64_t less) noexcept { value_.store(*this - less, std::memory_order_relaxed); }
+  operator std::uint64_t() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
 /// What the connections of one server share. Kept alive by each of them.
 ///
 /// Time: one timer ticks four times a second for all; a connection only writes down the tick at which its
@@ -33,7 +45,8 @@ struct Shared {
   boost::asio::io_context& io;
   Limits limits;
   Handler handler;
-  Counters counters;
+  RefusalObserver refusal_observer;
+  Count accepted, requests, refused, handler_exceptions, connections;
   std::uint64_t tick = 0;
   std::string date;  ///< The Date header's value, good for this second.
   bool draining = false;

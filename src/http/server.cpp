@@ -87,7 +87,7 @@ Task<void> Server::Impl::accept(std::shared_ptr<Impl> self) {
   Shared& shared = *self->shared;
   while (self->acceptor.is_open()) {
     boost::system::error_code code;
-    if (shared.counters.open >= shared.limits.connections) {
+    if (shared.connections >= shared.limits.connections) {
       shared.slot_free.expires_at(asio::steady_timer::time_point::max());
       co_await shared.slot_free.async_wait(asio::redirect_error(asio::use_awaitable, code));
       continue;
@@ -155,11 +155,37 @@ Task<void> Server::drain(std::chrono::steady_clock::time_point deadline) {
 }
 
 std::size_t Server::open_connections() const noexcept {
-  return impl_->shared->counters.open;
+  return impl_->shared->connections;
 }
 
 Counters Server::counters() const noexcept {
-  return impl_->shared->counters;
+  const Shared& shared = *impl_->shared;
+  Counters counters;
+  counters.accepted = shared.accepted;
+  counters.requests = shared.requests;
+  counters.refused = shared.refused;
+  counters.handler_exceptions = shared.handler_exceptions;
+  counters.open = shared.connections;
+  return counters;
+}
+
+void Server::observe_refusals(RefusalObserver observer) {
+  impl_->shared->refusal_observer = std::move(observer);
+}
+
+Result<void> check_port_is_free(const std::string& address, std::uint16_t port) {
+  boost::system::error_code code;
+  auto ip = asio::ip::make_address(address, code);
+  asio::io_context io;
+  asio::ip::tcp::acceptor probe(io);
+  asio::ip::tcp::endpoint endpoint(ip, port);
+  if (!code) probe.open(endpoint.protocol(), code);
+  if (!code) probe.set_option(asio::socket_base::reuse_address(true), code);
+  // Without SO_REUSEPORT the kernel refuses this while anyone listens there.
+  if (!code) probe.bind(endpoint, code);
+  if (!code) probe.listen(1, code);
+  if (code) return listen_error(address, port, code);
+  return Result<void>();
 }
 
 }  // namespace bulkhead::http

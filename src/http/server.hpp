@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/io_context.hpp>
 
@@ -27,14 +28,21 @@ struct Limits {
 /// An exception that leaves it becomes 500 without detail.
 using Handler = std::function<Task<Response>(Request&)>;
 
-/// What a server has seen, for metrics; monotonic since start but for `open`. Read on the server's io thread
-/// or, through `Server::counters()`, as a copy from there.
+/// What a server has seen, for metrics; monotonic since start but for `open`.
 struct Counters {
   std::uint64_t accepted = 0, requests = 0;
   std::uint64_t refused = 0;  ///< Requests answered without a handler: malformed, too large, too slow.
   std::uint64_t handler_exceptions = 0;
-  std::size_t open = 0;
+  std::uint64_t open = 0;
 };
+
+/// Told of each refused request, on the server's io thread; must not throw.
+using RefusalObserver = std::function<void(unsigned status, const Error& error, std::string_view peer)>;
+
+/// Whether nobody listens there yet. SO_REUSEPORT, which lets the io threads share a port, would also let two
+/// servers share it unnoticed; a process asks this once before its first `Server::listen`. Errors:
+/// `environment`.
+[[nodiscard]] Result<void> check_port_is_free(const std::string& address, std::uint16_t port);
 
 /// HTTP/1.1 on one io thread (RFC 9112): parses within limits, keeps connections alive, answers pipelined
 /// requests in order. What two front ends could read in two ways (TE with CL, repeated CL or Host, bare LF,
@@ -49,7 +57,12 @@ class Server {
   /// Stops accepting, lets requests under way finish, closes idle connections.
   [[nodiscard]] Task<void> drain(std::chrono::steady_clock::time_point deadline);
 
+  /// Before `listen`.
+  void observe_refusals(RefusalObserver observer);
+
+  /// Any thread.
   [[nodiscard]] std::size_t open_connections() const noexcept;
+  /// Any thread.
   [[nodiscard]] Counters counters() const noexcept;
 
  private:

@@ -98,6 +98,7 @@ class ServerTest : public testing::Test {
   void start(Limits limits = {}) {
     auto handler = [this](Request& request) { return answer(request); };
     server_ = std::make_unique<Server>(io_, limits, handler);
+    server_->observe_refusals(observer_);
     auto port = server_->listen("127.0.0.1", 0);
     ASSERT_TRUE(port.has_value());
     port_ = *port;
@@ -160,6 +161,7 @@ class ServerTest : public testing::Test {
   std::atomic<int> answered_ = 0;
   boost::asio::steady_timer* gate_ = nullptr;
   std::promise<void> waiting_;
+  RefusalObserver observer_;
 };
 
 constexpr std::string_view get = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -441,6 +443,26 @@ TEST_F(ServerTest, DrainGivesUpAtItsDeadline) {
   EXPECT_EQ(drain(100ms).wait_for(20s), std::future_status::ready);
   EXPECT_EQ(busy.rest(), "");
   release();
+}
+
+TEST_F(ServerTest, APortThatIsTakenIsNoticed) {
+  start();
+  auto taken = check_port_is_free("127.0.0.1", port_);
+  ASSERT_TRUE(taken.has_error());
+  EXPECT_EQ(taken.error().code(), Errc::environment);
+  EXPECT_TRUE(check_port_is_free("127.0.0.1", 0).has_value());
+}
+
+TEST_F(ServerTest, RefusalsAreCountedAndTold) {
+  std::promise<std::pair<unsigned, std::string>> told;
+  observer_ = [&](unsigned status, const Error&, std::string_view peer) {
+    told.set_value(std::pair(status, std::string(peer)));
+  };
+  start();
+  ask("GET / HTTP/9.9\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(told.get_future().get(), std::pair(505U, std::string("127.0.0.1")));
+  EXPECT_EQ(server_->counters().refused, 1U);
+  EXPECT_EQ(server_->counters().accepted, 1U);
 }
 
 TEST_F(ServerTest, ListeningWhereOneMayNotSaysWhere) {
