@@ -154,7 +154,7 @@ Result<KeyHandle> key_material(const boost::json::object& jwk, Algorithm algorit
   return broken;
 }
 
-/// nullptr: a key that is not ours to use.
+/// nullptr: a key that is not ours to use. An error: a key that is broken.
 Result<PublicKeyRef> parse_jwk(const boost::json::value& value) {
   if (!value.is_object()) return Error(Errc::upstream_failed, "a key of the key set is not an object");
   const auto& jwk = value.get_object();
@@ -265,8 +265,9 @@ Result<KeySet> parse_jwks(std::string_view document) {
                  "the key set has more than " + std::to_string(jwks_key_limit) + " keys");
   std::vector<PublicKeyRef> keys;
   for (const auto& entry : entries) {
-    BULKHEAD_TRY(PublicKeyRef key, parse_jwk(entry));
-    if (!key) continue;
+    auto parsed = parse_jwk(entry);
+    if (!parsed || !*parsed) continue;
+    PublicKeyRef key = std::move(*parsed);
     for (const auto& other : keys)
       if (!key->kid().empty() && other->kid() == key->kid() && other->algorithm() == key->algorithm())
         return Error(Errc::upstream_failed, "two keys of the key set have the same \"kid\"");

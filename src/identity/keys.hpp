@@ -81,11 +81,12 @@ class KeySet {
 inline constexpr std::size_t jwks_size_limit = 1'000'000;
 inline constexpr std::size_t jwks_key_limit = 64;
 
-/// A JWK set (RFC 7517 section 5). Keys that are not ours to use are passed over as the RFC asks: another
-/// `kty` or curve, RSA below 2048 or above 8192 bits, `use` other than "sig", `key_ops` without "verify", an
-/// `alg` that does not fit the key, private members. Refused as a whole: over the limits, broken JSON, names
-/// that occur twice, broken key material, two usable keys with one id and algorithm. May be without usable
-/// keys. Errors: `Errc::malformed_json` or `Errc::upstream_failed`; they never quote the document.
+/// A JWK set (RFC 7517 section 5). Keys that are not ours to use are passed over, as the RFC asks, so that
+/// one odd key does not take the good ones away: broken ones, another `kty` or curve, RSA below 2048 or above
+/// 8192 bits, `use` other than "sig", `key_ops` without "verify", an `alg` that does not fit the key, private
+/// members. Refused as a whole: over the limits, broken JSON, names that occur twice, two usable keys with
+/// one id and algorithm. May be without usable keys. Errors: `Errc::malformed_json` or
+/// `Errc::upstream_failed`; they never quote the document.
 [[nodiscard]] Result<KeySet> parse_jwks(std::string_view document);
 
 /// Checks signatures and keeps OpenSSL's prepared contexts between calls (28 µs become 17 for RSA). One
