@@ -306,6 +306,7 @@ int main(int argc, char** argv) {
   std::vector<Tenant> tenants = read_tenants(options.tenants);
   std::vector<const Statement*> unit = unit_of(options.op);
   std::vector<Lane> lanes;
+  lanes.reserve(static_cast<std::size_t>(options.connections));
   for (int i = 0; i < options.connections; ++i) lanes.emplace_back(options, unit);
   Walk walk(tenants, options);
   static_cast<void>(run(lanes, walk, options.depth, options.warm));
