@@ -1,0 +1,1 @@
+select o.* from orders o left join orders b on b.tenant_id = $1 where o.tenant_id = $1

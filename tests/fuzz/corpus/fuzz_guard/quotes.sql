@@ -1,0 +1,1 @@
+with q as (select U&"d" from orders) select E'\\', $t$ ( $t$ /* /* */ */ -- x

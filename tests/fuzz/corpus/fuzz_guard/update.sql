@@ -1,0 +1,1 @@
+update orders set a = $2 where tenant_id = $1 and id in (select 1 union select 2)

@@ -1,0 +1,1 @@
+insert into orders (tenant_id, id) values ($1, $2) on conflict (tenant_id, id) do update set a = excluded.a
