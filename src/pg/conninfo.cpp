@@ -55,6 +55,20 @@ void Conninfo::set_default(const std::string& key, std::string value) {
   if (std::none_of(entries_.begin(), entries_.end(), is_key)) entries_.emplace_back(key, std::move(value));
 }
 
+std::string Conninfo::text() const {
+  std::string out;
+  for (const auto& [key, value] : entries_) {
+    if (!out.empty()) out.push_back(' ');
+    out.append(key).append("='");
+    for (char c : value) {
+      if (c == '\'' || c == '\\') out.push_back('\\');
+      out.push_back(c);
+    }
+    out.push_back('\'');
+  }
+  return out;
+}
+
 std::vector<const char*> Conninfo::keywords() const {
   std::vector<const char*> out;
   for (const auto& entry : entries_) out.push_back(entry.first.c_str());

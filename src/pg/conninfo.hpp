@@ -20,6 +20,9 @@ class Conninfo {
   /// Sets it unless the connection string did.
   void set_default(const std::string& key, std::string value);
 
+  /// As one connection string, key='value'; holds the password, so never log it.
+  [[nodiscard]] std::string text() const;
+
   /// NULL-terminated arrays for PQconnectStartParams; valid until this object changes.
   [[nodiscard]] std::vector<const char*> keywords() const;
   [[nodiscard]] std::vector<const char*> values() const;

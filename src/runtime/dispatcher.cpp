@@ -52,7 +52,7 @@ struct Dispatcher::Seen {
   TraceContext trace;
   std::string_view route = "none";
   RouteId metric = RouteId::other;
-  std::string tenant_id, tenant, principal;
+  std::string trace_id, span_id, tenant_id, tenant, principal;
   std::chrono::microseconds db{0};
   std::optional<Error> error;
 };
@@ -65,6 +65,8 @@ Task<Response> Dispatcher::answer(Request& request) {
   Seen seen;
   seen.started = Clock::now();
   seen.trace = entry_.trace_of(request);
+  seen.trace_id = seen.trace.trace_id;
+  seen.span_id = seen.trace.span_id;
   std::optional<std::string_view> path_tenant = entry::Entry::take_path_tenant(request);
   Response response;
   response.status = 0;
@@ -75,7 +77,7 @@ Task<Response> Dispatcher::answer(Request& request) {
     // does.
     seen.error = Error(Errc::internal, "internal error").internal(error.what());
   }
-  if (seen.error && response.status == 0) response = problem_response(*seen.error, 0, seen.trace.trace_id);
+  if (seen.error && response.status == 0) response = problem_response(*seen.error, 0, seen.trace_id);
   observe(request, response, seen);
   co_return response;
 }
@@ -90,7 +92,7 @@ Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_vie
   }
   if (match.kind == http::Router::Match::Kind::no_method) {
     Error error(Errc::method_not_allowed, "this path does not take this method");
-    Response response = problem_response(error, 0, seen.trace.trace_id);
+    Response response = problem_response(error, 0, seen.trace_id);
     response.headers.emplace_back("Allow", match.allow);
     seen.error = std::move(error);
     co_return response;
@@ -114,7 +116,15 @@ Task<Response> Dispatcher::serve_tenant(const Request& request, std::optional<st
   refused.status = 0;
   entry::Requirement requirement;
   if (target.handler != nullptr) requirement.at_least = target.handler->at_least;
-  Result<RequestContext> context = co_await entry_.admit(request, path_tenant, seen.trace, requirement);
+  // From memory where everything is known, which is nearly always; the trace moves into the context.
+  std::optional<Result<RequestContext>> known =
+      entry_.admit_known(request, path_tenant, seen.trace, requirement);
+  if (!known) {
+    Result<RequestContext> fetched =
+        co_await entry_.admit(request, path_tenant, std::move(seen.trace), requirement);
+    known.emplace(std::move(fetched));
+  }
+  Result<RequestContext>& context = *known;
   if (context.has_error()) {
     seen.error = context.error();
     co_return refused;
@@ -145,8 +155,8 @@ void Dispatcher::observe(const Request& request, const Response& response, const
   line.tenant_id = seen.tenant_id;
   line.tenant = seen.tenant;
   line.principal = seen.principal;
-  line.trace_id = seen.trace.trace_id;
-  line.span_id = seen.trace.span_id;
+  line.trace_id = seen.trace_id;
+  line.span_id = seen.span_id;
   line.method = request.method;
   line.route = seen.route;
   line.status = response.status;

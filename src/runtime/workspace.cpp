@@ -8,6 +8,19 @@
 
 namespace bulkhead::runtime {
 
+namespace {
+
+/// The same server and database under another login.
+Result<std::string> with_login(const std::string& conninfo, const std::string& user,
+                               const std::string& password) {
+  BULKHEAD_TRY(pg::Conninfo parts, pg::Conninfo::parse(conninfo));
+  parts.set("user", user);
+  parts.set("password", password);
+  return parts.text();
+}
+
+}  // namespace
+
 Workspace::Workspace() = default;
 Workspace::Workspace(Workspace&&) noexcept = default;
 Workspace& Workspace::operator=(Workspace&&) noexcept = default;
@@ -48,8 +61,8 @@ Result<void> Workspace::prepare(bool binding_signed) {
 Result<void> Workspace::log_in() {
   BULKHEAD_TRY(pg::Blocking connection, admin());
   BULKHEAD_TRY(migrate::Credentials credentials, migrate::read_credentials(connection));
-  BULKHEAD_TRY(login_, pg::with_login(admin_, "bulkhead_login", credentials.login_password));
-  BULKHEAD_TRY(catalog_, pg::with_login(admin_, "bulkhead_catalog", credentials.catalog_password));
+  BULKHEAD_TRY(login_, with_login(admin_, "bulkhead_login", credentials.login_password));
+  BULKHEAD_TRY(catalog_, with_login(admin_, "bulkhead_catalog", credentials.catalog_password));
   key_.id = credentials.binding_key_id;
   key_.secret = credentials.binding_secret;
   return {};
