@@ -1,0 +1,363 @@
+#include "catalog/view.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "catalog/lru.hpp"
+#include "catalog/store.hpp"
+#include "pg/listener.hpp"
+
+namespace bulkhead::catalog {
+namespace {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds kLoadDeadline{5};
+/// How long what is known is served without asking again after the catalog failed to answer.
+constexpr std::chrono::milliseconds kDownPause{1000};
+
+/// Something that is being read from the catalog; whoever asks for the same thing meanwhile waits for the
+/// same answer.
+struct Flight {
+  std::vector<asio::steady_timer*> waiting;
+  bool landed = false;
+  std::optional<Error> error;
+
+  void land() {
+    landed = true;
+    for (auto* timer : waiting) timer->cancel();
+  }
+};
+using FlightRef = std::shared_ptr<Flight>;
+
+/// The place of one waiter in a flight, given up on the way out, whatever that is.
+class Seat {
+ public:
+  Seat(FlightRef flight, asio::steady_timer& timer) : flight_(std::move(flight)), timer_(timer) {
+    flight_->waiting.push_back(&timer_);
+  }
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+  ~Seat() { flight_->waiting.erase(std::find(flight_->waiting.begin(), flight_->waiting.end(), &timer_)); }
+
+ private:
+  FlightRef flight_;
+  asio::steady_timer& timer_;
+};
+
+/// What is known of one key. `valid`: nothing has said since that it changed.
+template <class T>
+struct Entry {
+  T value{};
+  Clock::time_point loaded;
+  bool valid = false;
+};
+
+pg::Unit one_step(const pg::ShapeRef& shape, std::initializer_list<std::string_view> values) {
+  pg::Unit unit;
+  pg::Step step;
+  step.shape = shape;
+  for (const auto value : values) step.params.add(value);
+  unit.steps.push_back(std::move(step));
+  return unit;
+}
+
+std::string tenant_query(std::string_view condition) {
+  return "select " + std::string(tenant_columns()) +
+         " from catalog.tenant t join catalog.placement p on p.tenant_id = t.id where " +
+         std::string(condition);
+}
+
+std::string membership_key(const TenantId& tenant, std::string_view issuer, std::string_view subject) {
+  const auto& bytes = tenant.uuid().bytes();
+  std::string key(bytes.begin(), bytes.end());
+  key.append(issuer);
+  key += '\0';  // Issuers and subjects hold none: they were verified as JSON strings and must be storable as
+                // text.
+  key.append(subject);
+  return key;
+}
+
+}  // namespace
+
+struct View::Impl : std::enable_shared_from_this<View::Impl> {
+  Impl(asio::any_io_executor on, pg::Lanes& from, ViewSettings with)
+      : executor(std::move(on)),
+        lanes(from),
+        settings(with),
+        tenants(with.tenants_max),
+        ids_by_slug(with.tenants_max),
+        unknown_tenants(10'000),
+        memberships(with.memberships_max) {}
+
+  // --- tenants
+
+  Entry<TenantRef>* tenant_entry(std::string_view slug_or_id) {
+    if (const auto uuid = Uuid::parse(slug_or_id)) return tenants.find(*uuid);
+    const Uuid* id = ids_by_slug.find(std::string(slug_or_id));
+    if (id == nullptr) return nullptr;
+    auto* entry = tenants.find(*id);
+    // A renamed tenant's old slug may have been given to another.
+    return entry != nullptr && entry->value->slug == slug_or_id ? entry : nullptr;
+  }
+
+  std::optional<TenantRef> known_tenant(std::string_view slug_or_id) {
+    const auto now = Clock::now();
+    if (auto* entry = tenant_entry(slug_or_id); entry != nullptr && entry->valid) {
+      if (now - entry->loaded > settings.fresh_ttl) {
+        entry->loaded = now;  // One refresh at a time.
+        fly_tenant(std::string(slug_or_id));
+      }
+      return entry->value;
+    }
+    if (const auto* until = unknown_tenants.find(std::string(slug_or_id)); until != nullptr && now < *until)
+      return TenantRef();
+    return std::nullopt;
+  }
+
+  FlightRef fly_tenant(std::string slug_or_id) {
+    return fly("t" + slug_or_id, [this, slug_or_id]() { return load_tenant(slug_or_id); });
+  }
+
+  Task<std::optional<Error>> load_tenant(std::string slug_or_id) {
+    const auto seen = changes;
+    const bool by_id = Uuid::parse(slug_or_id).has_value();
+    auto unit = one_step(by_id ? by_id_shape : by_slug_shape, {slug_or_id});
+    auto outcome = co_await lanes.run(pg::Lane::read, std::move(unit), Clock::now() + kLoadDeadline);
+    if (outcome.has_error()) co_return outcome.error();
+    if (outcome->error) co_return *outcome->error;
+    const Rows& rows = outcome->rows.at(0);
+    if (rows.empty()) {
+      if (auto* entry = tenant_entry(slug_or_id)) tenants.erase(entry->value->id.uuid());
+      unknown_tenants.put(slug_or_id, Clock::now() + settings.unknown_ttl);
+      co_return std::nullopt;
+    }
+    auto record = record_of(rows, 0);
+    if (record.has_error()) co_return record.error();
+    const auto made = std::make_shared<const TenantRecord>(std::move(*record));
+    ids_by_slug.put(made->slug, made->id.uuid());
+    unknown_tenants.erase(slug_or_id);
+    Entry<TenantRef> entry;
+    entry.value = made;
+    entry.loaded = Clock::now();
+    // Told of a change while reading: what was read may be from before it.
+    entry.valid = seen == changes;
+    tenants.put(made->id.uuid(), std::move(entry));
+    co_return std::nullopt;
+  }
+
+  // --- memberships
+
+  std::optional<std::optional<Membership>> known_membership(const TenantId& tenant, std::string_view issuer,
+                                                            std::string_view subject) {
+    const auto now = Clock::now();
+    auto* entry = memberships.find(membership_key(tenant, issuer, subject));
+    if (entry == nullptr || !is_current(*entry)) return std::nullopt;
+    if (!entry->value.membership && now - entry->loaded > settings.unknown_ttl) return std::nullopt;
+    if (now - entry->loaded > settings.fresh_ttl) {
+      entry->loaded = now;
+      fly_membership(tenant, std::string(issuer), std::string(subject));
+    }
+    return entry->value.membership;
+  }
+
+  FlightRef fly_membership(TenantId tenant, std::string issuer, std::string subject) {
+    return fly("m" + membership_key(tenant, issuer, subject),
+               [this, tenant, issuer, subject]() { return load_membership(tenant, issuer, subject); });
+  }
+
+  Task<std::optional<Error>> load_membership(TenantId tenant, std::string issuer, std::string subject) {
+    const auto seen = changes;
+    auto unit = one_step(membership_shape, {tenant.text(), issuer, subject});
+    auto outcome = co_await lanes.run(pg::Lane::read, std::move(unit), Clock::now() + kLoadDeadline);
+    if (outcome.has_error()) co_return outcome.error();
+    if (outcome->error) co_return *outcome->error;
+    const Rows& rows = outcome->rows.at(0);
+    Entry<Known> entry;
+    if (!rows.empty()) {
+      const auto user = Uuid::parse(rows.text(0, 0));
+      const auto role = parse_role(rows.text(0, 2));
+      if (!user || !role)
+        co_return Error(Errc::internal,
+                        "the catalog holds a membership that this version does not understand");
+      Membership membership;
+      membership.user = UserId(*user);
+      membership.user_name = rows.text(0, 1);
+      membership.role = *role;
+      entry.value.membership = std::move(membership);
+    }
+    entry.value.generation = generation_of(tenant);
+    entry.value.tenant = tenant;
+    entry.loaded = Clock::now();
+    entry.valid = seen == changes;
+    memberships.put(membership_key(tenant, issuer, subject), std::move(entry));
+    co_return std::nullopt;
+  }
+
+  // --- flights
+
+  /// Joins the flight for `key` or starts one.
+  FlightRef fly(const std::string& key, std::function<Task<std::optional<Error>>()> load) {
+    if (const auto there = flights.find(key); there != flights.end()) return there->second;
+    auto flight = std::make_shared<Flight>();
+    flights.emplace(key, flight);
+    asio::co_spawn(executor, pilot(shared_from_this(), key, flight, std::move(load)), asio::detached);
+    return flight;
+  }
+
+  /// Static: a coroutine that was started when the view was still there must hold it itself.
+  static Task<void> pilot(std::shared_ptr<Impl> self, std::string key, FlightRef flight,
+                          std::function<Task<std::optional<Error>>()> load) {
+    auto work = load();
+    flight->error = co_await std::move(work);
+    self->flights.erase(key);
+    flight->land();
+  }
+
+  /// Waits for the flight until the deadline. Its error, if any.
+  Task<std::optional<Error>> arrive(FlightRef flight, Deadline deadline) {
+    asio::steady_timer timer(executor, deadline);
+    Seat seat(flight, timer);
+    if (!flight->landed) [[maybe_unused]]
+      auto ended = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (!flight->landed) co_return Error(Errc::deadline_exceeded, "the catalog did not answer in time");
+    co_return flight->error;
+  }
+
+  // --- changes
+
+  void heard(std::string_view payload) {
+    const auto id_after = [&](std::string_view word) -> std::optional<Uuid> {
+      if (payload.rfind(word, 0) != 0) return std::nullopt;
+      return Uuid::parse(payload.substr(word.size()));
+    };
+    if (const auto tenant = id_after("tenant ")) {
+      forget(TenantId(*tenant));
+    } else if (const auto of = id_after("membership ")) {
+      ++changes;
+      if (generations.size() >= 100'000) {
+        generations.clear();
+        ++everything;
+      }
+      ++generations[*of];
+    } else {
+      forget_everything();
+    }
+  }
+
+  void forget(const TenantId& tenant) {
+    ++changes;
+    if (auto* entry = tenants.find(tenant.uuid())) entry->valid = false;
+    unknown_tenants.clear();
+  }
+
+  /// The values stay, to be served if the catalog does not answer.
+  void forget_everything() {
+    ++changes;
+    ++everything;
+    tenants.for_each([](Entry<TenantRef>& entry) { entry.valid = false; });
+    unknown_tenants.clear();
+  }
+
+  /// Memberships are many; instead of looking for those that changed, each remembers at which count it was
+  /// read.
+  using Generation = std::pair<std::uint64_t, std::uint64_t>;
+  struct Known {
+    std::optional<Membership> membership;
+    TenantId tenant;
+    Generation generation;
+  };
+  [[nodiscard]] Generation generation_of(const TenantId& tenant) const {
+    const auto at = generations.find(tenant.uuid());
+    return {everything, at == generations.end() ? 0 : at->second};
+  }
+  [[nodiscard]] bool is_current(const Entry<Known>& entry) const {
+    return entry.valid && entry.value.generation == generation_of(entry.value.tenant);
+  }
+
+  asio::any_io_executor executor;
+  pg::Lanes& lanes;
+  ViewSettings settings;
+  Lru<Uuid, Entry<TenantRef>> tenants;
+  Lru<std::string, Uuid> ids_by_slug;
+  Lru<std::string, Clock::time_point> unknown_tenants;  ///< Until when "there is none" is believed.
+  Lru<std::string, Entry<Known>> memberships;
+  std::unordered_map<std::string, FlightRef> flights;
+  std::unordered_map<Uuid, std::uint64_t> generations;
+  std::uint64_t everything = 0;
+  std::uint64_t changes = 0;  ///< Grows with each thing that was forgotten.
+  std::unique_ptr<pg::Listener> listener;
+  pg::ShapeRef by_id_shape = std::make_shared<const pg::Shape>(tenant_query("t.id = $1::uuid"));
+  pg::ShapeRef by_slug_shape = std::make_shared<const pg::Shape>(tenant_query("t.slug = $1"));
+  pg::ShapeRef membership_shape = std::make_shared<const pg::Shape>(
+      "select u.id, u.name, m.role from catalog.identity i join catalog.app_user u on u.id = i.user_id "
+      "join catalog.membership m on m.user_id = u.id "
+      "where m.tenant_id = $1::uuid and i.issuer = $2 and i.subject = $3 and u.status = 'active' and "
+      "m.status = 'active'");
+};
+
+View::View(asio::any_io_executor executor, pg::Lanes& catalog, std::string conninfo, ViewSettings settings)
+    : impl_(std::make_shared<Impl>(executor, catalog, settings)) {
+  // The listener dies with the view, so its callbacks may hold the plain pointer.
+  Impl* impl = impl_.get();
+  impl_->listener = std::make_unique<pg::Listener>(
+      std::move(executor), std::move(conninfo), std::vector<std::string>{"bulkhead_catalog"},
+      [impl](std::string_view, std::string_view payload) { impl->heard(payload); },
+      // What was sent while nobody listened has been missed.
+      [impl] { impl->forget_everything(); });
+}
+
+View::~View() {
+  impl_->listener.reset();
+}
+
+std::optional<TenantRef> View::known_tenant(std::string_view slug_or_id) {
+  return impl_->known_tenant(slug_or_id);
+}
+
+Task<Result<TenantRef>> View::tenant(std::string slug_or_id, Deadline deadline) {
+  const auto impl = impl_;
+  if (auto known = impl->known_tenant(slug_or_id)) co_return *known;
+  auto flight = impl->fly_tenant(slug_or_id);
+  const auto error = co_await impl->arrive(std::move(flight), deadline);
+  auto* entry = impl->tenant_entry(slug_or_id);
+  if (!error) co_return entry != nullptr ? entry->value : TenantRef();
+  // The catalog is down: what was known goes on being served.
+  if (entry == nullptr) co_return *error;
+  entry->valid = true;
+  entry->loaded = Clock::now() - impl->settings.fresh_ttl + kDownPause;
+  co_return entry->value;
+}
+
+std::optional<std::optional<Membership>> View::known_membership(const TenantId& tenant,
+                                                                std::string_view issuer,
+                                                                std::string_view subject) {
+  return impl_->known_membership(tenant, issuer, subject);
+}
+
+Task<Result<std::optional<Membership>>> View::membership(TenantId tenant, std::string issuer,
+                                                         std::string subject, Deadline deadline) {
+  const auto impl = impl_;
+  if (auto known = impl->known_membership(tenant, issuer, subject)) co_return *known;
+  auto flight = impl->fly_membership(tenant, issuer, subject);
+  const auto error = co_await impl->arrive(std::move(flight), deadline);
+  auto* entry = impl->memberships.find(membership_key(tenant, issuer, subject));
+  if (!error) co_return entry != nullptr ? entry->value.membership : std::optional<Membership>();
+  if (entry == nullptr || !entry->value.membership) co_return *error;
+  entry->valid = true;
+  entry->value.generation = impl->generation_of(tenant);
+  entry->loaded = Clock::now() - impl->settings.fresh_ttl + kDownPause;
+  co_return entry->value.membership;
+}
+
+void View::forget(const TenantId& tenant) {
+  impl_->forget(tenant);
+}
+
+}  // namespace bulkhead::catalog
