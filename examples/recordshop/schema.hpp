@@ -68,7 +68,7 @@ struct employee_t {
 };
 inline constexpr employee_t employee{};
 
-/// A shared table: read only.
+/// A shared table: read only. Kinds of music, the same for every shop
 struct genre_t {
   static constexpr bulkhead::RelationTraits bulkhead_relation{"genre", false};
   bulkhead::Column<genre_t, "genre_id", std::int32_t> genre_id;  ///< integer
@@ -102,7 +102,7 @@ struct invoice_line_t {
 };
 inline constexpr invoice_line_t invoice_line{};
 
-/// A shared table: read only.
+/// A shared table: read only. How a track is delivered, the same for every shop
 struct media_type_t {
   static constexpr bulkhead::RelationTraits bulkhead_relation{"media_type", false};
   bulkhead::Column<media_type_t, "media_type_id", std::int32_t> media_type_id;  ///< integer
