@@ -290,25 +290,26 @@ class Bulkhead(HttpSide):
         found = re.findall(r"^\w*pg\w*sync\w*(?:\{[^}]*\})? ([\d.e+]+)$", text, re.M)
         return sum(map(float, found)) if found else None
 
-    def round_trips(self, op="point", requests=500):
-        """Syncs sent to PostgreSQL for one request each, by the server's own counter; None when it has none. Each tenant
-        used is asked once before, so that the server's view of the catalog is filled."""
+    def round_trips(self, write=False, requests=300):
+        """Syncs sent to PostgreSQL for one request, by the server's own counter; None when it has none. Each tenant used is
+        asked once before, so that the server's view of the catalog is filled and its statements are prepared."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        headers = {"Accept": "application/vnd.pgrst.object+json"}
+        headers = {"Accept": "application/vnd.pgrst.object+json", "Prefer": "return=representation"}
         many = min(20, self.setting.tenants)
 
-        def get(number):
+        def send(number):
             tenant = number % many
             identity = f"00000000-0000-4000-8000-{tenant * self.setting.rows + number % self.setting.rows:012x}"
-            status, _ = self.ask(connection, "GET", f"/rest/v1/tasks?id=eq.{identity}", tenant, headers=headers)
+            body = {"priority": number % 5} if write else None
+            status, _ = self.ask(connection, "PATCH" if write else "GET", f"/rest/v1/tasks?id=eq.{identity}", tenant, body, headers)
             if status != 200:
                 raise RuntimeError(f"{self.name}: status {status} while counting round trips")
 
         for number in range(many):
-            get(number)
+            send(number)
         before = self._syncs(connection)
         for number in range(requests):
-            get(number)
+            send(number)
         after = self._syncs(connection)
         connection.close()
         return None if before is None or after is None else (after - before) / requests
