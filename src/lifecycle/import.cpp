@@ -197,6 +197,7 @@ class Import {
     };
     auto inserted = attempt(file.rows());
     if (inserted.has_value() || inserted.error().code() != Errc::statement_failed) return inserted;
+    const Error first = inserted.error();
     if (first.sqlstate() == "23503" && table.refers_to_itself) {
       return failed(file.name() + ": " + std::string(first.message()))
           .hint("a row refers to one that is neither in the folder nor in the tenant")
@@ -204,7 +205,6 @@ class Import {
           .internal(std::string(first.internal()));
     }
     // Which row? The shortest beginning of the file that fails ends with it. (Rolled back each time.)
-    const Error first = inserted.error();
     std::uint64_t good = 0, bad = file.rows();
     const auto state = std::string(first.sqlstate());
     while (bad - good > 1) {

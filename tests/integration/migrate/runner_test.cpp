@@ -116,7 +116,7 @@ TEST_F(Runner, ErrorsNameLineAndColumn) {
   write("0002_broken.sql",
         "-- Gr\xc3\xbc\xc3\x9f"
         "e\ncreate table fine (id int);\nselect \xc3\xa4 from t1 wher 1;\n");
-  EXPECT_EQ(failure().substr(0, 20), "0002_broken.sql:3:18");
+  EXPECT_EQ(failure().substr(0, 20), "0002_broken.sql:3:23");
   EXPECT_EQ(one("select to_regclass('app.fine') is null"), "t") << "a file is all or nothing";
   EXPECT_EQ(one("select max(version) from bulkhead.migration"), "1") << "those before it stay";
 }
