@@ -176,7 +176,7 @@ class Lane {
   /// Writes what is pending and takes in what has come; counts the units that ended.
   void pump(bool readable, Tally& tally) {
     if (readable && PQconsumeInput(connection_.get()) != 1) fail(PQerrorMessage(connection_.get()));
-    pending_ = PQflush(connection_.get()) == 1;
+    flush();
     while (!under_way_.empty() && PQisBusy(connection_.get()) == 0) {
       std::unique_ptr<PGresult, void (*)(PGresult*)> result(PQgetResult(connection_.get()), &PQclear);
       if (!result) continue;  // The NULL that ends each statement.
@@ -200,6 +200,8 @@ class Lane {
       }
     }
   }
+
+  void flush() { pending_ = PQflush(connection_.get()) == 1; }
 
   [[nodiscard]] std::size_t under_way() const { return under_way_.size(); }
   [[nodiscard]] pollfd waiting() const {
@@ -231,8 +233,9 @@ Tally run(std::vector<Lane>& lanes, Walk& walk, int depth, double seconds) {
     open = open && Clock::now() < end;
     std::size_t under_way = 0;
     for (std::size_t i = 0; i < lanes.size(); ++i) {
-      while (open && lanes[i].under_way() < static_cast<std::size_t>(depth)) lanes[i].send(walk.next());
       lanes[i].pump(waiting[i].revents != 0, tally);
+      while (open && lanes[i].under_way() < static_cast<std::size_t>(depth)) lanes[i].send(walk.next());
+      lanes[i].flush();
       under_way += lanes[i].under_way();
       waiting[i] = lanes[i].waiting();
     }
