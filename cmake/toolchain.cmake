@@ -33,6 +33,11 @@ endif()
 if(BULKHEAD_SANITIZE)
   add_compile_options(-fsanitize=${BULKHEAD_SANITIZE} -fno-sanitize-recover=all -O1)
   add_link_options(-fsanitize=${BULKHEAD_SANITIZE})
+  if(BULKHEAD_FUZZ)
+    # Coverage in every room, the fuzzer's main only where a target links it.
+    add_compile_options(-fsanitize=fuzzer-no-link)
+    add_link_options(-fsanitize=fuzzer-no-link)
+  endif()
   # Frames must be seen by the sanitizer, not recycled (STYLE: issue qlever#1238).
   add_compile_definitions(BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING)
 endif()

@@ -113,6 +113,14 @@ Result<TenantRecord> find_tenant(pg::Blocking& admin, std::string_view slug_or_i
   return record_of(rows, 0);
 }
 
+Result<void> remove_tenant(pg::Blocking& admin, const TenantId& tenant) {
+  auto removed = admin.query("with home as (delete from bulkhead.residency where tenant_id = $1::uuid)"
+                             " delete from catalog.tenant where id = $1::uuid",
+                             {tenant.text()});
+  if (removed.has_error()) return removed.error();
+  return {};
+}
+
 Result<void> set_tenant_status(pg::Blocking& admin, const TenantId& tenant, TenantStatus status,
                                std::string_view reason) {
   BULKHEAD_TRY(auto rows,

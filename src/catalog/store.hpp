@@ -25,6 +25,9 @@ namespace bulkhead::catalog {
 /// By slug or by id. Error: `not_found`.
 [[nodiscard]] Result<TenantRecord> find_tenant(pg::Blocking& admin, std::string_view slug_or_id);
 
+/// Takes a tenant out of the catalog again whose provisioning failed: it must have no rows yet. Its memberships go, too.
+[[nodiscard]] Result<void> remove_tenant(pg::Blocking& admin, const TenantId& tenant);
+
 /// Suspends or reactivates; `reason` is shown to the tenant's users. Error: `not_found`.
 [[nodiscard]] Result<void> set_tenant_status(pg::Blocking& admin, const TenantId& tenant, TenantStatus status,
                                              std::string_view reason);

@@ -198,14 +198,19 @@ Result<void> tenant_import(const TenantImportOptions& options) {
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
   BULKHEAD_TRY(catalog::TenantRecord tenant, catalog::find_tenant(admin, options.tenant));
   std::optional<Progress> progress;
-  auto show = [&progress](std::uint64_t done, std::uint64_t total) {
+  lifecycle::ImportOptions importing;
+  importing.progress = [&progress](std::uint64_t done, std::uint64_t total) {
     if (!progress) progress.emplace("import", "rows", total);
     progress->update(done);
   };
-  BULKHEAD_TRY(lifecycle::ImportReport report, lifecycle::import_csv(admin, tenant, options.dir, show));
+  BULKHEAD_TRY(auto tables, lifecycle::import_csv(admin, tenant, options.dir, importing));
   if (progress) progress->finish();
-  for (const auto& [table, rows] : report.tables) print(fmt::format("{:<24} {:>10}\n", table, rows));
-  print(fmt::format("{:<24} {:>10}\n", "rows in all", report.rows));
+  std::uint64_t rows = 0;
+  for (const lifecycle::ImportedTable& table : tables) {
+    rows += table.added;
+    print(fmt::format("{:<24} {:>10}{}\n", table.name, table.added, table.shared ? "  (shared)" : ""));
+  }
+  print(fmt::format("{:<24} {:>10}\n", "rows added", rows));
   return {};
 }
 

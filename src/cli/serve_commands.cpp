@@ -146,10 +146,10 @@ Result<void> seed(const Workspace& workspace, const AppConfig& config, const std
       auto imported = lifecycle::import_csv(admin, tenant, folder, {});
       if (imported.has_error()) {
         // A half-made seed tenant would be taken for a whole one at the next start.
-        static_cast<void>(catalog::remove_empty_tenant(admin, tenant.id));
+        static_cast<void>(catalog::remove_tenant(admin, tenant.id));
         return imported.error();
       }
-      rows = imported->rows;
+      for (const lifecycle::ImportedTable& table : *imported) rows += table.added;
     }
     log.info("seed tenant made", {{"tenant", slug}, {"rows", rows}});
   }

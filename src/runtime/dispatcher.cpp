@@ -134,12 +134,9 @@ Task<Response> Dispatcher::serve_tenant(const Request& request, std::optional<st
   seen.principal = context->principal().subject;
   TenantSession session(*context, plane_);
   if (target.handler == nullptr) {
-    Response response = co_await rest_.handle(request, session, relation, &seen.error);
-    seen.db = session.database_time();
-    co_return response;
+    co_return co_await rest_.handle(request, session, relation);
   }
   Result<Response> answered = co_await target.handler->handler(request, session);
-  seen.db = session.database_time();
   if (answered.has_error()) {
     seen.error = answered.error();
     co_return refused;

@@ -9,6 +9,9 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 
 #include <fmt/format.h>
@@ -19,6 +22,7 @@
 #include "data/plane.hpp"
 #include "entry/entry.hpp"
 #include "http/server.hpp"
+#include "identity/key_source.hpp"
 #include "pg/blocking.hpp"
 #include "pg/lanes.hpp"
 #include "pg/listener.hpp"
@@ -128,12 +132,14 @@ Response text_response(unsigned status, std::string body) {
 
 /// What the io threads have in common. Only the relations change; they are swapped whole.
 struct Server::Shared {
-  Shared(ServerSettings s, Logger& l) : settings(std::move(s)), log(l) {}
+  Shared(ServerSettings s, Logger& l)
+      : settings(std::move(s)), log(l), keys(std::make_shared<identity::KeySource>(settings.issuers)) {}
 
   [[nodiscard]] sql::RelationsRef relations() const { return std::atomic_load(&current); }
 
   ServerSettings settings;
   Logger& log;
+  std::shared_ptr<identity::KeySource> keys;  ///< One for all threads, so that an issuer is asked once.
   Metrics metrics;
   std::unique_ptr<RouteTable> routes;
   std::shared_ptr<const sql::Relations> current;
@@ -148,12 +154,12 @@ struct Server::IoThread {
         lanes(io.get_executor(), shared.settings.login_conninfo, data_lanes(shared.settings.config)),
         catalog(io.get_executor(), shared.settings.catalog_conninfo, catalog_lanes()),
         view(io.get_executor(), catalog, shared.settings.catalog_conninfo, {}),
-        verifier(io.get_executor(), shared.settings.issuers),
+        verifier(io.get_executor(), shared.keys),
         signer(plane_settings(shared.settings).binding, shared.settings.binding_key),
         plane(
             lanes, view, signer, [&shared] { return shared.relations(); }, plane_settings(shared.settings)),
         entry(entry_settings(shared.settings.config), view, verifier),
-        rest([&shared] { return shared.relations(); }, rest_settings(shared.settings.config)),
+        rest(rest_settings(shared.settings.config)),
         http(std::make_unique<http::Server>(
             io, http_limits(shared.settings.config),
             [this](Request& request) { return dispatcher->answer(request); })) {}
@@ -161,7 +167,6 @@ struct Server::IoThread {
   static api::RestSettings rest_settings(const AppConfig& config) {
     api::RestSettings settings;
     settings.max_rows = config.max_rows;
-    settings.json_depth = config.json_depth;
     return settings;
   }
 
@@ -218,7 +223,15 @@ Result<std::uint16_t> Server::start() {
   // The loops do not run yet: the port is known before the routes are made, because the development issuer's
   // address stands in them.
   shared_->port = config.port;
+  if (config.port != 0) BULKHEAD_CHECK(http::check_port_is_free(config.address, config.port));
   for (auto& thread : threads_) {
+    thread->http->observe_refusals(
+        [&log = shared_->log](unsigned status, const Error& error, std::string_view peer) {
+          log.info("request refused", {{"status", status},
+                                       {"code", error_info(error.code()).name},
+                                       {"detail", error.message()},
+                                       {"peer", peer}});
+        });
     BULKHEAD_TRY(shared_->port, thread->http->listen(config.address, shared_->port));
   }
   register_metrics();
@@ -238,7 +251,9 @@ Result<std::uint16_t> Server::start() {
 
 void Server::stop(std::chrono::milliseconds grace) {
   if (threads_.empty()) return;
-  schema_listener_.reset();
+  // The listener belongs to the first thread.
+  asio::post(threads_.front()->io, asio::use_future([this] { schema_listener_.reset(); })).wait();
+  background_.join();
   auto deadline = std::chrono::steady_clock::now() + grace;
   std::vector<std::future<void>> drained;
   for (auto& thread : threads_) {
@@ -323,12 +338,28 @@ void Server::register_metrics() {
 }
 
 void Server::watch_schema() {
-  // A migration notifies; every server reads the relations again and swaps them in, between requests.
+  // A migration notifies; the relations are read again and swapped in, between requests. So, too, when the listening
+  // connection was away and may have missed one.
   IoThread& first = *threads_.front();
-  schema_listener_ =
-      std::make_unique<pg::Listener>(first.io.get_executor(), shared_->settings.login_conninfo,
-                                     std::vector<std::string>{"bulkhead_migrated"},
-                                     [this](const pg::Notification&) { reload_in_background(); });
+  auto again = [this] { reload_in_background(); };
+  asio::post(first.io, [this, &first, again] {
+    schema_listener_ = std::make_unique<pg::Listener>(
+        first.io.get_executor(), shared_->settings.login_conninfo,
+        std::vector<std::string>{"bulkhead_migrated"},
+        [again](std::string_view, std::string_view) { again(); }, again);
+  });
+}
+
+void Server::reload_in_background() {
+  asio::post(background_, [this] {
+    Result<void> reloaded = reload();
+    if (reloaded.has_error()) {
+      shared_->log.failure("the relations cannot be read again; the former ones stay", reloaded.error());
+      return;
+    }
+    for (auto& thread : threads_)
+      asio::post(thread->io, [&lanes = thread->lanes] { lanes.forget_statements(); });
+  });
 }
 
 }  // namespace bulkhead::runtime

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/thread_pool.hpp>
+
 #include <bulkhead/app.hpp>
 
 #include "base/config.hpp"
@@ -58,11 +60,13 @@ class Server {
   Task<Response> scrape();
   void register_metrics();
   void watch_schema();
+  void reload_in_background();
 
   std::unique_ptr<Shared> shared_;
   const std::vector<Route>& routes_;
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::unique_ptr<pg::Listener> schema_listener_;
+  boost::asio::thread_pool background_{1};  ///< Reads relations, which blocks.
 };
 
 }  // namespace bulkhead::runtime
