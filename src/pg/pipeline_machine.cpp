@@ -115,7 +115,7 @@ void PipelineMachine::confirm(const Op& op) {
   if (cache_.confirm(op.shape, op.statement)) return;
   // Evicted or replaced while it was under way: nobody will use it, so free it.
   const bool freed = op.statement < forgotten_below_;
-  if (!freed && accepts()) send_own(Action::Kind::deallocate, op.statement);
+  if (!freed) to_free_.push_back(op.statement);
 }
 
 void PipelineMachine::fail(Flight& flight, const Op& op, Reply reply) {
@@ -125,7 +125,7 @@ void PipelineMachine::fail(Flight& flight, const Op& op, Reply reply) {
   const bool stale = reply == Reply::unknown_statement || reply == Reply::stale_plan;
   if (stale && op.kind == Op::Kind::execute) {
     const bool held = cache_.forget(op.shape, op.statement);
-    if (held && reply == Reply::stale_plan && accepts()) send_own(Action::Kind::deallocate, op.statement);
+    if (held && reply == Reply::stale_plan) to_free_.push_back(op.statement);
     flight.retry = flight.traits.may_retry;
   }
   // Our cancel request was meant for another unit and hit this one.
@@ -183,8 +183,13 @@ void PipelineMachine::end_flight(Flight flight, AfterSync status) {
     emit(Action::Kind::close);
     return;
   }
-  if (!flights_.empty() && flights_.front().given_up && !cancelled_)
-    emit(Action::Kind::arm_grace, flights_.front().unit);
+  // Only here: a command queued between an error and the NULL that follows it makes libpq swallow that NULL.
+  for (const std::uint64_t statement : to_free_) {
+    if (accepts()) send_own(Action::Kind::deallocate, statement);
+  }
+  to_free_.clear();
+  const bool next_given_up = !flights_.empty() && flights_.front().given_up;
+  if (next_given_up && !cancelled_) emit(Action::Kind::arm_grace, flights_.front().unit);
 }
 
 std::span<const Action> PipelineMachine::broken() {

@@ -148,6 +148,7 @@ class PipelineMachine {
   std::deque<Flight> flights_;
   std::vector<Flight> spare_;  // Ended flights, kept for their memory.
   std::vector<Action> actions_;
+  std::vector<std::uint64_t> to_free_;  // Statements to be freed behind the unit that is being answered.
   std::uint64_t next_statement_ = 1;
   std::uint64_t forgotten_below_ = 0;  // DEALLOCATE ALL was sent behind every prepare with a lower number.
   std::size_t outstanding_ = 0;
