@@ -1,5 +1,6 @@
 // Reads the app's schema out of PostgreSQL's catalogues. The statements name every catalogue and function
-// with its schema, so that no search_path can put something else in their way.
+// with its schema, so that no search_path can put something else in their way (but for unnest() of two
+// arrays, which is grammar rather than a function).
 #include <algorithm>
 #include <charconv>
 
@@ -25,7 +26,13 @@ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_catalog.pg_type t on t.oid = a.atttypid
 join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
-left join pg_catalog.pg_type bt on t.typtype = 'd' and bt.oid = pg_catalog.getdomainbasetype(t.oid)
+left join lateral (
+  with recursive base(oid, typtype, typcategory, typbasetype) as (
+    select p.oid, p.typtype, p.typcategory, p.typbasetype from pg_catalog.pg_type p where p.oid = t.typbasetype
+    union all
+    select p.oid, p.typtype, p.typcategory, p.typbasetype
+    from base join pg_catalog.pg_type p on p.oid = base.typbasetype where base.typtype = 'd')
+  select base.oid, base.typtype, base.typcategory from base where base.typtype <> 'd') bt on true
 where n.nspname = $1 and c.relkind in ('r','p','v','m') and not c.relispartition
   and (c.relkind in ('r','p') or exists (select from pg_catalog.pg_attribute x where x.attrelid = c.oid
                                            and x.attname = 'tenant_id' and not x.attisdropped))
@@ -49,7 +56,7 @@ join pg_catalog.pg_class f on f.oid = k.conrelid
 join pg_catalog.pg_namespace fn on fn.oid = f.relnamespace
 join pg_catalog.pg_class t on t.oid = k.confrelid
 join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
-cross join lateral pg_catalog.unnest(k.conkey, k.confkey) with ordinality c(from_num, to_num, place)
+cross join lateral unnest(k.conkey, k.confkey) with ordinality c(from_num, to_num, place)
 join pg_catalog.pg_attribute fa on fa.attrelid = f.oid and fa.attnum = c.from_num
 join pg_catalog.pg_attribute ta on ta.attrelid = t.oid and ta.attnum = c.to_num
 where k.contype = 'f' and k.conparentid = 0 and fn.nspname = $1 and tn.nspname = $1

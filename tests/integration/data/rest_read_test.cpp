@@ -1,0 +1,142 @@
+#include "shop.hpp"
+
+namespace bulkhead::test {
+namespace {
+
+using RestRead = Shop;
+
+TEST_F(RestRead, StarShowsEveryColumnButTheTenant) {
+  Response response = get("acme", "album?id=eq.2");
+  EXPECT_EQ(response.status, 200u);
+  EXPECT_EQ(response.content_type, "application/json; charset=utf-8");
+  EXPECT_EQ(response.body,
+            R"([{"id":2,"title":"acme album 2","artist_id":1,"price":2.5000000000,)"
+            R"("released":"2021-01-01T10:00:00+00:00","tags":["a","b\"c"],"meta":{"k": 1},"sold":false}])");
+  EXPECT_EQ(header(response, "Content-Range"), "0-0/*");
+}
+
+TEST_F(RestRead, FiltersOrderAndRange) {
+  EXPECT_EQ(get("acme", "artist?select=id&order=id.desc&limit=2").body, "[{\"id\":3},\n {\"id\":2}]");
+  EXPECT_EQ(get("acme", "artist?select=id&order=id&offset=2").body, "[{\"id\":3}]");
+  EXPECT_EQ(get("acme", "artist?select=id&id=in.(1,3)&order=id").body, "[{\"id\":1},\n {\"id\":3}]");
+  EXPECT_EQ(get("acme", "artist?select=id&id=not.in.(1,3)").body, "[{\"id\":2}]");
+  EXPECT_EQ(get("acme", "artist?select=id&id=in.()").body, "[]");
+  EXPECT_EQ(get("acme", "artist?select=id&name=like.*artist%202").body, "[{\"id\":2}]");
+  EXPECT_EQ(get("acme", "artist?select=id&name=ilike.*ARTIST+2").body, "[{\"id\":2}]");
+  EXPECT_EQ(get("acme", "artist?select=id&or=(id.eq.1,and(id.gt.2,name.neq.x))&order=id").body,
+            "[{\"id\":1},\n {\"id\":3}]");
+  EXPECT_EQ(get("acme", "employee?select=id&reports_to=is.null").body, "[{\"id\":1}]");
+  EXPECT_EQ(get("acme", "album?select=id&sold=is.true").body, "[]");
+  EXPECT_EQ(get("acme", "album?select=n:id::text&id=gte.5").body, R"([{"n":"5"}])");
+}
+
+TEST_F(RestRead, EmbedsOfEveryKind) {
+  EXPECT_EQ(get("acme", "album?select=id,artist(name)&id=eq.3").body,
+            R"([{"id":3,"artist":{"name" : "acme artist 2"}}])");
+  EXPECT_EQ(get("acme", "artist?select=id,album(id)&id=eq.1&album.order=id.desc").body,
+            R"([{"id":1,"album":[{"id" : 2}, {"id" : 1}]}])");
+  EXPECT_EQ(get("acme", "artist?select=id,a:album(id)&id=eq.1&a.id=eq.2").body,
+            R"([{"id":1,"a":[{"id" : 2}]}])");
+  EXPECT_EQ(get("acme", "artist?select=id,album!inner(id)&album.id=eq.5").body,
+            R"([{"id":3,"album":[{"id" : 5}]}])");
+  EXPECT_EQ(get("acme", "playlist?select=track(name)&track.order=id").body,
+            R"([{"track":[{"name" : "acme track 1"}, {"name" : "acme track 2"}]}])");
+  EXPECT_EQ(get("acme", "employee?select=name,reports_to(name)&id=eq.2").body,
+            R"([{"name":"acme clerk","reports_to":{"name" : "acme boss"}}])");
+  EXPECT_EQ(get("acme", "employee?select=name,team:employee(name)&id=eq.1").body,
+            R"([{"name":"acme boss","team":[{"name" : "acme clerk"}]}])");
+  EXPECT_EQ(get("acme", "genre?select=name,track(name)&id=eq.1&track.limit=1&track.order=id").body,
+            R"([{"name":"Rock","track":[{"name" : "acme track 2"}]}])");
+  EXPECT_EQ(
+      get("acme", "artist?select=album(track(genre(name)))&id=eq.1&album.limit=1&album.track.limit=1").body,
+      R"([{"album":[{"track" : [{"genre" : {"name" : "Jazz"}}]}]}])");
+  EXPECT_EQ(get("acme", "album?select=id,artist(id)&artist.id=eq.99&id=eq.1").body,
+            R"([{"id":1,"artist":null}])");
+}
+
+TEST_F(RestRead, CountGivesRangeAndStatus) {
+  const std::vector<HeaderView> exact{{"Prefer", "count=exact"}};
+  Response response = get("acme", "album?select=id&limit=2&order=id", exact);
+  EXPECT_EQ(response.status, 206u);
+  EXPECT_EQ(header(response, "Content-Range"), "0-1/5");
+  EXPECT_EQ(header(response, "Preference-Applied"), "count=exact");
+  response = get("acme", "album?select=id", exact);
+  EXPECT_EQ(response.status, 200u);
+  EXPECT_EQ(header(response, "Content-Range"), "0-4/5");
+  EXPECT_EQ(header(get("acme", "album?id=eq.99", exact), "Content-Range"), "*/0");
+  EXPECT_EQ(header(get("acme", "album?id=eq.99"), "Content-Range"), "*/*");
+  response = get("acme", "album?offset=6", exact);
+  EXPECT_EQ(response.status, 416u);
+  EXPECT_EQ(header(response, "Content-Range"), "*/5");
+  EXPECT_EQ(
+      response.body,
+      R"({"code":"PGRST103","message":"Requested range not satisfiable","details":"An offset of 6 was requested, )"
+      R"(but there are only 5 rows.","hint":null})");
+  EXPECT_EQ(header(get("acme", "artist?select=id,album!inner(id)&album.id=eq.5", exact), "Content-Range"),
+            "0-0/1");
+  EXPECT_EQ(header(get("acme", "genre?select=id,track(id)", exact), "Content-Range"), "0-1/2");
+}
+
+TEST_F(RestRead, HeadIsGetWithoutItsBody) {
+  Response response =
+      send("acme", Method::head, "album?select=id", {{}, {{"Prefer", "count=exact"}}, Role::viewer});
+  EXPECT_EQ(response.status, 200u);
+  EXPECT_EQ(response.body, "");
+  EXPECT_EQ(header(response, "Content-Range"), "0-4/5");
+}
+
+TEST_F(RestRead, SingularOrNothing) {
+  const std::vector<HeaderView> object{{"Accept", "application/vnd.pgrst.object+json"}};
+  Response response = get("acme", "artist?select=id&id=eq.1", object);
+  EXPECT_EQ(response.body, R"({"id":1})");
+  EXPECT_EQ(response.content_type, "application/vnd.pgrst.object+json; charset=utf-8");
+  response = get("acme", "artist?select=id&id=eq.9", object);
+  EXPECT_EQ(response.status, 406u);
+  EXPECT_EQ(response.body,
+            R"({"code":"PGRST116","message":"Cannot coerce the result to a single JSON object",)"
+            R"("details":"The result contains 0 rows","hint":null})");
+  EXPECT_EQ(get("acme", "artist?select=id", object).status, 406u);
+  response = get("acme", "artist", {{"Accept", "text/csv"}});
+  EXPECT_EQ(response.status, 406u);
+  EXPECT_EQ(
+      response.body,
+      R"({"code":"PGRST107","message":"None of these media types are available: text/csv","details":null,)"
+      R"("hint":null})");
+}
+
+TEST_F(RestRead, WhatDoesNotExistIsSaidAlike) {
+  Response nope = get("acme", "album?select=nope");
+  EXPECT_EQ(nope.status, 400u);
+  EXPECT_EQ(nope.body,
+            R"({"code":"42703","message":"column album.nope does not exist","details":null,"hint":null})");
+  for (std::string_view target :
+       {"album?select=tenant_id", "album?tenant_id=eq.1", "album?order=tenant_id"}) {
+    Response response = get("acme", target);
+    EXPECT_EQ(response.status, 400u) << target;
+    EXPECT_EQ(
+        response.body,
+        R"({"code":"42703","message":"column album.tenant_id does not exist","details":null,"hint":null})");
+  }
+  Response table = get("acme", "nope");
+  EXPECT_EQ(table.status, 404u);
+  EXPECT_EQ(table.body,
+            R"({"code":"PGRST205","message":"Could not find the table 'public.nope' in the schema cache",)"
+            R"("details":null,"hint":null})");
+  EXPECT_EQ(get("acme", "album?select=playlist(*)").status, 400u);
+  EXPECT_EQ(
+      get("acme", "album?playlist.id=eq.1").body,
+      R"({"code":"PGRST108","message":"'playlist' is not an embedded resource in this request","details":null,)"
+      R"("hint":"Verify that 'playlist' is included in the 'select' query parameter."})");
+}
+
+TEST_F(RestRead, WrongTypesShowOnlyWhatWasSent) {
+  Response response = get("acme", "album?id=eq.abc");
+  EXPECT_EQ(response.status, 400u);
+  EXPECT_EQ(
+      response.body,
+      R"({"code":"22P02","message":"invalid input syntax for type integer: \"abc\"","details":null,"hint":null})");
+  EXPECT_EQ(get("acme", "album?id=like.1").status, 404u);  // 42883, as PostgREST maps it
+}
+
+}  // namespace
+}  // namespace bulkhead::test

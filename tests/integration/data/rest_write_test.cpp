@@ -1,0 +1,172 @@
+#include "shop.hpp"
+
+namespace bulkhead::test {
+namespace {
+
+class RestWrite : public Shop {
+ protected:
+  Response write(Method method, std::string_view target, std::string_view body, std::string_view prefer = "",
+                 std::string_view accept = "", Role role = Role::member) {
+    Sent sent{body, {}, role};
+    if (!prefer.empty()) sent.headers.push_back({"Prefer", prefer});
+    if (!accept.empty()) sent.headers.push_back({"Accept", accept});
+    sent.headers.push_back({"Content-Type", "application/json"});
+    return send("acme", method, target, sent);
+  }
+  static constexpr std::string_view representation = "return=representation";
+  static constexpr std::string_view object = "application/vnd.pgrst.object+json";
+};
+
+TEST_F(RestWrite, PostOneMinimal) {
+  Response response = write(Method::post, "artist", R"({"id":10,"name":"new"})");
+  EXPECT_EQ(response.status, 201u) << response.body;
+  EXPECT_EQ(response.body, "");
+  EXPECT_EQ(response.content_type, "");
+  EXPECT_EQ(header(response, "Content-Range"), "*/*");
+  EXPECT_EQ(query_one("select tenant_id::text from app.artist where id = 10"), acme_);
+}
+
+TEST_F(RestWrite, PostReturnsWhatWasWritten) {
+  Response response =
+      write(Method::post, "artist?select=id,name", R"({"id":10,"name":"new"})", representation);
+  EXPECT_EQ(response.status, 201u);
+  EXPECT_EQ(response.body, R"([{"id":10,"name":"new"}])");
+  EXPECT_EQ(header(response, "Preference-Applied"), "return=representation");
+  EXPECT_EQ(write(Method::post, "artist?select=id", R"({"id":11,"name":"new"})", representation, object).body,
+            R"({"id":11})");
+  EXPECT_EQ(write(Method::post, "album?select=id,artist(name)", R"({"id":50,"title":"t","artist_id":1})",
+                  representation)
+                .body,
+            R"([{"id":50,"artist":{"name" : "acme artist 1"}}])");
+  response = write(Method::post, "artist", R"({"id":12,"name":"x"})", "return=headers-only");
+  EXPECT_EQ(header(response, "Location"), "/artist?id=eq.12");
+}
+
+TEST_F(RestWrite, PostManyAndEveryKindOfValue) {
+  Response response = write(
+      Method::post, "album?select=id,price,tags,meta&order=id",
+      R"([{"id":20,"title":"a","price":12345678901234567890.1234567891,"tags":["x","y"],"meta":{"a":[1,{"b":null}]}},
+                {"id":21,"title":"b","price":null,"tags":null,"meta":"text"}])",
+      representation);
+  EXPECT_EQ(response.status, 201u) << response.body;
+  EXPECT_EQ(
+      response.body,
+      R"([{"id":20,"price":12345678901234567890.1234567891,"tags":["x","y"],"meta":{"a": [1, {"b": null}]}},)"
+      "\n"
+      R"( {"id":21,"price":null,"tags":null,"meta":"text"}])");
+  response =
+      write(Method::post, "album?select=price,meta,sold",
+            R"({"id":22,"title":"c","price":12345678901234567890.1234567891,"meta":[1.50]})", representation);
+  EXPECT_EQ(response.body, R"([{"price":12345678901234567890.1234567891,"meta":[1.50],"sold":null}])");
+  response = write(Method::post, "album?select=id,sold&columns=id,title,sold",
+                   R"([{"id":30,"title":"a"},{"id":31,"title":"b","sold":true,"ignored":1}])",
+                   "return=representation,missing=default");
+  EXPECT_EQ(response.body, "[{\"id\":30,\"sold\":false},\n {\"id\":31,\"sold\":true}]");
+  EXPECT_EQ(header(response, "Preference-Applied"), "missing=default, return=representation");
+  EXPECT_EQ(write(Method::post, "artist", "[]", representation).body, "[]");
+}
+
+TEST_F(RestWrite, BadPayloads) {
+  EXPECT_EQ(
+      write(Method::post, "artist", R"({"nope":1})").body,
+      R"({"code":"PGRST204","message":"Could not find the 'nope' column of 'artist' in the schema cache",)"
+      R"("details":null,"hint":null})");
+  EXPECT_EQ(
+      write(Method::post, "artist", "{\"id\":1,\"name\":\"x\",\"tenant_id\":\"" + globex_ + "\"}").body,
+      R"({"code":"PGRST204","message":"Could not find the 'tenant_id' column of 'artist' in the schema cache",)"
+      R"("details":null,"hint":null})");
+  Response response = write(Method::post, "artist", "{\"id\":1,\n oops}");
+  EXPECT_EQ(response.status, 400u);
+  EXPECT_NE(response.body.find("PGRST102"), std::string::npos);
+  EXPECT_NE(response.body.find("line 2"), std::string::npos) << response.body;
+  std::string deep = std::string(10'000, '[') + std::string(10'000, ']');
+  EXPECT_EQ(write(Method::post, "artist", deep).status, 400u);
+  EXPECT_EQ(write(Method::post, "artist", R"([{"id":1,"name":"a"},{"id":2}])").body,
+            R"({"code":"PGRST102","message":"All object keys must match","details":null,"hint":null})");
+  EXPECT_EQ(write(Method::post, "artist", R"({"id":1,"name":"a\u0000b"})").status, 400u);
+  EXPECT_EQ(write(Method::post, "artist", "3").status, 400u);
+  Sent csv{"a,b", {{"Content-Type", "text/csv"}}, Role::member};
+  EXPECT_EQ(send("acme", Method::post, "artist", csv).status, 415u);
+  EXPECT_EQ(send("acme", Method::put, "artist", {}).status, 405u);
+}
+
+TEST_F(RestWrite, ConstraintsNameNoTenantAndShowNoValues) {
+  Response response = write(Method::post, "artist", R"({"id":1,"name":"x"})");
+  EXPECT_EQ(response.status, 409u);
+  EXPECT_EQ(response.body,
+            R"({"code":"23505","message":"duplicate key value violates unique constraint \"artist_pkey\"",)"
+            R"("details":null,"hint":null})");
+  response = write(Method::post, "artist", R"({"id":77,"name":"x","slug":"s1"})");
+  EXPECT_EQ(
+      response.body,
+      R"({"code":"23505","message":"duplicate key value violates unique constraint \"artist_slug_key\"",)"
+      R"("details":null,"hint":null})");
+  response = write(Method::post, "album", R"({"id":99,"title":"x","artist_id":99})");
+  EXPECT_EQ(response.status, 409u);
+  EXPECT_NE(response.body.find("23503"), std::string::npos);
+  EXPECT_EQ(response.body.find("tenant"), std::string::npos) << response.body;
+  response = write(Method::post, "artist", R"({"id":78,"name":""})");
+  EXPECT_NE(response.body.find(R"(violates check constraint \"name_not_empty\")"), std::string::npos);
+  response = write(Method::post, "artist", R"({"id":78})");
+  EXPECT_NE(response.body.find(R"(null value in column \"name\" of relation \"artist\")"), std::string::npos);
+  EXPECT_EQ(response.status, 400u);
+}
+
+TEST_F(RestWrite, PatchAndDelete) {
+  Response response = write(Method::patch, "artist?id=eq.1", R"({"name":"renamed"})");
+  EXPECT_EQ(response.status, 204u) << response.body;
+  EXPECT_EQ(header(response, "Content-Range"), "0-0/*");
+  EXPECT_EQ(query_one("select name from app.artist where id = 1 and tenant_id = '" + acme_ + "'"), "renamed");
+  EXPECT_EQ(query_one("select name from app.artist where id = 1 and tenant_id = '" + globex_ + "'"),
+            "globex artist 1");
+  response = write(Method::patch, "album?id=eq.1&select=price,tags", R"({"price":0.25,"tags":["z"]})",
+                   representation);
+  EXPECT_EQ(response.status, 200u);
+  EXPECT_EQ(response.body, R"([{"price":0.2500000000,"tags":["z"]}])");
+  EXPECT_EQ(write(Method::patch, "artist?id=eq.1", "{}").status, 204u);
+
+  response = write(Method::del, "playlist_track?track_id=eq.1&select=track_id", "", representation);
+  EXPECT_EQ(response.status, 200u);
+  EXPECT_EQ(response.body, R"([{"track_id":1}])");
+  response = write(Method::del, "playlist_track?track_id=eq.2", "", "count=exact");
+  EXPECT_EQ(response.status, 204u);
+  EXPECT_EQ(header(response, "Content-Range"), "*/1");
+  EXPECT_EQ(query_one("select count(*) from app.playlist_track"), "2") << "the other tenant's";
+}
+
+TEST_F(RestWrite, WithoutAFilterRefused) {
+  for (Method method : {Method::patch, Method::del}) {
+    Response response = write(method, "artist", R"({"name":"x"})");
+    EXPECT_EQ(response.status, 400u);
+    EXPECT_NE(response.body.find("\"21000\""), std::string::npos) << response.body;
+  }
+  EXPECT_EQ(write(Method::del, "artist?id=gt.0&limit=1", "").status, 400u);
+  EXPECT_EQ(query_one("select count(*) from app.artist where name = 'x'"), "0");
+}
+
+TEST_F(RestWrite, SingularWritesAreUndoneWhenTheyTouchMore) {
+  Response response = write(Method::patch, "artist?id=gt.0", R"({"name":"x"})", representation, object);
+  EXPECT_EQ(response.status, 406u);
+  EXPECT_NE(response.body.find("The result contains 3 rows"), std::string::npos) << response.body;
+  EXPECT_EQ(query_one("select count(*) from app.artist where name = 'x'"), "0");
+  EXPECT_EQ(write(Method::del, "playlist_track?playlist_id=eq.1", "", "", object).status, 406u);
+  EXPECT_EQ(query_one("select count(*) from app.playlist_track"), "4");
+  EXPECT_EQ(
+      write(Method::patch, "artist?id=eq.1&select=name", R"({"name":"x"})", representation, object).body,
+      R"({"name":"x"})");
+  EXPECT_EQ(write(Method::patch, "artist?id=eq.99", R"({"name":"x"})", representation, object).status, 406u);
+}
+
+TEST_F(RestWrite, RolesAndSharedTables) {
+  Response response = write(Method::post, "artist", R"({"id":10,"name":"x"})", "", "", Role::viewer);
+  EXPECT_EQ(response.status, 403u);
+  EXPECT_EQ(response.body,
+            R"({"code":"42501","message":"permission denied for table artist","details":null,"hint":null})");
+  response = write(Method::post, "genre", R"({"id":10,"name":"x"})");
+  EXPECT_EQ(response.status, 403u);
+  EXPECT_EQ(response.body,
+            R"({"code":"42501","message":"permission denied for table genre","details":null,"hint":null})");
+}
+
+}  // namespace
+}  // namespace bulkhead::test
