@@ -1,4 +1,4 @@
-#include "../../../examples/recordshop/checkout.hpp"
+#include "checkout.hpp"
 
 #include <string>
 

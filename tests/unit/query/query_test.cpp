@@ -9,7 +9,7 @@
 
 #include <bulkhead/query.hpp>
 
-#include "../../../examples/recordshop/schema.hpp"
+#include "schema.hpp"
 
 namespace bulkhead {
 namespace {
