@@ -391,7 +391,7 @@ TEST(IsolationPlain, TheBareIdBindsAndIsNoWallAgainstInjection) {
   const auto garbage = server.query("select count(*) from app.note");
   must(server.execute("rollback"));
   ASSERT_TRUE(garbage.has_error());
-  EXPECT_EQ(garbage.error().sqlstate(), "28000");
+  EXPECT_EQ(garbage.error().sqlstate(), "22P02");
 }
 
 }  // namespace
