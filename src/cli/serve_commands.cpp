@@ -131,7 +131,19 @@ Result<void> bring_up_to_date(pg::Blocking& admin, const AppConfig& config,
   return {};
 }
 
-/// The tenants of `dev.seed_tenants` that are not there yet, each from its folder of CSV files.
+/// Loads `seed/shared` (rows of shared tables; those that are there already are left) and `seed/SLUG`.
+Result<std::uint64_t> seed_rows(pg::Blocking& admin, const catalog::TenantRecord& tenant,
+                                const std::filesystem::path& seeds) {
+  std::uint64_t rows = 0;
+  for (const std::filesystem::path& folder : {seeds / "shared", seeds / tenant.slug}) {
+    if (!std::filesystem::is_directory(folder)) continue;
+    BULKHEAD_TRY(auto tables, lifecycle::import_csv(admin, tenant, folder));
+    for (const lifecycle::ImportedTable& table : tables) rows += table.added;
+  }
+  return rows;
+}
+
+/// The tenants of `dev.seed_tenants` that are not there yet.
 Result<void> seed(const Workspace& workspace, const AppConfig& config, const std::filesystem::path& app_dir,
                   Logger& log) {
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
@@ -140,18 +152,13 @@ Result<void> seed(const Workspace& workspace, const AppConfig& config, const std
     if (known.has_value()) continue;
     if (known.error().code() != Errc::not_found) return known.error();
     BULKHEAD_TRY(catalog::TenantRecord tenant, catalog::create_tenant(admin, slug, slug));
-    std::filesystem::path folder = app_dir / "seed" / slug;
-    std::uint64_t rows = 0;
-    if (std::filesystem::is_directory(folder)) {
-      auto imported = lifecycle::import_csv(admin, tenant, folder, {});
-      if (imported.has_error()) {
-        // A half-made seed tenant would be taken for a whole one at the next start.
-        static_cast<void>(catalog::remove_tenant(admin, tenant.id));
-        return imported.error();
-      }
-      for (const lifecycle::ImportedTable& table : *imported) rows += table.added;
+    Result<std::uint64_t> rows = seed_rows(admin, tenant, app_dir / "seed");
+    if (rows.has_error()) {
+      // A half-made seed tenant would be taken for a whole one at the next start.
+      static_cast<void>(catalog::remove_tenant(admin, tenant.id));
+      return rows.error();
     }
-    log.info("seed tenant made", {{"tenant", slug}, {"rows", rows}});
+    log.info("seed tenant made", {{"tenant", slug}, {"rows", *rows}});
   }
   return {};
 }
