@@ -57,7 +57,7 @@ TEST_F(RestWrite, PostManyAndEveryKindOfValue) {
   response =
       write(Method::post, "album?select=price,meta,sold",
             R"({"id":22,"title":"c","price":12345678901234567890.1234567891,"meta":[1.50]})", representation);
-  EXPECT_EQ(response.body, R"([{"price":12345678901234567890.1234567891,"meta":[1.50],"sold":null}])");
+  EXPECT_EQ(response.body, R"([{"price":12345678901234567890.1234567891,"meta":[1.50],"sold":false}])");
   response = write(Method::post, "album?select=id,sold&columns=id,title,sold",
                    R"([{"id":30,"title":"a"},{"id":31,"title":"b","sold":true,"ignored":1}])",
                    "return=representation,missing=default");

@@ -1,0 +1,144 @@
+#include "api/rest/query.hpp"
+
+#include <gtest/gtest.h>
+
+#include "api/rest/preferences.hpp"
+#include "api/rest/rest_api.hpp"
+
+namespace bulkhead::api {
+namespace {
+
+using statement::Condition;
+using statement::Operator;
+
+Query parsed(std::string_view text) {
+  auto query = parse_query(text);
+  EXPECT_TRUE(query) << text << ": " << query.error().message();
+  return query ? std::move(*query) : Query();
+}
+
+std::string body_of(std::string_view text) {
+  auto query = parse_query(text);
+  EXPECT_FALSE(query) << text;
+  return query ? "" : error_response(query.error()).body;
+}
+
+TEST(Query, Select) {
+  Query query = parsed("select=id,n:name::text,%22a%20b%22,album!inner(title,track(*)),w:artist!fk(*)");
+  const auto& outputs = query.select.outputs;
+  ASSERT_EQ(outputs.size(), 5u);
+  EXPECT_EQ(outputs[1].column, "name");
+  EXPECT_EQ(outputs[1].alias, "n");
+  EXPECT_EQ(outputs[1].cast, "text");
+  EXPECT_EQ(outputs[2].column, "a b");
+  EXPECT_TRUE(outputs[3].embed->inner);
+  EXPECT_TRUE(outputs[3].embed->select.outputs[1].embed->select.outputs[0].star);
+  EXPECT_EQ(outputs[4].alias, "w");
+  EXPECT_EQ(outputs[4].embed->hint, "fk");
+}
+
+TEST(Query, FiltersAndTheirValues) {
+  struct Case {
+    std::string_view text, column;
+    Operator op;
+    bool negated;
+    std::string_view value;
+  };
+  for (const Case& c :
+       {Case{"a=eq.1", "a", Operator::eq, false, "1"}, Case{"a=eq.", "a", Operator::eq, false, ""},
+        Case{"a=not.neq.x.y,(z)", "a", Operator::neq, true, "x.y,(z)"},
+        Case{"a=like.*x%25*", "a", Operator::like, false, "%x%%"},
+        Case{"a=is.NOT_NULL", "a", Operator::is, false, "not_null"},
+        Case{"a=eq.%22q%22", "a", Operator::eq, false, "\"q\""},
+        Case{"a=eq.1+2", "a", Operator::eq, false, "1 2"},
+        Case{"%22a.b%22=gt.1", "a.b", Operator::gt, false, "1"}}) {
+    Query query = parsed(c.text);
+    ASSERT_EQ(query.select.where.children.size(), 1u) << c.text;
+    const Condition& condition = query.select.where.children[0];
+    EXPECT_EQ(condition.column, c.column) << c.text;
+    EXPECT_EQ(condition.op, c.op) << c.text;
+    EXPECT_EQ(condition.negated, c.negated) << c.text;
+    EXPECT_EQ(condition.value, c.value) << c.text;
+  }
+}
+
+TEST(Query, Lists) {
+  const Query query = parsed(R"(a=in.(1,"x,y","q\"\\",)&b=in.())");
+  const auto& values = query.select.where.children[0].values;
+  ASSERT_EQ(values.size(), 4u);
+  EXPECT_EQ(values[1], "x,y");
+  EXPECT_EQ(values[2], "q\"\\");
+  EXPECT_EQ(values[3], "");
+  EXPECT_TRUE(query.select.where.children[1].values.empty());
+}
+
+TEST(Query, LogicTrees) {
+  const Query query = parsed("or=(a.eq.1,not.and(b.in.(1,2),c.not.is.null),d.eq.\"x,)\")&not.and=(e.gt.1)");
+  const Condition& tree = query.select.where.children[0];
+  EXPECT_EQ(tree.kind, Condition::Kind::any);
+  ASSERT_EQ(tree.children.size(), 3u);
+  EXPECT_TRUE(tree.children[1].negated);
+  EXPECT_EQ(tree.children[1].children[0].values.size(), 2u);
+  EXPECT_TRUE(tree.children[1].children[1].negated);
+  EXPECT_EQ(tree.children[2].value, "x,)");
+  EXPECT_TRUE(query.select.where.children[1].negated);
+}
+
+TEST(Query, EmbeddedParametersFindTheirLevel) {
+  const Query query = parsed(
+      "album.title=eq.x&album.order=id.desc.nullslast&album.limit=2&t.album.or=(a.eq.1)&select=album(*),t:"
+      "track(album(*))");
+  const statement::Select& album = query.select.outputs[0].embed->select;
+  EXPECT_EQ(album.where.children[0].column, "title");
+  EXPECT_TRUE(album.order[0].descending);
+  EXPECT_EQ(album.limit, 2u);
+  EXPECT_TRUE(query.select.where.children.empty());
+  EXPECT_EQ(query.select.outputs[1].embed->select.outputs[0].embed->select.where.children.size(), 1u);
+}
+
+TEST(Query, ErrorsSayWhereAndWhat) {
+  EXPECT_EQ(body_of("a=noop.0"),
+            R"x({"code":"PGRST100","message":"\"failed to parse filter (noop.0)\" (line 1, column 1)",)x"
+            R"x("details":"unexpected \"n\" expecting \"not\" or operator (eq, gt, ...)","hint":null})x");
+  EXPECT_NE(body_of("select=id,album(").find("(line 1, column 10)"), std::string::npos);
+  EXPECT_NE(body_of("select=id,,x").find("field name"), std::string::npos);
+  EXPECT_NE(body_of("order=id.up").find("PGRST100"), std::string::npos);
+  EXPECT_NE(body_of("limit=x").find("PGRST100"), std::string::npos);
+  EXPECT_NE(body_of("limit=-1").find("PGRST103"), std::string::npos);
+  EXPECT_NE(body_of("a=is.maybe").find("isVal"), std::string::npos);
+  EXPECT_NE(body_of("or=(a.eq.1").find("end of input"), std::string::npos);
+  EXPECT_NE(body_of("nope.a=eq.1").find("PGRST108"), std::string::npos);
+}
+
+TEST(Query, BytesThatAreNoTextAreRefused) {
+  for (std::string_view text : {"a=eq.%00", "a=eq.%zz", "a=eq.%4", "a=eq.%ff", "%c3%28=eq.1", "select=%00"}) {
+    auto query = parse_query(text);
+    ASSERT_FALSE(query) << text;
+    EXPECT_EQ(error_response(query.error()).status, 400u) << text;
+  }
+}
+
+TEST(Query, NestingHasALimit) {
+  std::string deep = "or=", select = "select=";
+  for (int i = 0; i < 5000; ++i) {
+    deep += i == 0 ? "(" : "or(";
+    select += "a(";
+  }
+  EXPECT_NE(body_of(deep).find("fewer levels"), std::string::npos);
+  EXPECT_NE(body_of(select).find("fewer levels"), std::string::npos);
+}
+
+TEST(Preferences, AreReadFromOneHeaderOrSeveral) {
+  const std::vector<HeaderView> headers{{"Prefer", "return=representation, count=planned"},
+                                        {"prefer", "missing=default"}};
+  Request request;
+  request.headers = headers;
+  Preferences found = read_preferences(request);
+  EXPECT_EQ(found.representation, Preferences::Return::representation);
+  EXPECT_TRUE(found.count && found.missing_default);
+  EXPECT_EQ(preferences_applied(found, Method::post), "missing=default, return=representation, count=exact");
+  EXPECT_EQ(preferences_applied(found, Method::get), "count=exact");
+}
+
+}  // namespace
+}  // namespace bulkhead::api

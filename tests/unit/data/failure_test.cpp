@@ -1,0 +1,62 @@
+#include "data/failure.hpp"
+
+#include <gtest/gtest.h>
+
+namespace bulkhead::data {
+namespace {
+
+Error shown(std::string state, std::string message, std::string constraint = "",
+            std::vector<std::string> sent = {}) {
+  pg::Outcome outcome;
+  outcome.error = Error(Errc::statement_failed, std::move(message))
+                      .sqlstate(std::move(state))
+                      .internal("DETAIL: secret row");
+  outcome.constraint = std::move(constraint);
+  outcome.table = "artist";
+  pg::Params params;
+  for (const std::string& value : sent) params.add(value);
+  return client_error(outcome, {&params});
+}
+
+TEST(Failure, DetailIsForTheLogAlone) {
+  Error error =
+      shown("23505", R"(duplicate key value violates unique constraint "x")", "artist_tenant_id_slug_key");
+  EXPECT_EQ(error.message(), R"(duplicate key value violates unique constraint "artist_slug_key")");
+  EXPECT_EQ(error.details(), "");
+  EXPECT_EQ(error.hint(), "");
+  EXPECT_NE(error.internal().find("secret row"), std::string_view::npos);
+  EXPECT_EQ(error.sqlstate(), "23505");
+}
+
+TEST(Failure, ValuesAreShownToWhoeverSentThem) {
+  const std::string message = R"(invalid input syntax for type integer: "abc")";
+  EXPECT_EQ(shown("22P02", message, "", {"1", "abc"}).message(), message);
+  EXPECT_EQ(shown("22P02", message, "", {"1"}).message(),
+            "invalid input syntax for type integer: (not shown)");
+  EXPECT_EQ(shown("22012", "division by zero").message(), "division by zero");
+}
+
+TEST(Failure, UnknownFamiliesSayNothing) {
+  EXPECT_EQ(shown("XX000", "could not read block 3 of relation globex").message(),
+            "the database could not run the statement");
+  EXPECT_EQ(shown("58030", "could not open file").message(), "the database could not run the statement");
+}
+
+TEST(Failure, TooManyRowsForOneObject) {
+  Error error = shown("22P02", R"(invalid input syntax for type integer: "bulkhead-rows:12")");
+  EXPECT_EQ(error.code(), Errc::not_singular);
+  EXPECT_EQ(error.details(), "The result contains 12 rows");
+  EXPECT_EQ(
+      shown("22P02", R"(invalid input syntax for type integer: "bulkhead-rows:12")", "", {"bulkhead-rows:12"})
+          .code(),
+      Errc::statement_failed)
+      << "a client that sends the marker gets its own error back";
+}
+
+TEST(Failure, TenantLeavesConstraintNames) {
+  EXPECT_EQ(without_tenant("album_tenant_id_artist_id_fkey"), "album_artist_id_fkey");
+  EXPECT_EQ(without_tenant("key_of_tenant_id"), "key_of");
+}
+
+}  // namespace
+}  // namespace bulkhead::data
