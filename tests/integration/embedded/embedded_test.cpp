@@ -1,6 +1,5 @@
-#include "runtime/child_process.hpp"
-#include "runtime/embedded_postgres.hpp"
-#include "runtime/postgres_binaries.hpp"
+#include <cstdlib>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -8,8 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <thread>
+#include "runtime/child_process.hpp"
+#include "runtime/embedded_postgres.hpp"
+#include "runtime/postgres_binaries.hpp"
 
 namespace bulkhead {
 namespace {
@@ -62,15 +62,17 @@ TEST(Embedded, StartsAsAnotherUserAndOnlyOverASocket) {
   ASSERT_TRUE(server.has_value()) << server.error().message();
   EXPECT_FALSE((*server)->adopted());
   EXPECT_EQ(sql(**server, "select current_database() || ' ' || current_user"), "bulkhead bulkhead_admin");
-  EXPECT_EQ(sql(**server, "select current_setting('listen_addresses') || '|' || current_setting('wal_level') || '|' || "
-                          "current_setting('fsync') || '|' || current_setting('jit')"),
+  EXPECT_EQ(sql(**server,
+                "select current_setting('listen_addresses') || '|' || current_setting('wal_level') || '|' || "
+                "current_setting('fsync') || '|' || current_setting('jit')"),
             "|logical|on|off");
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat(("/proc/" + std::to_string((*server)->pid())).c_str(), &info), 0);
   EXPECT_NE(info.st_uid, 0u);
   ASSERT_EQ(stat((*server)->home().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777u, 0700u);
-  EXPECT_EQ(sql(**server, "select count(*) from pg_hba_file_rules where auth_method <> 'scram-sha-256'"), "0");
+  EXPECT_EQ(sql(**server, "select count(*) from pg_hba_file_rules where auth_method <> 'scram-sha-256'"),
+            "0");
   EXPECT_EQ(sql(**server, "select has_database_privilege('public', 'bulkhead', 'connect,temporary')"), "f");
 }
 
