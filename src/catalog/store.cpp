@@ -114,9 +114,10 @@ Result<TenantRecord> find_tenant(pg::Blocking& admin, std::string_view slug_or_i
 }
 
 Result<void> remove_tenant(pg::Blocking& admin, const TenantId& tenant) {
-  auto removed = admin.query("with home as (delete from bulkhead.residency where tenant_id = $1::uuid)"
-                             " delete from catalog.tenant where id = $1::uuid",
-                             {tenant.text()});
+  auto removed = admin.query(
+      "with home as (delete from bulkhead.residency where tenant_id = $1::uuid)"
+      " delete from catalog.tenant where id = $1::uuid",
+      {tenant.text()});
   if (removed.has_error()) return removed.error();
   return {};
 }
