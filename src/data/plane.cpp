@@ -264,9 +264,9 @@ Task<Result<Rows>> Plane::raw(const RequestContext& context, std::string sql,
   BULKHEAD_CO_TRY(pg::Step step, impl_->raw_step(context, *text, sql, params));
   BULKHEAD_CO_TRY(const catalog::TenantRef record, impl_->record_of(context));
   std::vector<pg::Step> steps(1, step);
+  const pg::Lane lane = writes ? pg::Lane::write : pg::Lane::read;
   BULKHEAD_CO_TRY(pg::Outcome outcome,
-                  co_await impl_->send(context, std::move(steps), writes,
-                                       writes ? pg::Lane::write : pg::Lane::read, record->placement.schema));
+                  co_await impl_->send(context, std::move(steps), writes, lane, record->placement.schema));
   if (outcome.error) {
     const std::vector<const pg::Params*> sent(1, &step.params);
     co_return client_error(outcome, sent);

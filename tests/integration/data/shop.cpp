@@ -101,11 +101,7 @@ RequestContext Shop::context(std::string_view slug, Role role, std::int64_t epoc
   record->slug = slug;
   record->placement.schema = "app";
   record->placement.epoch = epoch;
-  TenantId id = record->id;
-  Tenant tenant = ContextAccess::make_tenant(id, std::string(slug), std::move(record));
-  return ContextAccess::make_context(std::move(tenant), Principal(), role,
-                                     std::chrono::steady_clock::now() + std::chrono::seconds(20),
-                                     TraceContext());
+  return permitted(std::move(record), role);
 }
 
 Response Shop::send(std::string_view tenant, Method method, std::string_view target, Sent sent) {

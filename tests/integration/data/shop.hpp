@@ -13,8 +13,8 @@
 #include <gtest/gtest.h>
 
 #include "api/rest/rest_api.hpp"
-#include "base/context_access.hpp"
 #include "data/plane.hpp"
+#include "support/permitted.hpp"
 #include "support/postgres.hpp"
 
 namespace bulkhead::test {

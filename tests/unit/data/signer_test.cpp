@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/context_access.hpp"
+#include "support/permitted.hpp"
 
 namespace bulkhead::data {
 namespace {
@@ -11,7 +11,9 @@ using std::chrono::seconds;
 using Clock = std::chrono::system_clock;
 
 Tenant tenant_of(std::string_view id) {
-  return ContextAccess::make_tenant(TenantId(*Uuid::parse(id)), "acme", nullptr);
+  auto record = std::make_shared<catalog::TenantRecord>();
+  record->id = TenantId(*Uuid::parse(id));
+  return test::tenant_of(std::move(record));
 }
 
 BindingKey key_of(std::int32_t id, char byte) {

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/context_access.hpp"
+#include "catalog/records.hpp"
+
+namespace bulkhead::test {
+
+/// A tenant as the entry makes it, without a catalog behind it.
+inline Tenant tenant_of(catalog::TenantRef record) {
+  const TenantId id = record->id;
+  std::string slug = record->slug;
+  return ContextAccess::make_tenant(id, std::move(slug), std::move(record));
+}
+
+/// The context of a permitted request of that tenant, with twenty seconds to go.
+inline RequestContext permitted(catalog::TenantRef record, Role role) {
+  return ContextAccess::make_context(tenant_of(std::move(record)), Principal(), role,
+                                     std::chrono::steady_clock::now() + std::chrono::seconds(20),
+                                     TraceContext());
+}
+
+}  // namespace bulkhead::test
