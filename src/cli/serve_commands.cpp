@@ -42,10 +42,10 @@ class StopSignals {
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
   }
-  /// True when a signal came within a second.
+  /// True when a signal came within a quarter of a second.
   [[nodiscard]] bool wait() const {
-    timespec second{1, 0};
-    return sigtimedwait(&set_, nullptr, &second) > 0;
+    timespec quarter{0, 250'000'000};
+    return sigtimedwait(&set_, nullptr, &quarter) > 0;
   }
 
  private:
@@ -205,6 +205,7 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
   settings.login_conninfo = running.workspace.login_conninfo();
   settings.catalog_conninfo = running.workspace.catalog_conninfo();
   settings.binding_key = running.workspace.binding_key();
+  settings.read_binding_key = [&workspace = running.workspace] { return workspace.read_binding_key(); };
   settings.issuers = running.issuers;
   settings.open_routes = running.open_routes;
   runtime::Server server(std::move(settings), routes, log);

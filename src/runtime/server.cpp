@@ -245,14 +245,14 @@ Result<std::uint16_t> Server::start() {
                                                 shared_->metrics.thread());
     t.thread = std::thread([&t] { t.io.run(); });
   }
-  watch_schema();
+  watch_database();
   return shared_->port;
 }
 
 void Server::stop(std::chrono::milliseconds grace) {
   if (threads_.empty()) return;
   // The listener belongs to the first thread.
-  asio::post(threads_.front()->io, asio::use_future([this] { schema_listener_.reset(); })).wait();
+  asio::post(threads_.front()->io, asio::use_future([this] { database_listener_.reset(); })).wait();
   background_.join();
   auto deadline = std::chrono::steady_clock::now() + grace;
   std::vector<std::future<void>> drained;
@@ -337,16 +337,36 @@ void Server::register_metrics() {
   }
 }
 
-void Server::watch_schema() {
-  // A migration notifies; the relations are read again and swapped in, between requests. So, too, when the listening
-  // connection was away and may have missed one.
+void Server::watch_database() {
+  // A migration or a rotated key notifies; what it changed is read again and swapped in, between requests. So, too, when
+  // the listening connection was away and may have missed it.
   IoThread& first = *threads_.front();
-  auto again = [this] { reload_in_background(); };
-  asio::post(first.io, [this, &first, again] {
-    schema_listener_ = std::make_unique<pg::Listener>(
+  auto on_notify = [this](std::string_view channel, std::string_view payload) {
+    if (channel == "bulkhead_migrated") reload_in_background();
+    if (channel == "bulkhead_catalog" && payload == "*") renew_key_in_background();
+  };
+  auto on_listening = [this] {
+    reload_in_background();
+    renew_key_in_background();
+  };
+  asio::post(first.io, [this, &first, on_notify, on_listening] {
+    database_listener_ = std::make_unique<pg::Listener>(
         first.io.get_executor(), shared_->settings.login_conninfo,
-        std::vector<std::string>{"bulkhead_migrated"},
-        [again](std::string_view, std::string_view) { again(); }, again);
+        std::vector<std::string>{"bulkhead_migrated", "bulkhead_catalog"}, on_notify, on_listening);
+  });
+}
+
+void Server::renew_key_in_background() {
+  if (!shared_->settings.read_binding_key) return;
+  asio::post(background_, [this] {
+    Result<data::BindingKey> key = shared_->settings.read_binding_key();
+    if (key.has_error()) {
+      // The former key goes on for an hour after a rotation.
+      shared_->log.failure("the binding key cannot be read again", key.error());
+      return;
+    }
+    for (auto& thread : threads_)
+      asio::post(thread->io, [&signer = thread->signer, key = *key] { signer.rotate(key); });
   });
 }
 

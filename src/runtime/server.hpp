@@ -29,6 +29,7 @@ struct ServerSettings {
   AppConfig config;
   std::string login_conninfo, catalog_conninfo;
   data::BindingKey binding_key;
+  std::function<Result<data::BindingKey>()> read_binding_key;  ///< Asked again when the catalog says that it changed.
   std::vector<identity::IssuerSettings> issuers;
   std::function<std::vector<OpenRoute>(std::uint16_t port)> open_routes;  ///< Besides health and metrics.
   sql::Walls walls;  ///< All on, but in the isolation tests.
@@ -59,13 +60,14 @@ class Server {
   Task<Response> readiness();
   Task<Response> scrape();
   void register_metrics();
-  void watch_schema();
+  void watch_database();
   void reload_in_background();
+  void renew_key_in_background();
 
   std::unique_ptr<Shared> shared_;
   const std::vector<Route>& routes_;
   std::vector<std::unique_ptr<IoThread>> threads_;
-  std::unique_ptr<pg::Listener> schema_listener_;
+  std::unique_ptr<pg::Listener> database_listener_;
   boost::asio::thread_pool background_{1};  ///< Reads relations, which blocks.
 };
 

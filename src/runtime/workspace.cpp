@@ -72,6 +72,15 @@ Result<pg::Blocking> Workspace::admin() const {
   return pg::Blocking::connect(admin_);
 }
 
+Result<data::BindingKey> Workspace::read_binding_key() const {
+  BULKHEAD_TRY(pg::Blocking connection, admin());
+  BULKHEAD_TRY(migrate::Credentials credentials, migrate::read_credentials(connection));
+  data::BindingKey key;
+  key.id = credentials.binding_key_id;
+  key.secret = credentials.binding_secret;
+  return key;
+}
+
 Result<bool> Workspace::revive() {
   if (!embedded_) return false;
   return embedded_->revive();

@@ -50,6 +50,8 @@ class Workspace {
   [[nodiscard]] const std::string& catalog_conninfo() const noexcept { return catalog_; }
   /// The key that signs tenant contexts now; after `prepare`.
   [[nodiscard]] const data::BindingKey& binding_key() const noexcept { return key_; }
+  /// The same, read again: after a rotation. Any thread.
+  [[nodiscard]] Result<data::BindingKey> read_binding_key() const;
   /// Starts the embedded PostgreSQL again if it has died; true if it had.
   [[nodiscard]] Result<bool> revive();
 

@@ -43,7 +43,7 @@ class TestServer {
  private:
   Database database_;
   Logger log_;
-  identity::DevIssuer issuer_;
+  const identity::DevIssuer& issuer_;
   std::vector<Route> routes_;
   std::unique_ptr<runtime::Server> server_;
   std::uint16_t port_ = 0;

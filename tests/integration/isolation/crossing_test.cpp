@@ -1,4 +1,5 @@
 #include <atomic>
+#include <cctype>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -37,6 +38,7 @@ class Generator {
     if (foreign) {
       pair.twin_id = absent;
       pair.twin = make(absent, seed);
+      if (pair.twin->target == pair.call.target && pair.twin->body == pair.call.body) pair.twin.reset();
     }
     return pair;
   }
@@ -56,7 +58,7 @@ class Generator {
         break;
       case 1:
         call.target +=
-            "/rest/v1/artist?select=name,album(title,album_id)&artist_id=in.(" + id + ",7)&order=name.desc";
+            "/rest/v1/artist?select=name,album(title,album_id)&artist_id=in.(" + id + ",999)&order=name.desc";
         call.headers.emplace_back("Prefer", "count=exact");
         break;
       case 2:
@@ -182,18 +184,31 @@ class Generator {
   std::mt19937_64 random_;
 };
 
-/// A reply without what differs from call to call for good reasons: the date, the trace, and the id that was
-/// asked for.
+/// Replaces `what` where it stands alone: 235 is not in 23503.
+void replace_token(std::string& text, const std::string& what, const std::string& with) {
+  auto inside = [&text](std::size_t at) {
+    return at < text.size() && std::isalnum(static_cast<unsigned char>(text[at])) != 0;
+  };
+  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos;) {
+    if ((at > 0 && inside(at - 1)) || inside(at + what.size())) {
+      ++at;
+      continue;
+    }
+    text.replace(at, what.size(), with);
+    at += with.size();
+  }
+}
+
+/// A reply without what differs from call to call for good reasons: the date, the trace, and the id that was asked for.
+/// Both ids have three digits, so that the lengths must be the same.
 std::string normal_form(const Reply& reply, const std::string& id) {
   std::string text = std::to_string(reply.status) + " " + reply.reason + "\n";
   for (const auto& [name, value] : reply.headers)
     if (name != "date") text += name + ": " + value + "\n";
   std::string body = reply.body;
   if (auto at = body.find("\"trace_id\":\""); at != std::string::npos) body.erase(at + 12, 32);
-  text += body;
-  for (std::size_t at = 0; (at = text.find(id, at)) != std::string::npos; at += 4)
-    text.replace(at, id.size(), "<id>");
-  return text;
+  replace_token(body, id, "<id>");
+  return text + body;
 }
 
 class Findings {

@@ -23,6 +23,8 @@ insert into app.invoice_line (tenant_id, invoice_line_id, invoice_id, track_id, 
   select '{id}', i, i, i, 0.99, 1 from ({ids}) s(i);
 insert into app.playlist (tenant_id, playlist_id, name) select '{id}', i, '{mark} playlist ' || i from ({ids}) s(i);
 insert into app.playlist_track (tenant_id, playlist_id, track_id) select '{id}', i, i from ({ids}) s(i);
+insert into bulkhead.counter (tenant_id, name, value)
+  select '{id}', unnest(array['artist', 'album', 'track', 'employee', 'customer', 'invoice', 'invoice_line', 'playlist']), 10000;
 )";
   auto replace = [&sql](const std::string& what, const std::string& with) {
     for (std::size_t at = 0; (at = sql.find(what, at)) != std::string::npos; at += with.size())
