@@ -22,7 +22,7 @@ const identity::DevIssuer& shared_issuer() {
 
 TestServer::TestServer(Database database, TestServerSettings settings)
     : database_(std::move(database)),
-      log_(Logger::nowhere()),
+      log_(settings.log_file.empty() ? Logger::nowhere() : must(Logger::to_file(settings.log_file))),
       issuer_(shared_issuer()),
       routes_(std::move(settings.routes)) {
   runtime::ServerSettings server;
@@ -34,6 +34,14 @@ TestServer::TestServer(Database database, TestServerSettings settings)
   server.catalog_conninfo = database_.catalog;
   server.binding_key.id = database_.credentials.binding_key_id;
   server.binding_key.secret = database_.credentials.binding_secret;
+  server.read_binding_key = [admin = database_.admin]() -> Result<data::BindingKey> {
+    BULKHEAD_TRY(pg::Blocking connection, pg::Blocking::connect(admin));
+    BULKHEAD_TRY(migrate::Credentials credentials, migrate::read_credentials(connection));
+    data::BindingKey key;
+    key.id = credentials.binding_key_id;
+    key.secret = credentials.binding_secret;
+    return key;
+  };
   server.issuers = {runtime::dev_issuer_settings(issuer_, issuer_port)};
   server.walls = settings.walls;
   server_ = std::make_unique<runtime::Server>(std::move(server), routes_, log_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@ struct TestServerSettings {
   sql::Walls walls;
   std::vector<Route> routes;
   std::function<void(AppConfig&)> configure;  ///< Changes to the default configuration.
+  std::filesystem::path log_file;             ///< Where the server's log goes; empty: nowhere.
 };
 
 /// The real server in the test process, over a database of its own: two threads, every room, HTTP on a free

@@ -1,0 +1,100 @@
+#include <csignal>
+
+#include <unistd.h>
+
+#include "shops.hpp"
+
+/// PostgreSQL dies under the server and comes back.
+namespace bulkhead::test {
+namespace {
+
+TEST(OutageTest, AnswersMeanwhileAndRecoversWithoutRestart) {
+  Shops shops = open_shops();
+  TestServer server(shops.database, with_handlers());
+  Caller caller(server, server.token("acme", "ann", "member"));
+  ASSERT_EQ(caller.get("/rest/v1/artist?artist_id=eq.1").status, 200u);
+  Reply kept = caller.post("/rest/v1/artist", R"({"artist_id":700,"name":"kept"})");
+  ASSERT_EQ(kept.status, 201u) << kept.body;
+
+  Postgres& postgres = Postgres::shared();
+  ASSERT_EQ(kill(postgres.postmaster_pid(), SIGKILL), 0);
+  Reply reply;
+  ASSERT_TRUE(eventually([&] {
+    return (reply = caller.get("/rest/v1/artist?artist_id=eq.1")).status == 503;
+  })) << reply.status
+      << reply.body;
+  EXPECT_EQ(reply.reason, "Service Unavailable");
+  EXPECT_EQ(reply.header("retry-after"), "1");
+  EXPECT_EQ(code_of(reply), "BLK600");
+  EXPECT_EQ(told_to_acme(reply, shops), "");
+  for (const char* detail : {"/tmp", "socket", "bulkhead_login", "FATAL"})
+    EXPECT_EQ(reply.body.find(detail), std::string::npos) << reply.body;
+  EXPECT_EQ(caller.patch("/rest/v1/artist?artist_id=eq.1", R"({"name":"x"})").status, 503u);
+  Reply checkout = caller.post("/v1/checkout", R"({"customer_id":5,"lines":[{"track_id":1,"quantity":1}]})");
+  EXPECT_EQ(checkout.status, 503u) << checkout.body;
+  EXPECT_EQ(checkout.header("content-type"), "application/problem+json");
+  EXPECT_EQ(caller.get("/healthz").status, 200u) << "the process is alive";
+  EXPECT_EQ(caller.get("/readyz").status, 503u) << "but not ready";
+  EXPECT_EQ(Caller(server, server.token("", "stranger", ""))
+                .get("/rest/v1/artist", {{"X-Tenant-ID", "neverasked"}})
+                .status,
+            503u)
+      << "who is not known cannot be looked up: neither 404 nor 500";
+
+  postgres.revive();
+  EXPECT_TRUE(eventually([&] { return caller.get("/rest/v1/artist?artist_id=eq.1").status == 200; }));
+  EXPECT_TRUE(eventually([&] { return caller.get("/readyz").status == 200; }));
+  EXPECT_EQ(compact(caller.get("/rest/v1/artist?select=name&artist_id=eq.700")), R"([{"name":"kept"}])");
+  EXPECT_TRUE(eventually(
+      [&] { return caller.patch("/rest/v1/artist?artist_id=eq.1", R"({"name":"after"})").status == 204; }));
+  EXPECT_EQ(caller.post("/v1/checkout", R"({"customer_id":5,"lines":[{"track_id":1,"quantity":1}]})").status,
+            201u);
+  // The catalog's news come again, too.
+  static_cast<void>(server.token("acme", "ann", "viewer"));
+  EXPECT_TRUE(eventually(
+      [&] { return caller.patch("/rest/v1/artist?artist_id=eq.1", R"({"name":"y"})").status == 403; }));
+}
+
+TEST(OutageTest, ASessionThatIsEndedByTheOperatorIsReplaced) {
+  Shops shops = open_shops();
+  TestServer server(shops.database, {});
+  Caller caller(server, server.token("acme", "ann", "member"));
+  pg::Blocking admin = shops.database.connect_admin();
+  for (int round = 0; round < 5; ++round) {
+    ASSERT_EQ(caller.get("/rest/v1/artist?artist_id=eq.1").status, 200u);
+    must(admin.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and "
+        "usename = 'bulkhead_login'"));
+    EXPECT_TRUE(eventually([&] { return caller.get("/rest/v1/artist?artist_id=eq.1").status == 200; }));
+    EXPECT_TRUE(eventually([&] {
+      return caller.patch("/rest/v1/artist?artist_id=eq.1", R"({"name":"ACME artist 1"})").status == 204;
+    }));
+  }
+}
+
+TEST(OutageTest, ASlowStatementEndsAtTheDeadline) {
+  Shops shops = open_shops();
+  TestServerSettings settings;
+  settings.configure = [](AppConfig& config) { config.deadline = std::chrono::milliseconds(500); };
+  TestServer server(shops.database, settings);
+  Caller caller(server, server.token("acme", "ann", "member"));
+  ASSERT_EQ(caller.get("/rest/v1/artist?artist_id=eq.1").status, 200u);
+  // Somebody holds the row.
+  pg::Blocking admin = shops.database.connect_admin();
+  must(admin.execute("begin; update app.artist set name = 'held' where artist_id = 1"));
+  Reply reply = caller.patch("/rest/v1/artist?artist_id=eq.1", R"({"name":"late"})");
+  EXPECT_EQ(reply.status, 504u) << reply.body;
+  EXPECT_EQ(code_of(reply), "BLK601");
+  must(admin.execute("rollback"));
+  // It was cancelled, not only given up: it must not write afterwards.
+  EXPECT_TRUE(eventually([&] {
+    return must(admin.query("select 1 from pg_stat_activity where datname = current_database() and usename = "
+                            "'bulkhead_login' and state = 'active'"))
+        .empty();
+  }));
+  EXPECT_EQ(compact(caller.get("/rest/v1/artist?select=name&artist_id=eq.1")),
+            R"([{"name":"ACME artist 1"}])");
+}
+
+}  // namespace
+}  // namespace bulkhead::test
