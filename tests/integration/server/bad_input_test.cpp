@@ -188,10 +188,9 @@ TEST_F(BadInputTest, SqlInPlacesOfNamesAndValues) {
   EXPECT_EQ(caller.get("/rest/v1/artist?name=like.%25'%3B--").body, "[]");
 }
 
-TEST_F(BadInputTest, ClientsThatLeaveInTheMiddle) {
-  for (const char* bytes : {"GET /rest/v1/artist HTTP/1.1\r\nHo",
-                            "POST /rest/v1/artist HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"})
-    static_cast<void>(HttpClient::raw(server().port(), bytes));
+TEST_F(BadInputTest, AClientThatLeavesInTheMiddle) {
+  static_cast<void>(HttpClient::raw(
+      server().port(), "POST /rest/v1/artist HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"));
 }
 
 }  // namespace
