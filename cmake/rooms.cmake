@@ -52,3 +52,12 @@ function(bulkhead_fuzz name)
     target_link_libraries(${name} PRIVATE bulkhead::${room})
   endforeach()
 endfunction()
+
+# bulkhead_program(TARGET): what a shipped program links beside its rooms. jemalloc where it is installed: a tenth of a
+# request's time went into glibc's malloc (docs/decisions/dependencies.md). Not under a sanitizer, which brings its own.
+find_library(JEMALLOC jemalloc)
+function(bulkhead_program target)
+  if(JEMALLOC AND NOT BULKHEAD_SANITIZE)
+    target_link_libraries(${target} PRIVATE -Wl,--push-state,--no-as-needed ${JEMALLOC} -Wl,--pop-state)
+  endif()
+endfunction()

@@ -59,6 +59,8 @@ class RequestContext {
   [[nodiscard]] Role role() const noexcept { return role_; }
   [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
   [[nodiscard]] const TraceContext& trace() const noexcept { return trace_; }
+  /// How long this request has waited for the database so far; for the log.
+  [[nodiscard]] std::chrono::microseconds database_time() const noexcept { return database_time_; }
 
  private:
   friend struct ContextAccess;
@@ -74,6 +76,7 @@ class RequestContext {
   Role role_;
   Deadline deadline_;
   TraceContext trace_;
+  mutable std::chrono::microseconds database_time_{0};  // an observation, not a part of what was permitted
 };
 
 }  // namespace bulkhead

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include <bulkhead/error.hpp>
+
 namespace bulkhead {
 
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, other };
@@ -41,7 +43,8 @@ struct Response {
   std::string content_type;  ///< Empty: none is sent.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  bool close = false;  ///< Close the connection after this response.
+  bool close = false;          ///< Close the connection after this response.
+  std::optional<Error> error;  ///< What went wrong, for the log; never sent.
 };
 
 /// The reason phrase of RFC 9110 section 15 (clients show it), "" for an unknown status.

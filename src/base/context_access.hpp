@@ -16,6 +16,9 @@ struct ContextAccess {
                                      TraceContext trace) {
     return RequestContext(std::move(tenant), std::move(principal), role, deadline, std::move(trace));
   }
+  static void add_database_time(const RequestContext& context, std::chrono::steady_clock::duration time) {
+    context.database_time_ += std::chrono::duration_cast<std::chrono::microseconds>(time);
+  }
   static const std::shared_ptr<const catalog::TenantRecord>& record(const Tenant& tenant) {
     return tenant.record_;
   }

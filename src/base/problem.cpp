@@ -41,6 +41,7 @@ Response problem_response(const Error& error, unsigned status, std::string_view 
   response.body = problem_document(error, response.status, trace_id);
   if (response.status == 401) response.headers.emplace_back("WWW-Authenticate", challenge(error.code()));
   if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
+  response.error = error;
   return response;
 }
 

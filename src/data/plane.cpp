@@ -103,7 +103,9 @@ Task<Result<pg::Outcome>> Plane::Impl::send(const RequestContext& context, std::
     add_bind(unit, context, *record, writes);
     unit.steps.insert(unit.steps.end(), steps.begin(), steps.end());
 
+    const auto sent = std::chrono::steady_clock::now();
     auto outcome = co_await lanes.run(lane, std::move(unit), context.deadline(), fairness);
+    ContextAccess::add_database_time(context, std::chrono::steady_clock::now() - sent);
     if (outcome.has_error()) {
       if (last || !worth_a_retry(outcome.error(), writes, context.deadline())) co_return outcome.error();
       continue;
@@ -227,6 +229,8 @@ Result<Plane::Impl::GuardedText*> Plane::Impl::guarded(const std::string& sql) {
   return &found->second;
 }
 
+constexpr std::uint32_t uuid_oid = 2950;
+
 Result<pg::Step> Plane::Impl::raw_step(const RequestContext& context, GuardedText& text,
                                        const std::string& sql,
                                        const std::vector<statement::Value>& params) const {
@@ -236,7 +240,8 @@ Result<pg::Step> Plane::Impl::raw_step(const RequestContext& context, GuardedTex
                      std::to_string(params.size()) + " values were given for $2 and on");
   pg::Step step;
   pg::ShapeRef& shape = text.shapes[static_cast<std::size_t>(context.role())];
-  if (!shape) shape = std::make_shared<const pg::Shape>(sql);
+  // A text that names no tenant table has no use of $1 from which PostgreSQL could infer its type.
+  if (!shape) shape = std::make_shared<const pg::Shape>(sql, std::vector<std::uint32_t>{uuid_oid});
   step.shape = shape;
   if (text.facts.params == 0) return step;
   step.params.add(context.tenant().id_text());

@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "base/context_access.hpp"
 #include "data/failure.hpp"
 #include "data/plane_impl.hpp"
 
@@ -11,6 +12,24 @@ struct Transaction::Impl {
   data::Plane& plane;
 };
 
+namespace {
+
+/// Adds the time until its end to what the request has waited for the database.
+class Waiting {
+ public:
+  explicit Waiting(const RequestContext& context)
+      : context_(context), begun_(std::chrono::steady_clock::now()) {}
+  ~Waiting() { ContextAccess::add_database_time(context_, std::chrono::steady_clock::now() - begun_); }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  const RequestContext& context_;
+  std::chrono::steady_clock::time_point begun_;
+};
+
+}  // namespace
+
 Transaction::Transaction(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 // The session rolls back, or closes its connection, when it goes without a commit.
 Transaction::~Transaction() = default;
@@ -18,6 +37,7 @@ Transaction::~Transaction() = default;
 Task<Result<std::unique_ptr<Transaction>>> Transaction::begin(const RequestContext& context,
                                                               data::Plane& plane) {
   data::Plane::Impl& shared = *plane.impl_;
+  const Waiting waiting(context);
   BULKHEAD_CO_TRY(catalog::TenantRef record, shared.record_of(context));
   for (bool last : {false, true}) {
     BULKHEAD_CO_TRY(pg::Session session, co_await shared.lanes.begin(context.deadline()));
@@ -42,6 +62,7 @@ Task<Result<QueryResult>> Transaction::run(statement::Statement statement) {
   BULKHEAD_CO_TRY(data::Planned planned, impl_->plane.plan(impl_->context, statement));
   pg::Unit unit;
   unit.steps = data::Plane::Impl::steps_of(planned, impl_->context.role());
+  const Waiting waiting(impl_->context);
   const std::vector<pg::Step> steps = unit.steps;
   BULKHEAD_CO_TRY(pg::Outcome outcome,
                   co_await impl_->session.run(std::move(unit), impl_->context.deadline()));
@@ -59,6 +80,7 @@ Task<Result<Rows>> Transaction::raw(std::string sql, std::vector<statement::Valu
   BULKHEAD_CO_TRY(pg::Step step, shared.raw_step(impl_->context, *text, sql, params));
   pg::Unit unit;
   unit.steps.push_back(step);
+  const Waiting waiting(impl_->context);
   BULKHEAD_CO_TRY(pg::Outcome outcome,
                   co_await impl_->session.run(std::move(unit), impl_->context.deadline()));
   if (outcome.error) {
@@ -69,6 +91,7 @@ Task<Result<Rows>> Transaction::raw(std::string sql, std::vector<statement::Valu
 }
 
 Task<Result<void>> Transaction::commit() {
+  const Waiting waiting(impl_->context);
   auto committed = co_await impl_->session.commit(impl_->context.deadline());
   if (committed.has_error()) co_return data::client_error(committed.error());
   co_return committed;

@@ -1,6 +1,7 @@
 #include "entry/resolve.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <bulkhead/uuid.hpp>
 
@@ -25,10 +26,13 @@ std::string_view bare_host(std::string_view host) noexcept {
   return host;
 }
 
-bool token_character(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("-._~+/=").find(c) != std::string_view::npos;
-}
+/// What a bearer token may be made of (RFC 6750 section 2.1), by byte.
+constexpr std::array<bool, 256> token_characters = [] {
+  std::array<bool, 256> allowed{};
+  for (char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/="))
+    allowed[static_cast<unsigned char>(c)] = true;
+  return allowed;
+}();
 
 Error no_tenant() {
   return Error(Errc::tenant_not_found, "there is no such tenant for this caller");
@@ -98,8 +102,10 @@ Result<std::string_view> bearer_token(const Request& request) {
     return Error(Errc::token_missing, "this needs a token").hint("send Authorization: Bearer <token>");
   std::string_view token = value->substr(scheme.size());
   while (token.starts_with(' ')) token.remove_prefix(1);
-  if (token.empty() || !std::all_of(token.begin(), token.end(), token_character))
-    return Error(Errc::token_malformed, "what follows Bearer is no token");
+  // Without a branch a character: a token has hundreds, and this is every request's way.
+  bool good = !token.empty();
+  for (char c : token) good &= token_characters[static_cast<unsigned char>(c)];
+  if (!good) return Error(Errc::token_malformed, "what follows Bearer is no token");
   return token;
 }
 

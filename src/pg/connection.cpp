@@ -271,11 +271,15 @@ bool Connection::send(const Action& action) {
       return PQsendQueryParams(pg_, "deallocate all", 0, nullptr, nullptr, nullptr, nullptr, 0) == 1;
     case Action::Kind::prepare:
       ++stats_.prepares;
-      return PQsendPrepare(pg_, name.c_str(), jobs_.back()->unit.steps[action.step].shape->sql().c_str(), 0,
-                           nullptr) == 1;
+      return send_prepare(name.c_str(), *jobs_.back()->unit.steps[action.step].shape);
     default:
       return send_step(action);
   }
+}
+
+bool Connection::send_prepare(const char* name, const Shape& shape) {
+  const std::vector<std::uint32_t>& types = shape.parameter_types();
+  return PQsendPrepare(pg_, name, shape.sql().c_str(), static_cast<int>(types.size()), types.data()) == 1;
 }
 
 bool Connection::send_step(const Action& action) {
@@ -284,8 +288,10 @@ bool Connection::send_step(const Action& action) {
   values_.resize(count);
   for (std::size_t index = 0; index < count; ++index) values_[index] = step.params.value(index);
   if (action.kind == Action::Kind::execute_unnamed) {
-    return PQsendQueryParams(pg_, step.shape->sql().c_str(), static_cast<int>(count), nullptr, values_.data(),
-                             nullptr, nullptr, 0) == 1;
+    std::vector<std::uint32_t> types = step.shape->parameter_types();
+    types.resize(count);
+    return PQsendQueryParams(pg_, step.shape->sql().c_str(), static_cast<int>(count), types.data(),
+                             values_.data(), nullptr, nullptr, 0) == 1;
   }
   const StatementName name(action.statement);
   return PQsendQueryPrepared(pg_, name.c_str(), static_cast<int>(count), values_.data(), nullptr, nullptr,

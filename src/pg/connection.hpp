@@ -104,6 +104,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void perform(std::span<const Action> actions);
   [[nodiscard]] bool send(const Action& action);
   [[nodiscard]] bool send_step(const Action& action);
+  [[nodiscard]] bool send_prepare(const char* name, const Shape& shape);
   void flush();
   void request_cancel();
   void arm_grace(std::uint64_t unit, std::chrono::milliseconds delay);

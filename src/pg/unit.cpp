@@ -12,7 +12,8 @@ std::uint64_t next_shape_id() noexcept {
 
 }  // namespace
 
-Shape::Shape(std::string sql) : sql_(std::move(sql)), id_(next_shape_id()) {}
+Shape::Shape(std::string sql, std::vector<std::uint32_t> parameter_types)
+    : sql_(std::move(sql)), parameter_types_(std::move(parameter_types)), id_(next_shape_id()) {}
 
 void Params::add(std::string_view value) {
   offsets_.push_back(static_cast<std::int64_t>(arena_.size()));

@@ -17,13 +17,19 @@ namespace bulkhead::pg {
 /// prepared statement runs under another role. Immutable, shared between threads.
 class Shape {
  public:
-  explicit Shape(std::string sql);
+  /// `parameter_types`: type OIDs of the first parameters, for those that PostgreSQL cannot infer from where they stand
+  /// (0: let it infer).
+  explicit Shape(std::string sql, std::vector<std::uint32_t> parameter_types = {});
   [[nodiscard]] const std::string& sql() const noexcept { return sql_; }
+  [[nodiscard]] const std::vector<std::uint32_t>& parameter_types() const noexcept {
+    return parameter_types_;
+  }
   /// Unique in this process; the key of a connection's statement cache.
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
 
  private:
   std::string sql_;
+  std::vector<std::uint32_t> parameter_types_;
   std::uint64_t id_;
 };
 using ShapeRef = std::shared_ptr<const Shape>;

@@ -46,7 +46,7 @@ std::size_t RouteTable::add(Target target) {
   return targets_.size() - 1;
 }
 
-/// What the log line and the metrics tell of a request.
+/// What the log line and the metrics tell of a request, beside its response.
 struct Dispatcher::Seen {
   Clock::time_point started;
   TraceContext trace;
@@ -54,7 +54,6 @@ struct Dispatcher::Seen {
   RouteId metric = RouteId::other;
   std::string trace_id, span_id, tenant_id, tenant, principal;
   std::chrono::microseconds db{0};
-  std::optional<Error> error;
 };
 
 Dispatcher::Dispatcher(entry::Entry& entry, data::Plane& plane, api::RestApi& rest, const RouteTable& routes,
@@ -69,32 +68,24 @@ Task<Response> Dispatcher::answer(Request& request) {
   seen.span_id = seen.trace.span_id;
   std::optional<std::string_view> path_tenant = entry::Entry::take_path_tenant(request);
   Response response;
-  response.status = 0;
   try {
     response = co_await serve(request, path_tenant, seen);
   } catch (const std::exception& error) {
-    // A bug, here or in a handler. The one border that catches everything: the client gets no detail, the log
-    // does.
-    seen.error = Error(Errc::internal, "internal error").internal(error.what());
+    // A bug, here or in a handler. The one border that catches everything: the client gets no detail, the log does.
+    response =
+        problem_response(Error(Errc::internal, "internal error").internal(error.what()), 0, seen.trace_id);
   }
-  if (seen.error && response.status == 0) response = problem_response(*seen.error, 0, seen.trace_id);
   observe(request, response, seen);
   co_return response;
 }
 
 Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen) {
-  Response refused;
-  refused.status = 0;
   http::Router::Match match = routes_.match(request.method, request.path);
-  if (match.kind == http::Router::Match::Kind::no_route) {
-    seen.error = Error(Errc::route_not_found, "there is nothing at this path");
-    co_return refused;
-  }
+  if (match.kind == http::Router::Match::Kind::no_route) co_return nothing_here(seen);
   if (match.kind == http::Router::Match::Kind::no_method) {
     Error error(Errc::method_not_allowed, "this path does not take this method");
     Response response = problem_response(error, 0, seen.trace_id);
     response.headers.emplace_back("Allow", match.allow);
-    seen.error = std::move(error);
     co_return response;
   }
   const RouteTable::Target& target = routes_.target(match.handler);
@@ -102,46 +93,43 @@ Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_vie
   seen.metric = target.metric;
   if (target.kind != RouteTable::Target::Kind::open)
     co_return co_await serve_tenant(request, path_tenant, target, match.rest, seen);
-  if (path_tenant || (target.open->loopback_only && !request.peer_is_loopback)) {
-    seen.error = Error(Errc::route_not_found, "there is nothing at this path");
-    co_return refused;
-  }
+  if (path_tenant || (target.open->loopback_only && !request.peer_is_loopback)) co_return nothing_here(seen);
   co_return co_await target.open->handler(request);
+}
+
+Response Dispatcher::nothing_here(const Seen& seen) {
+  return problem_response(Error(Errc::route_not_found, "there is nothing at this path"), 0, seen.trace_id);
 }
 
 Task<Response> Dispatcher::serve_tenant(const Request& request, std::optional<std::string_view> path_tenant,
                                         const RouteTable::Target& target, std::string_view relation,
                                         Seen& seen) {
-  Response refused;
-  refused.status = 0;
   entry::Requirement requirement;
   if (target.handler != nullptr) requirement.at_least = target.handler->at_least;
   // From memory where everything is known, which is nearly always; the trace moves into the context.
-  std::optional<Result<RequestContext>> known =
+  std::optional<Result<RequestContext>> context =
       entry_.admit_known(request, path_tenant, seen.trace, requirement);
-  if (!known) {
+  if (!context) {
     Result<RequestContext> fetched =
         co_await entry_.admit(request, path_tenant, std::move(seen.trace), requirement);
-    known.emplace(std::move(fetched));
+    context.emplace(std::move(fetched));
   }
-  Result<RequestContext>& context = *known;
-  if (context.has_error()) {
-    seen.error = context.error();
-    co_return refused;
-  }
-  seen.tenant_id = context->tenant().id_text();
-  seen.tenant = context->tenant().slug();
-  seen.principal = context->principal().subject;
-  TenantSession session(*context, plane_);
+  if (context->has_error()) co_return problem_response(context->error(), 0, seen.trace_id);
+  const RequestContext& permitted = **context;
+  seen.tenant_id = permitted.tenant().id_text();
+  seen.tenant = permitted.tenant().slug();
+  seen.principal = permitted.principal().subject;
+  TenantSession session(permitted, plane_);
+  Response response;
   if (target.handler == nullptr) {
-    co_return co_await rest_.handle(request, session, relation);
+    response = co_await rest_.handle(request, session, relation);
+  } else {
+    Result<Response> answered = co_await target.handler->handler(request, session);
+    response =
+        answered.has_error() ? problem_response(answered.error(), 0, seen.trace_id) : std::move(*answered);
   }
-  Result<Response> answered = co_await target.handler->handler(request, session);
-  if (answered.has_error()) {
-    seen.error = answered.error();
-    co_return refused;
-  }
-  co_return std::move(*answered);
+  seen.db = permitted.database_time();
+  co_return response;
 }
 
 void Dispatcher::observe(const Request& request, const Response& response, const Seen& seen) {
@@ -160,7 +148,7 @@ void Dispatcher::observe(const Request& request, const Response& response, const
   line.duration = duration;
   line.db = seen.db;
   line.bytes = response.body.size();
-  if (seen.error) line.error = &*seen.error;
+  if (response.error) line.error = &*response.error;
   log_.access(line);
 }
 

@@ -101,6 +101,7 @@ Response error_response(const Error& error) {
   append_field(body, "details", error.details(), error.code() == Errc::relationship_ambiguous);
   append_field(body, "hint", error.hint(), false);
   body.push_back('}');
+  response.error = error;
   return response;
 }
 
