@@ -251,8 +251,9 @@ Result<std::uint16_t> Server::start() {
 
 void Server::stop(std::chrono::milliseconds grace) {
   if (threads_.empty()) return;
-  // The listener belongs to the first thread.
-  asio::post(threads_.front()->io, asio::use_future([this] { database_listener_.reset(); })).wait();
+  // The listener belongs to the first thread, which does not run if `start` failed.
+  if (threads_.front()->thread.joinable())
+    asio::post(threads_.front()->io, asio::use_future([this] { database_listener_.reset(); })).wait();
   background_.join();
   auto deadline = std::chrono::steady_clock::now() + grace;
   std::vector<std::future<void>> drained;

@@ -195,6 +195,12 @@ TEST_F(OperationsTest, TheBindingKeyRotatesWhileServing) {
             R"([{"artist_id":1,"name":"ACME artist 1"}])");
 }
 
+TEST_F(OperationsTest, APortInUseIsAnErrorNotAHang) {
+  TestServerSettings settings;
+  settings.configure = [](AppConfig& config) { config.port = server().port(); };
+  EXPECT_THROW(TestServer(shops().database, settings), std::runtime_error);
+}
+
 TEST_F(OperationsTest, ATenantMadeWhileServingIsThere) {
   Caller nobody(server(), server().token("", "early", ""), {{"X-Tenant-ID", "latecomer"}});
   ASSERT_EQ(nobody.get("/rest/v1/artist").status, 404u);

@@ -29,9 +29,15 @@ TEST(OutageTest, AnswersMeanwhileAndRecoversWithoutRestart) {
   EXPECT_EQ(told_to_acme(reply, shops), "");
   for (const char* detail : {"/tmp", "socket", "bulkhead_login", "FATAL"})
     EXPECT_EQ(reply.body.find(detail), std::string::npos) << reply.body;
-  EXPECT_EQ(caller.patch("/rest/v1/artist?artist_id=eq.1", R"({"name":"x"})").status, 503u);
+  // On a connection whose end was not noticed yet, nobody knows whether a write came through: 502, which is not to be
+  // repeated blindly. From then on 503.
+  EXPECT_TRUE(eventually([&] {
+    unsigned status = caller.patch("/rest/v1/artist?artist_id=eq.1", R"({"name":"x"})").status;
+    EXPECT_TRUE(status == 502 || status == 503) << status;
+    return status == 503;
+  }));
   Reply checkout = caller.post("/v1/checkout", R"({"customer_id":5,"lines":[{"track_id":1,"quantity":1}]})");
-  EXPECT_EQ(checkout.status, 503u) << checkout.body;
+  EXPECT_TRUE(checkout.status == 503 || checkout.status == 502) << checkout.status << checkout.body;
   EXPECT_EQ(checkout.header("content-type"), "application/problem+json");
   EXPECT_EQ(caller.get("/healthz").status, 200u) << "the process is alive";
   EXPECT_EQ(caller.get("/readyz").status, 503u) << "but not ready";
