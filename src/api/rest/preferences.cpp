@@ -48,6 +48,7 @@ Preferences read_preferences(const Request& request) {
     if (element == "return=headers-only") found.representation = Preferences::Return::headers_only;
     if (element == "count=exact" || element == "count=planned" || element == "count=estimated")
       found.count = true;
+    if (element.starts_with("resolution=")) found.upsert = true;
     if (element == "missing=default" || element == "missing=null") {
       found.missing_set = true;
       found.missing_default = element == "missing=default";

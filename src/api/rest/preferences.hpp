@@ -15,6 +15,7 @@ struct Preferences {
   bool count = false;            ///< exact, planned or estimated: the answer is exact for all three.
   bool missing_default = false;  ///< Absent keys take the column's default instead of NULL.
   bool missing_set = false;
+  bool upsert = false;  ///< resolution=merge-duplicates or ignore-duplicates.
 };
 [[nodiscard]] Preferences read_preferences(const Request& request);
 /// The value of `Preference-Applied`; empty: none was.

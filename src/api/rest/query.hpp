@@ -16,6 +16,9 @@ struct Query {
   std::optional<std::vector<std::string>> columns;  ///< `columns=`: the payload's keys that are meant.
 };
 
+/// What a request for an upsert gets.
+[[nodiscard]] Error upsert_refused();
+
 /// Parses `select`, filters, `and`/`or`, `order`, `limit`, `offset`, `columns`, and the same of embedded
 /// relations
 /// (`album.title=eq.x`, `album.order=id`). Pure; the query string is as sent.

@@ -261,6 +261,7 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
     co_return response;
   }
 
+  if (asked->preferences.upsert) co_return error_response(upsert_refused());
   auto statement = Impl::write(*asked, request);
   if (statement.has_error()) co_return error_response(statement.error());
   if (!statement->has_value()) co_return nothing_written(*asked, method);

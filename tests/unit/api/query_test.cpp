@@ -140,5 +140,15 @@ TEST(Preferences, AreReadFromOneHeaderOrSeveral) {
   EXPECT_EQ(preferences_applied(found, Method::get), "count=exact");
 }
 
+TEST(Query, AnUpsertIsRefusedAndNotTakenForAnInsert) {
+  auto query = parse_query("on_conflict=artist_id");
+  ASSERT_TRUE(query.has_error());
+  EXPECT_EQ(query.error().code(), Errc::filter_malformed);
+  const HeaderView headers[] = {{"Prefer", "return=minimal, resolution=merge-duplicates"}};
+  Request request;
+  request.headers = headers;
+  EXPECT_TRUE(read_preferences(request).upsert);
+}
+
 }  // namespace
 }  // namespace bulkhead::api
