@@ -151,7 +151,7 @@ void append_text_if(std::string& out, std::string_view name, std::string_view te
 
 void append_error(std::string& out, const Error& error) {
   append_text(out, "error", error_info(error.code()).name);
-  append_text(out, "detail", error.message());
+  append_text_if(out, "detail", error.message());
   append_text_if(out, "sqlstate", error.sqlstate());
   append_text_if(out, "internal", error.internal());
 }

@@ -14,6 +14,22 @@ constexpr std::string_view rest_prefix = "/rest/v1/";
 constexpr Method rest_methods[] = {Method::get, Method::head,  Method::post,
                                    Method::put, Method::patch, Method::del};
 
+/// What the log may hold of a request's failure. Texts that PostgreSQL makes of a statement, and those about what a
+/// client wrote, quote values ("invalid input syntax for type integer: …", "Failing row contains …"): of these the codes
+/// remain. Whole remain the server's own troubles and what the entry says, which quote nobody's data.
+Error for_log(const Error& error, unsigned status) {
+  const std::string_view state = error.sqlstate(), name = error_info(error.code()).name;
+  bool quotes_nothing = false;
+  if (state.empty())
+    quotes_nothing =
+        status >= 500 || name.starts_with("BLK2") || name.starts_with("BLK3") || name.starts_with("BLK4");
+  else
+    for (std::string_view family : {"08", "28", "42501", "53", "57", "58", "XX"})
+      quotes_nothing = quotes_nothing || state.starts_with(family);
+  if (quotes_nothing) return error;
+  return Error(error.code(), "").sqlstate(std::string(state));
+}
+
 }  // namespace
 
 RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute> open, Metrics& metrics) {
@@ -148,7 +164,8 @@ void Dispatcher::observe(const Request& request, const Response& response, const
   line.duration = duration;
   line.db = seen.db;
   line.bytes = response.body.size();
-  if (response.error) line.error = &*response.error;
+  std::optional<Error> error;
+  if (response.error) line.error = &error.emplace(for_log(*response.error, response.status));
   log_.access(line);
 }
 
