@@ -199,7 +199,7 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().max_rows, 1, million);
        }},
-      {"api", "json_depth", "32", "Deepest nesting of a JSON body.",
+      {"api", "json_depth", "100", "Deepest nesting of a JSON body.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().json_depth, 1, 512);
        }},

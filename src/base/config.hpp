@@ -51,7 +51,7 @@ struct AppConfig {
 
   // [api]
   std::size_t max_rows = 1000;
-  std::size_t json_depth = 32;
+  std::size_t json_depth = 100;
 
   // [log]
   std::string level = "info";

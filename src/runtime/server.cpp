@@ -167,6 +167,7 @@ struct Server::IoThread {
   static api::RestSettings rest_settings(const AppConfig& config) {
     api::RestSettings settings;
     settings.max_rows = config.max_rows;
+    settings.json_depth = config.json_depth;
     return settings;
   }
 

@@ -337,10 +337,26 @@ Result<void> Renderer::order(std::string& out, const Scope& scope,
   return {};
 }
 
+namespace {
+
+// Limits that stand in the text. Behind a parameter PostgreSQL expects a tenth of all rows, finds its generic plan
+// dearer than a custom one, and plans every execution anew: 70 µs for a list of 20. Few and fixed, so that clients cannot
+// make shapes at will; any other limit stays a parameter.
+bool is_usual_limit(std::uint64_t limit) noexcept {
+  constexpr std::array<std::uint64_t, 14> usual{1, 2, 5, 10, 15, 20, 25, 30, 50, 100, 200, 250, 500, 1000};
+  return std::find(usual.begin(), usual.end(), limit) != usual.end();
+}
+
+}  // namespace
+
 void Renderer::range(std::string& out, const statement::Select& select) {
   if (select.limit) {
     out.append(" limit ");
-    parameter(out, std::to_string(*select.limit));
+    if (is_usual_limit(*select.limit)) {
+      out.append(std::to_string(*select.limit));
+    } else {
+      parameter(out, std::to_string(*select.limit));
+    }
   }
   if (select.offset && *select.offset > 0) {
     out.append(" offset ");

@@ -16,16 +16,13 @@ namespace {
 
 namespace json = boost::json;
 
-// A document stored in a jsonb column may be deep; the parser's own limit protects the stack.
-constexpr std::size_t depth_max = 100;
-
 std::string_view view(json::string_view text) {
   return {text.data(), text.size()};
 }
 
-Result<json::value> parse_body(std::string_view body) {
+Result<json::value> parse_body(std::string_view body, std::size_t json_depth) {
   JsonLimits limits;
-  limits.depth = depth_max;
+  limits.depth = json_depth;
   auto parsed = parse_json(body, limits);
   if (parsed.has_error())
     return Error(Errc::malformed_json, "Empty or invalid json")
@@ -188,8 +185,9 @@ Result<statement::Insert> many_rows(const sql::Relation& into, const json::array
 }  // namespace
 
 Result<statement::Insert> parse_insert(const sql::Relation& into, std::string_view body,
-                                       const Columns& columns, bool missing_default, std::size_t& rows) {
-  BULKHEAD_TRY(const json::value parsed, parse_body(body));
+                                       const Columns& columns, bool missing_default, std::size_t& rows,
+                                       std::size_t json_depth) {
+  BULKHEAD_TRY(const json::value parsed, parse_body(body, json_depth));
   if (const json::object* object = parsed.if_object()) {
     rows = 1;
     return one_row(into, *object, body, columns, missing_default);
@@ -201,9 +199,9 @@ Result<statement::Insert> parse_insert(const sql::Relation& into, std::string_vi
   return invalid("Empty or invalid json").details("the body must be an object or an array of objects");
 }
 
-Result<statement::Update> parse_update(const sql::Relation& of, std::string_view body,
-                                       const Columns& columns) {
-  BULKHEAD_TRY(const json::value parsed, parse_body(body));
+Result<statement::Update> parse_update(const sql::Relation& of, std::string_view body, const Columns& columns,
+                                       std::size_t json_depth) {
+  BULKHEAD_TRY(const json::value parsed, parse_body(body, json_depth));
   statement::Update update;
   update.relation = of.name;
   if (const json::array* array = parsed.if_array(); array && array->empty()) return update;

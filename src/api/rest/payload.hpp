@@ -20,11 +20,11 @@ using Columns = std::optional<std::vector<std::string>>;
 /// position), `payload_invalid`.
 [[nodiscard]] Result<statement::Insert> parse_insert(const sql::Relation& into, std::string_view body,
                                                      const Columns& columns, bool missing_default,
-                                                     std::size_t& rows);
+                                                     std::size_t& rows, std::size_t json_depth = 100);
 
 /// A PATCH's body as an UPDATE without its filters. No assignments: the body was `{}` and nothing is to be
 /// changed.
 [[nodiscard]] Result<statement::Update> parse_update(const sql::Relation& of, std::string_view body,
-                                                     const Columns& columns);
+                                                     const Columns& columns, std::size_t json_depth = 100);
 
 }  // namespace bulkhead::api

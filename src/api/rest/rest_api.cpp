@@ -190,12 +190,13 @@ struct RestApi::Impl {
     return statement::Statement(std::move(select));
   }
 
-  [[nodiscard]] static Result<std::optional<statement::Statement>> insert(Asked& asked,
-                                                                          const Request& request) {
+  [[nodiscard]] Result<std::optional<statement::Statement>> insert(Asked& asked,
+                                                                   const Request& request) const {
     BULKHEAD_CHECK(check_content_type(request));
     std::size_t rows = 0;
-    BULKHEAD_TRY(statement::Insert insert, parse_insert(*asked.relation, request.body, asked.query.columns,
-                                                        asked.preferences.missing_default, rows));
+    BULKHEAD_TRY(statement::Insert insert,
+                 parse_insert(*asked.relation, request.body, asked.query.columns,
+                              asked.preferences.missing_default, rows, settings.json_depth));
     if (rows == 0) return std::optional<statement::Statement>();
     // Known before it is tried, so nothing has to be undone.
     if (rows != 1 && asked.media == Media::object) return not_singular(rows);
@@ -203,11 +204,12 @@ struct RestApi::Impl {
     return std::optional<statement::Statement>(std::move(insert));
   }
 
-  [[nodiscard]] static Result<std::optional<statement::Statement>> update(Asked& asked,
-                                                                          const Request& request) {
+  [[nodiscard]] Result<std::optional<statement::Statement>> update(Asked& asked,
+                                                                   const Request& request) const {
     BULKHEAD_CHECK(check_content_type(request));
     BULKHEAD_CHECK(refuse_range(asked.query));
-    BULKHEAD_TRY(statement::Update update, parse_update(*asked.relation, request.body, asked.query.columns));
+    BULKHEAD_TRY(statement::Update update,
+                 parse_update(*asked.relation, request.body, asked.query.columns, settings.json_depth));
     if (update.assignments.empty()) return std::optional<statement::Statement>();
     update.returning = returning(asked, false);
     update.where = std::move(asked.query.select.where);
@@ -225,8 +227,8 @@ struct RestApi::Impl {
     return std::optional<statement::Statement>(std::move(remove));
   }
 
-  [[nodiscard]] static Result<std::optional<statement::Statement>> write(Asked& asked,
-                                                                         const Request& request) {
+  [[nodiscard]] Result<std::optional<statement::Statement>> write(Asked& asked,
+                                                                  const Request& request) const {
     switch (request.method) {
       case Method::post:
         return insert(asked, request);
@@ -262,7 +264,7 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
   }
 
   if (asked->preferences.upsert) co_return error_response(upsert_refused());
-  auto statement = Impl::write(*asked, request);
+  auto statement = impl_->write(*asked, request);
   if (statement.has_error()) co_return error_response(statement.error());
   if (!statement->has_value()) co_return nothing_written(*asked, method);
   auto result = co_await session.run(std::move(**statement));

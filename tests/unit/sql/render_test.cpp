@@ -76,7 +76,7 @@ TEST(Render, ValuesOrderAndRangeAreParameters) {
   any.negated = true;
   select.where = any;
   select.order = {{"title", true, Order::Nulls::last}, {"id", false, Order::Nulls::unset}};
-  select.limit = 20;
+  select.limit = 21;
   select.offset = 40;
   auto rendered = render_shop(select);
   ASSERT_TRUE(rendered) << rendered.error().message();
@@ -86,8 +86,18 @@ TEST(Render, ValuesOrderAndRangeAreParameters) {
       R"( or t."title" ilike $3) order by t."title" desc nulls last, t."id" limit $4 offset $5)");
   EXPECT_EQ(rendered->outputs[0].name, "name");
   EXPECT_EQ(param(*rendered, 2), R"({"1","2,\"x\\",NULL})");
-  EXPECT_EQ(param(*rendered, 4), "20");
+  EXPECT_EQ(param(*rendered, 4), "21");
   EXPECT_EQ(param(*rendered, 5), "40");
+}
+
+TEST(Render, UsualLimitsStandInTheText) {
+  Select select;
+  select.relation = "artist";
+  select.limit = 20;
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_TRUE(rendered->text.ends_with(" limit 20")) << rendered->text;
+  EXPECT_EQ(rendered->params.size(), 1u);
 }
 
 TEST(Render, TheSameShapeGivesTheSameText) {
@@ -95,8 +105,8 @@ TEST(Render, TheSameShapeGivesTheSameText) {
   one.relation = two.relation = "artist";
   one.where = where("name", Operator::eq, "x'; drop table artist; --");
   two.where = where("name", Operator::eq, "y");
-  one.limit = 1;
-  two.limit = 1000;
+  one.limit = 3;
+  two.limit = 999;
   EXPECT_EQ(render_shop(one)->text, render_shop(two)->text);
 }
 
