@@ -1,12 +1,12 @@
 #pragma once
 
-#include <bulkhead/result.hpp>
-
-#include <boost/json/value.hpp>
-
 #include <cstddef>
 #include <string>
 #include <string_view>
+
+#include <boost/json/value.hpp>
+
+#include <bulkhead/result.hpp>
 
 namespace bulkhead {
 

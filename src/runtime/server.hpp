@@ -29,7 +29,8 @@ struct ServerSettings {
   AppConfig config;
   std::string login_conninfo, catalog_conninfo;
   data::BindingKey binding_key;
-  std::function<Result<data::BindingKey>()> read_binding_key;  ///< Asked again when the catalog says that it changed.
+  std::function<Result<data::BindingKey>()>
+      read_binding_key;  ///< Asked again when the catalog says that it changed.
   std::vector<identity::IssuerSettings> issuers;
   std::function<std::vector<OpenRoute>(std::uint16_t port)> open_routes;  ///< Besides health and metrics.
   sql::Walls walls;  ///< All on, but in the isolation tests.
