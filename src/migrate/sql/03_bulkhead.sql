@@ -100,6 +100,20 @@ end
 $$;
 revoke all on function bulkhead.rotate_binding_key(interval) from public;
 
+-- Whoever changes the keys, and however: bulkhead.tenant_id() is written for them (04_tenant_id_signed.sql).
+create or replace function bulkhead.keys_changed() returns trigger
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform bulkhead.write_tenant_id();
+  return null;
+end
+$$;
+revoke all on function bulkhead.keys_changed() from public;
+create or replace trigger keys_changed after insert or update or delete or truncate on bulkhead.binding_key
+  for each statement execute function bulkhead.keys_changed();
+
 -- For the operator alone: binds a tenant to the rest of this transaction, as the server would, with role `role`.
 create or replace function bulkhead.sign_context(tenant uuid, role text, seconds integer default 120) returns text
 language plpgsql volatile

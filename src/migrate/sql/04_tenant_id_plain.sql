@@ -8,3 +8,13 @@ begin
   return nullif(current_setting('bulkhead.context', true), '')::uuid;
 end
 $$;
+
+-- The keys have no part in this binding.
+create or replace function bulkhead.write_tenant_id() returns void
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+end
+$$;
+revoke all on function bulkhead.write_tenant_id() from public;
