@@ -30,6 +30,7 @@ using Result = boost::system::result<T, Error>;
 
 }  // namespace bulkhead
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration and a return cannot stand in parentheses.
 /// `BULKHEAD_TRY(auto x, f());` declares `x` from a `Result`, or returns its error from this function.
 /// A declaration, never an expression: g++ 12 crashes on `TRY(co_await …)` as a statement expression.
 #define BULKHEAD_TRY_CAT2(a, b) a##b
@@ -57,3 +58,4 @@ using Result = boost::system::result<T, Error>;
   } while (false)
 #define BULKHEAD_CHECK(expr) BULKHEAD_CHECK_IMPL(bulkhead_check_, return, expr)
 #define BULKHEAD_CO_CHECK(expr) BULKHEAD_CHECK_IMPL(bulkhead_check_, co_return, expr)
+// NOLINTEND(bugprone-macro-parentheses)

@@ -149,12 +149,11 @@ class TableJudge {
     if (target == nullptr || !target->tenant()) return;
     auto there = referenced_columns(reference, model_);
     if (!paired(reference.columns, there)) {
-      auto rest = there;
       report_.add(
           "foreign-key-tenant", reference.place,
           "foreign key (" + joined(reference.columns) + ") of " + table_.name + " refers to tenant table " +
               reference.target + " without tenant_id",
-          "foreign key " + led(reference.columns) + " references " + reference.target + " " + led(rest));
+          "foreign key " + led(reference.columns) + " references " + reference.target + " " + led(there));
       return;
     }
     bool sets_tenant = reference.set_columns.empty() ||

@@ -76,7 +76,7 @@ Result<std::uint64_t> parse_count(std::string_view key, std::string_view text) {
 
 Result<void> apply(Query& query, std::vector<EmbedNode>& embeds, const Parameter& parameter) {
   BULKHEAD_TRY(std::vector<std::string> path, parse_path(parameter.key));
-  const std::string last = path.back();
+  const std::string& last = path.back();
   std::size_t levels = path.size() - 1;
   const bool logic = last == "and" || last == "or";
   const bool negated = logic && levels > 0 && path[levels - 1] == "not";
