@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
 #include <mutex>
 
 #include <boost/asio/associated_executor.hpp>
@@ -35,6 +38,35 @@ bool curl_ready() {
   std::call_once(once, [] { code = curl_global_init(CURL_GLOBAL_DEFAULT); });
   return code == CURLE_OK;
 }
+
+/// Keeps SIGPIPE from this thread while a library writes to sockets without MSG_NOSIGNAL, as OpenSSL does below libcurl
+/// (which leaves the signal alone once CURLOPT_NOSIGNAL is set). A signal that came meanwhile is taken away, so that the
+/// thread's own mask and disposition, which may be a product's, are left as they were.
+class NoSigpipe {
+ public:
+  NoSigpipe() noexcept {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    // One that is pending already is not ours to take: it was blocked before.
+    pending_before_ = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  NoSigpipe(const NoSigpipe&) = delete;
+  NoSigpipe& operator=(const NoSigpipe&) = delete;
+  ~NoSigpipe() {
+    const timespec now{};
+    if (!pending_before_)
+      while (sigtimedwait(&pipe_, nullptr, &now) == -1 && errno == EINTR) {
+      }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t pipe_, before_;
+  bool pending_before_ = false;
+};
 
 /// What the callbacks of one exchange work on.
 struct Exchange {
@@ -174,6 +206,7 @@ std::optional<std::string_view> FetchResponse::header(std::string_view name) con
 Result<FetchResponse> fetch_blocking(const FetchRequest& request, const std::atomic<bool>* stop) {
   if (!curl_ready()) return Error(Errc::environment, "libcurl could not be initialised");
   BULKHEAD_TRY(std::string host, allowed_host(request));
+  NoSigpipe no_sigpipe;  // before the handle: closing a TLS connection writes, too
   Easy easy(curl_easy_init());
   List headers;
   for (const auto& [name, value] : request.headers) {

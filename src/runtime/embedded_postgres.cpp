@@ -509,10 +509,14 @@ Result<void> EmbeddedPostgres::stop() {
   // Whoever can lock the users' file alone is the last one out.
   const bool last = impl_->users_lock.take(LOCK_EX | LOCK_NB);
   Result<void> stopped;
-  if (last && impl_->running()) {
+  if (const auto running = last ? impl_->running() : std::nullopt) {
     stopped = impl_->run({(impl_->binaries.dir / "pg_ctl").string(), "stop", "--silent", "--mode=fast",
                           "--timeout=60", "-D", impl_->data().string()},
                          "pg_ctl stop");
+    // pg_ctl waits for the pid file to go; the process itself ends a moment later.
+    const auto until = Clock::now() + std::chrono::seconds(10);
+    while (stopped.has_value() && is_postmaster_of(running->pid, impl_->data()) && Clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     if (stopped.has_value() && impl_->socket_dir != (impl_->home / "socket").string()) {
       std::error_code ignored;
       std::filesystem::remove(impl_->socket_dir, ignored);

@@ -1,5 +1,6 @@
 #include "base/fetch.hpp"
 
+#include <csignal>
 #include <cstdio>
 
 #include <gtest/gtest.h>
@@ -117,6 +118,23 @@ TEST(Fetch, VerifiesTheCertificateAndItsName) {
   request.url = "https://127.0.0.1:" + server.port() + "/";
   EXPECT_EQ(fetch_blocking(request).error().code(), Errc::upstream_failed) << "trusted, but for another name";
   std::remove(authority.c_str());
+}
+
+/// What OpenSSL does when the peer has gone: SIGPIPE to the thread that writes. Its default action ends the process.
+TEST(Fetch, SurvivesABrokenPipeAndLeavesTheSignalAsItWas) {
+  const pthread_t caller = pthread_self();
+  Imposter server([caller](const std::string&) {
+    pthread_kill(caller, SIGPIPE);
+    return Imposter::ok("still here");
+  });
+  auto response = fetch_blocking(request_for(server.url()));
+  ASSERT_TRUE(response) << response.error().internal();
+  EXPECT_EQ(response->body, "still here");
+  sigset_t mask, pending;
+  pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+  sigpending(&pending);
+  EXPECT_EQ(sigismember(&mask, SIGPIPE), 0);
+  EXPECT_EQ(sigismember(&pending, SIGPIPE), 0);
 }
 
 Task<std::string> fetch_and_tell_thread(Fetcher& fetcher, FetchRequest request, std::thread::id* after) {

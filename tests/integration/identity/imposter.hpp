@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <csignal>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -125,6 +126,11 @@ class Imposter {
   }
 
   void serve(boost::asio::ip::tcp::socket& socket) {
+    // OpenSSL writes without MSG_NOSIGNAL, and a client that does not like the certificate has hung up by then.
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
     SSL* tls = nullptr;
     if (tls_ != nullptr) {
       tls = SSL_new(tls_);
