@@ -1,5 +1,5 @@
-// What the data plane could do at best: the same units that Bulkhead sends (lock, bind, statement, Sync;
-// prepared), over libpq's pipeline mode, from one thread that does nothing else. No HTTP, no token, no JSON.
+// What the data plane could do at best: the same units that Bulkhead sends (reset, lock, bind,
+// statement, Sync; prepared), over libpq's pipeline mode, from one thread that does nothing else. No HTTP, no token, no JSON.
 //
 //   bench_ceiling --conninfo C --tenants FILE --op point|list|insert|update --connections N --depth M
 //                 --rows R --warm SECONDS
@@ -57,7 +57,8 @@ struct Statement {
   int parameters;
 };
 
-constexpr Statement lock{"lock", "select pg_advisory_xact_lock_shared(hashtextextended($1, 0))", 1};
+constexpr Statement reset{"reset", "reset all", 0};
+constexpr Statement lock{"lock", "select bulkhead.lock_tenant($1::uuid)", 1};
 constexpr Statement bind_read{"bind_read",
                               "select set_config('bulkhead.context', $1, true), set_config('role', $2, true) "
                               "where bulkhead.resides($3::uuid, $4::bigint, false)",
@@ -80,12 +81,14 @@ constexpr Statement list{
 constexpr Statement insert{"insert",
                            "insert into app.tasks (tenant_id, project_id, title, status, priority, due) "
                            "values ($1::uuid, $2::uuid, $3, $4, $5::integer, $6::timestamptz) "
-                           "returning tenant_id, id, project_id, title, status, priority, due, created_at",
+                           "returning tenant_id, id, project_id, title, status, priority, due, created_at, "
+                           "case when tenant_id <> $1 then ('bulkhead-tenant:' || tenant_id)::integer end",
                            6};
 constexpr Statement update{"update",
                            "update app.tasks set priority = $3::integer, due = $4::timestamptz "
                            "where tenant_id = $1::uuid and id = $2::uuid "
-                           "returning tenant_id, id, project_id, title, status, priority, due, created_at",
+                           "returning tenant_id, id, project_id, title, status, priority, due, created_at, "
+                           "case when tenant_id <> $1 then ('bulkhead-tenant:' || tenant_id)::integer end",
                            4};
 
 /// The same numbering as bench/lib/data.py: row r of tenant t is t * rows + r.
@@ -143,7 +146,7 @@ class Lane {
     // Names are resolved when a statement is prepared, and only the app's roles see the schema.
     execute("begin");
     for (const Statement* statement : unit_) {
-      if (statement != &lock && statement != &bind_read && statement != &bind_write)
+      if (statement != &reset && statement != &lock && statement != &bind_read && statement != &bind_write)
         execute("set local role app_member");
       check(PQprepare(connection_.get(), statement->name, statement->sql, statement->parameters, nullptr));
     }
@@ -157,7 +160,9 @@ class Lane {
     const Tenant& tenant = *request.tenant;
     for (const Statement* statement : unit_) {
       std::array<const char*, 8> values{};
-      if (statement == &lock) {
+      if (statement == &reset) {
+        // no parameters
+      } else if (statement == &lock) {
         values[0] = tenant.id.c_str();
       } else if (statement == &bind_read || statement == &bind_write) {
         values = {tenant.context.c_str(), role, tenant.id.c_str(), tenant.epoch.c_str()};
@@ -188,8 +193,10 @@ class Lane {
           tally.latencies_us.push_back(static_cast<std::uint32_t>(micros));
           break;
         }
+        case PGRES_COMMAND_OK:
+          break;  // the reset
         case PGRES_TUPLES_OK:
-          // Every statement of a unit gives rows; a bind without a row would be a stale placement, which the
+          // Every other statement of a unit gives rows; a bind without a row would be a stale placement, which the
           // set-up excludes.
           if (PQntuples(result.get()) == 0)
             fail("a statement gave no row: wrong set-up, or a row is missing");
@@ -295,10 +302,10 @@ std::vector<Tenant> read_tenants(const std::string& path) {
 }
 
 std::vector<const Statement*> unit_of(const std::string& op) {
-  if (op == "point") return {&bind_read, &point};
-  if (op == "list") return {&bind_read, &list};
-  if (op == "insert") return {&lock, &bind_write, &insert};
-  if (op == "update") return {&lock, &bind_write, &update};
+  if (op == "point") return {&reset, &bind_read, &point};
+  if (op == "list") return {&reset, &bind_read, &list};
+  if (op == "insert") return {&reset, &lock, &bind_write, &insert};
+  if (op == "update") return {&reset, &lock, &bind_write, &update};
   fail(fmt::format("unknown operation {}", op));
 }
 

@@ -60,6 +60,20 @@ std::string public_message(const pg::Outcome& outcome, const Error& error,
   return "the database could not run the statement";
 }
 
+// Of PostgreSQL's whole report the functions in which it happened. The rest of CONTEXT, QUERY, LINE and DETAIL quote
+// statements and rows with the values in them.
+std::string places_in(std::string_view report) {
+  std::string out;
+  while (!report.empty()) {
+    std::string_view line = report.substr(0, report.find('\n'));
+    report.remove_prefix(std::min(line.size() + 1, report.size()));
+    if (line.starts_with("CONTEXT:  ")) line.remove_prefix(10);
+    if (line.starts_with("PL/pgSQL function ") || line.starts_with("SQL function \""))
+      out.append("; ").append(line);
+  }
+  return out;
+}
+
 Error not_singular(std::string_view message) {
   std::size_t at = message.find(sql::single_violation) + sql::single_violation.size();
   std::string_view count = message.substr(at, message.find_first_not_of("0123456789", at) - at);
@@ -76,16 +90,20 @@ std::string without_tenant(std::string_view name) {
   return out;
 }
 
+bool is_tenant_violation(const pg::Outcome& outcome, const std::vector<const pg::Params*>& sent) {
+  return outcome.error && outcome.error->sqlstate() == "22P02" &&
+         outcome.error->message().find(sql::tenant_violation) != std::string_view::npos &&
+         !was_sent(sql::tenant_violation, sent);
+}
+
 Error client_error(const pg::Outcome& outcome, const std::vector<const pg::Params*>& sent) {
   const Error& error = *outcome.error;
   if (error.sqlstate() == "22P02" && error.message().find(sql::single_violation) != std::string_view::npos &&
       !was_sent(sql::single_violation, sent))
     return not_singular(error.message());
-  std::string internal(error.message());
-  if (!error.internal().empty()) internal.append("; ").append(error.internal());
   return Error(error.code(), public_message(outcome, error, sent))
       .sqlstate(std::string(error.sqlstate()))
-      .internal(std::move(internal));
+      .internal(std::string(error.message()) + places_in(error.internal()));
 }
 
 Error client_error(const Error& error) {

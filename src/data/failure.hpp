@@ -13,10 +13,15 @@ namespace bulkhead::data {
 /// PostgreSQL's report as a client may see it: the one place where a database's words become public. SQLSTATE
 /// is kept; the message is rebuilt or cleaned, so that it holds nothing but names of the app and values of
 /// this very request
-/// (`sent`); `tenant_id` is taken out of constraints' names; DETAIL, HINT and CONTEXT stay in `internal()`.
+/// (`sent`); `tenant_id` is taken out of constraints' names; `internal()` has the whole message
+/// and the functions of CONTEXT: what else PostgreSQL reports quotes rows and statements.
 [[nodiscard]] Error client_error(const pg::Outcome& outcome, const std::vector<const pg::Params*>& sent);
 /// The same for an error that came without its fields (a failed COMMIT).
 [[nodiscard]] Error client_error(const Error& error);
+
+/// True if a write met a row of another tenant and was undone for it (sql::tenant_violation).
+[[nodiscard]] bool is_tenant_violation(const pg::Outcome& outcome,
+                                       const std::vector<const pg::Params*>& sent);
 
 /// `album_tenant_id_slug_key` → `album_slug_key`.
 [[nodiscard]] std::string without_tenant(std::string_view name);

@@ -23,7 +23,10 @@ constexpr const char* bind_write_sql =
     "where bulkhead.resides($3::uuid,$4::bigint,true)";
 // In a statement of its own, so that the bind's snapshot is taken after the lock was granted: a mover that
 // holds the lock exclusively has drained the writers, and whoever waited sees the new residency.
-constexpr const char* lock_sql = "select pg_advisory_xact_lock_shared(hashtextextended($1,0))";
+constexpr const char* lock_sql = "select bulkhead.lock_tenant($1::uuid)";
+// What a setting made for the session (`set_config(…, false)`) by SQL that was injected into an earlier unit would do to
+// this one: another encoding, another format of dates, a mailbox. Goes back to what the connection asked for at start.
+constexpr const char* reset_sql = "reset all";
 
 Error moving() {
   return Error(Errc::placement_stale, "the tenant is moving to another place").hint("Try again in a moment.");
@@ -52,7 +55,8 @@ Plane::Impl::Impl(pg::Lanes& lanes_in, catalog::View& view_in, Signer& signer_in
       plans(plans_max),
       bind_read(std::make_shared<const pg::Shape>(bind_read_sql)),
       bind_write(std::make_shared<const pg::Shape>(bind_write_sql)),
-      lock(std::make_shared<const pg::Shape>(lock_sql)) {}
+      lock(std::make_shared<const pg::Shape>(lock_sql)),
+      reset(std::make_shared<const pg::Shape>(reset_sql)) {}
 
 Result<catalog::TenantRef> Plane::Impl::record_of(const RequestContext& context) const {
   const catalog::TenantRef& record = ContextAccess::record(context.tenant());
@@ -73,6 +77,8 @@ Task<Result<catalog::TenantRef>> Plane::Impl::fresh_record(const RequestContext&
 void Plane::Impl::add_bind(pg::Unit& unit, const RequestContext& context, const catalog::TenantRecord& record,
                            bool writes) {
   const Tenant& tenant = context.tenant();
+  unit.steps.push_back({reset, pg::Params()});
+  unit.prologue = bind_place(writes) + 1;
   if (writes) {
     pg::Params params;
     params.add(tenant.id_text());
@@ -99,7 +105,7 @@ Task<Result<pg::Outcome>> Plane::Impl::send(const RequestContext& context, std::
   for (bool last : {false, true}) {
     if (record->placement.schema != schema) co_return moving();
     pg::Unit unit;
-    unit.steps.reserve(steps.size() + 2);
+    unit.steps.reserve(steps.size() + 3);
     add_bind(unit, context, *record, writes);
     unit.steps.insert(unit.steps.end(), steps.begin(), steps.end());
 
@@ -146,6 +152,15 @@ Error Plane::Impl::mismatch(std::string_view text) {
       .internal("a row of another tenant was refused on the way out of: " + std::string(text));
 }
 
+Error Plane::Impl::failure(const pg::Outcome& outcome, const Prepared& prepared,
+                           const std::vector<pg::Step>& steps) {
+  std::vector<const pg::Params*> sent;
+  sent.reserve(steps.size());
+  for (const pg::Step& step : steps) sent.push_back(&step.params);
+  if (prepared.writes && is_tenant_violation(outcome, sent)) return mismatch(prepared.text);
+  return client_error(outcome, sent);
+}
+
 Result<QueryResult> Plane::Impl::answer(pg::Outcome outcome, const Planned& planned, std::size_t first,
                                         const Tenant& tenant) {
   const Prepared& prepared = *planned.prepared;
@@ -154,8 +169,11 @@ Result<QueryResult> Plane::Impl::answer(pg::Outcome outcome, const Planned& plan
   result.shape = planned.output;
   if (!all_rows_are_of(result.rows, prepared.guards, prepared.own_guard, tenant.id_text()))
     return mismatch(prepared.text);
-  if (!prepared.count_text.empty())
-    result.total_count = std::stoull(std::string(outcome.rows[first + 1].text(0, 0)));
+  if (!prepared.count_text.empty()) {
+    const Rows& count = outcome.rows[first + 1];
+    if (count.columns() > 1 && count.text(0, 1) != "0") return mismatch(prepared.count_text);
+    result.total_count = std::stoull(std::string(count.text(0, 0)));
+  }
   return result;
 }
 
@@ -199,11 +217,7 @@ Task<Result<QueryResult>> Plane::execute(const RequestContext& context, Planned 
       std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begun).count();
   prepared->took(took_us);
   if (lane == pg::Lane::read) impl_->read_mean_us += (took_us - impl_->read_mean_us) / 256;
-  if (outcome.error) {
-    std::vector<const pg::Params*> sent;
-    for (const pg::Step& step : steps) sent.push_back(&step.params);
-    co_return client_error(outcome, sent);
-  }
+  if (outcome.error) co_return impl_->failure(outcome, *prepared, steps);
   const std::size_t first = Impl::bind_place(prepared->writes) + 1;
   co_return impl_->answer(std::move(outcome), planned, first, context.tenant());
 }

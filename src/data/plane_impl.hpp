@@ -20,10 +20,10 @@ struct Plane::Impl {
   [[nodiscard]] Result<catalog::TenantRef> record_of(const RequestContext& context) const;
   [[nodiscard]] Task<Result<catalog::TenantRef>> fresh_record(const RequestContext& context);
 
-  /// The steps that come before the statement: [writes: lock] bind. `place` is told where the bind stands.
+  /// The steps that come before the statement: reset, [writes: lock], bind.
   void add_bind(pg::Unit& unit, const RequestContext& context, const catalog::TenantRecord& record,
                 bool writes);
-  [[nodiscard]] static std::size_t bind_place(bool writes) noexcept { return writes ? 1 : 0; }
+  [[nodiscard]] static std::size_t bind_place(bool writes) noexcept { return writes ? 2 : 1; }
   /// True if the bind found the tenant not to live here: nothing was bound.
   [[nodiscard]] static bool bound_nothing(const pg::Outcome& outcome, bool writes) noexcept;
 
@@ -32,6 +32,9 @@ struct Plane::Impl {
                                                bool writes, pg::Lane lane, std::string schema);
 
   [[nodiscard]] pg::Lane lane_of(const Prepared& prepared) const noexcept;
+  /// What the caller is told of a failed statement; `steps` are what was sent.
+  [[nodiscard]] Error failure(const pg::Outcome& outcome, const Prepared& prepared,
+                              const std::vector<pg::Step>& steps);
   /// Rows of `prepared`, checked; `first` is the statement's place in the outcome.
   [[nodiscard]] Result<QueryResult> answer(pg::Outcome outcome, const Planned& planned, std::size_t first,
                                            const Tenant& tenant);
@@ -55,7 +58,7 @@ struct Plane::Impl {
   std::function<sql::RelationsRef()> relations;
   PlaneSettings settings;
   PlanCache plans;
-  pg::ShapeRef bind_read, bind_write, lock;
+  pg::ShapeRef bind_read, bind_write, lock, reset;
   sql::RelationsRef guarded_for;  ///< The relations that `guarded_texts` was judged against.
   std::map<std::string, GuardedText, std::less<>> guarded_texts;
   double read_mean_us = 0;  ///< Of all reads that are not slow: how long a unit takes at the present load.

@@ -66,11 +66,7 @@ Task<Result<QueryResult>> Transaction::run(statement::Statement statement) {
   const std::vector<pg::Step> steps = unit.steps;
   BULKHEAD_CO_TRY(pg::Outcome outcome,
                   co_await impl_->session.run(std::move(unit), impl_->context.deadline()));
-  if (outcome.error) {
-    std::vector<const pg::Params*> sent;
-    for (const pg::Step& step : steps) sent.push_back(&step.params);
-    co_return data::client_error(outcome, sent);
-  }
+  if (outcome.error) co_return shared.failure(outcome, *planned.prepared, steps);
   co_return shared.answer(std::move(outcome), planned, 0, impl_->context.tenant());
 }
 

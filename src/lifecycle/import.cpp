@@ -101,8 +101,7 @@ class Import {
 
   Result<std::vector<ImportedTable>> load(const std::vector<std::string>& order) {
     // As every writer: not while the tenant is being moved.
-    BULKHEAD_TRY(auto locked, admin_.query("select pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
-                                           {tenant_.id.text()}));
+    BULKHEAD_TRY(auto locked, admin_.query("select bulkhead.lock_tenant($1::uuid)", {tenant_.id.text()}));
     BULKHEAD_TRY(auto resides, admin_.query("select bulkhead.resides($1::uuid, $2::bigint, true)",
                                             {tenant_.id.text(), std::to_string(tenant_.placement.epoch)}));
     if (resides.text(0, 0) != "t") {

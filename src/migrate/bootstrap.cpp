@@ -54,6 +54,63 @@ Result<Installed> installed(pg::Blocking& admin) {
   return out;
 }
 
+/// Takes over the passwords of another database of this cluster that keeps them: there is one bulkhead_login a cluster,
+/// and a password of its own for this database would lock that one's servers out. Runs after the schema catalog is
+/// there.
+Result<void> share_passwords(pg::Blocking& admin) {
+  BULKHEAD_TRY(
+      auto keeper,
+      admin.query(
+          "select d.datname from pg_catalog.pg_roles r join pg_catalog.pg_database d on 'Bulkhead: "
+          "passwords in database ' || d.datname = shobj_description(r.oid, 'pg_authid') where r.rolname "
+          "= 'bulkhead_login' and d.datname <> current_database()"));
+  if (keeper.empty()) return {};
+  const std::string name(keeper.text(0, 0));
+  const auto read = [&]() -> Result<Rows> {
+    BULKHEAD_TRY(auto other, admin.another({{"dbname", name}}));
+    return other.query("select name, secret from catalog.credential where name like 'password:%'");
+  };
+  auto passwords = read();
+  if (passwords.has_error()) {
+    BULKHEAD_TRY(auto own,
+                 admin.query("select from catalog.credential where name = 'password:bulkhead_login'"));
+    if (!own.empty()) return {};
+    return Error(Errc::config_invalid,
+                 "the database \"" + name +
+                     "\" of this PostgreSQL server has a Bulkhead as well and keeps the passwords of "
+                     "the common logins, but they cannot be read there")
+        .hint("set this database up with an administrator who may connect to that one, too")
+        .internal(std::string(passwords.error().message()));
+  }
+  for (std::size_t i = 0; i < passwords->size(); ++i) {
+    BULKHEAD_TRY(auto written,
+                 admin.query("insert into catalog.credential as c (name, secret) values ($1, $2) on "
+                             "conflict (name) do update set secret = excluded.secret",
+                             {std::string(passwords->text(i, 0)), std::string(passwords->text(i, 1))}));
+  }
+  return {};
+}
+
+/// The logins work with the passwords that are kept, and nobody has given them settings.
+Result<bool> logins_work(pg::Blocking& admin, const Credentials& credentials) {
+  BULKHEAD_TRY(
+      auto settings,
+      admin.query(
+          "select from pg_catalog.pg_db_role_setting s join pg_catalog.pg_roles r on r.oid = s.setrole "
+          "where r.rolname in ('bulkhead_login', 'bulkhead_catalog') and s.setdatabase in (0, (select "
+          "oid from pg_catalog.pg_database where datname = current_database()))"));
+  if (!settings.empty()) return false;
+  return admin.another({{"user", "bulkhead_login"}, {"password", credentials.login_password}}).has_value() &&
+         admin.another({{"user", "bulkhead_catalog"}, {"password", credentials.catalog_password}})
+             .has_value();
+}
+
+Result<void> mend_logins(pg::Blocking& admin) {
+  BULKHEAD_CHECK(admin.execute("select pg_advisory_xact_lock(hashtextextended('bulkhead bootstrap', 0))"));
+  BULKHEAD_CHECK(share_passwords(admin));
+  return admin.execute(sql_file("07_credentials"));
+}
+
 Result<void> apply(pg::Blocking& admin, BindingMode mode, const std::string& digest) {
   // Held to the end of the transaction: servers that start together take turns.
   BULKHEAD_CHECK(admin.execute("select pg_advisory_xact_lock(hashtextextended('bulkhead bootstrap', 0))"));
@@ -70,6 +127,7 @@ Result<void> apply(pg::Blocking& admin, BindingMode mode, const std::string& dig
           "binding = excluded.binding, applied_at = now()",
           {std::to_string(kVersion), digest, std::string(binding_name(mode))}));
   BULKHEAD_CHECK(admin.execute("reset role"));
+  BULKHEAD_CHECK(share_passwords(admin));
   return admin.execute(sql_file("07_credentials"));
 }
 
@@ -110,9 +168,14 @@ Result<Credentials> bootstrap(pg::Blocking& admin, const BootstrapOptions& optio
                                              std::to_string(kVersion) + ")")
           .hint("use that newer Bulkhead");
     }
-    if (now.digest == digest) return read_credentials(admin);
+    const bool up_to_date = now.digest == digest;
+    if (up_to_date) {
+      BULKHEAD_TRY(auto credentials, read_credentials(admin));
+      BULKHEAD_TRY(const bool work, logins_work(admin, credentials));
+      if (work) return credentials;
+    }
     BULKHEAD_CHECK(admin.execute("begin"));
-    auto done = apply(admin, options.binding, digest);
+    auto done = up_to_date ? mend_logins(admin) : apply(admin, options.binding, digest);
     if (done.has_value()) done = admin.execute("commit");
     if (done.has_value()) return read_credentials(admin);
     [[maybe_unused]] const auto rolled_back = admin.execute("rollback");

@@ -29,7 +29,8 @@ struct Credentials {
 
 /// Installs or updates roles, schemas, functions and passwords in the connected database; idempotent, in one
 /// transaction under an advisory lock, so that servers may start at the same time. `admin`: a superuser, or
-/// the database's owner with CREATEROLE. Does nothing but read when the database is up to date. Errors:
+/// the database's owner with CREATEROLE. When the database is up to date it looks only whether the two
+/// logins still work, and mends them if not. Errors:
 /// `config_invalid` when a newer Bulkhead made the database, `statement_failed` with PostgreSQL's report.
 [[nodiscard]] Result<Credentials> bootstrap(pg::Blocking& admin, const BootstrapOptions& options = {});
 

@@ -87,6 +87,18 @@ Result<Blocking> Blocking::connect(const std::string& conninfo) {
   return Blocking(std::move(impl));
 }
 
+Result<Blocking> Blocking::another(const std::vector<std::pair<std::string, std::string>>& changed) const {
+  const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(
+      PQconninfo(impl_->connection.get()), &PQconninfoFree);
+  if (!options) return Error(Errc::environment, "out of memory");
+  BULKHEAD_TRY(Conninfo info, Conninfo::parse(""));
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    if (option->val != nullptr && *option->val != '\0') info.set(option->keyword, option->val);
+  }
+  for (const auto& [keyword, value] : changed) info.set(keyword, value);
+  return connect(info.text());
+}
+
 Result<Rows> Blocking::query(std::string_view sql, const std::vector<std::optional<std::string>>& params) {
   if (has_nul(sql)) return nul_refused("The statement");
   std::vector<const char*> values;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <bulkhead/result.hpp>
@@ -18,6 +19,9 @@ namespace bulkhead::pg {
 class Blocking {
  public:
   [[nodiscard]] static Result<Blocking> connect(const std::string& conninfo);
+  /// Another connection to the same server, with these of libpq's keywords (`dbname`, `user`, `password` …) changed.
+  [[nodiscard]] Result<Blocking> another(
+      const std::vector<std::pair<std::string, std::string>>& changed) const;
   Blocking(Blocking&&) noexcept;
   Blocking& operator=(Blocking&&) noexcept;
   ~Blocking();

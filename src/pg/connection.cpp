@@ -3,9 +3,13 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include <boost/asio/post.hpp>
+
+#include <unistd.h>
 
 namespace bulkhead::pg {
 namespace {
@@ -19,18 +23,34 @@ constexpr std::chrono::milliseconds grace{250};
 constexpr std::chrono::milliseconds cancel_patience{5000};
 constexpr unsigned max_retries = 2;
 
-/// A statement's name on the connection: "b" and its number.
+/// More statements than this were prepared on one connection: time for a new one. Bounds the secrets kept for them.
+constexpr std::size_t max_prepares = 65'536;
+
+/// A statement's name on the connection: "b", its number, and its secret. PostgreSQL keeps 63 characters of a name.
 class StatementName {
  public:
-  explicit StatementName(std::uint64_t number) {
+  StatementName(std::uint64_t number, const StatementSecret& secret) {
+    constexpr std::string_view digits = "0123456789abcdef";
     text_[0] = 'b';
-    *std::to_chars(text_.data() + 1, text_.data() + text_.size() - 1, number).ptr = '\0';
+    char* end = std::to_chars(text_.data() + 1, text_.data() + 21, number).ptr;
+    *end++ = '_';
+    for (const unsigned char byte : secret) {
+      *end++ = digits[byte >> 4];
+      *end++ = digits[byte & 15];
+    }
   }
   [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
 
  private:
-  std::array<char, 24> text_{};
+  std::array<char, 1 + 20 + 1 + 2 * sizeof(StatementSecret) + 1> text_{};
 };
+
+StatementSecret make_secret() {
+  StatementSecret secret;
+  if (getentropy(secret.data(), secret.size()) != 0)
+    throw std::runtime_error("the kernel gave no random bytes");
+  return secret;
+}
 
 bool equals(const char* text, const char* expected) {
   return text != nullptr && std::strcmp(text, expected) == 0;
@@ -149,6 +169,7 @@ void Connection::submit(JobPtr job) {
   job->outcome.rows.reserve(job->unit.steps.size());
   jobs_.push_back(std::move(job));
   perform(machine_.submit(jobs_.back()->id, shapes_, traits));
+  if (secrets_.size() > max_prepares) retire();
 }
 
 void Connection::give_up(std::uint64_t job_id) {
@@ -260,8 +281,13 @@ void Connection::perform(std::span<const Action> actions) {
   if (synced) flush();
 }
 
+const StatementSecret& Connection::secret_of(std::uint64_t statement) {
+  while (secrets_.size() <= statement) secrets_.push_back(make_secret());
+  return secrets_[statement];
+}
+
 bool Connection::send(const Action& action) {
-  const StatementName name(action.statement);
+  const StatementName name(action.statement, secret_of(action.statement));
   switch (action.kind) {
     case Action::Kind::deallocate: {
       const std::string sql = std::string("deallocate ") + name.c_str();
@@ -293,7 +319,7 @@ bool Connection::send_step(const Action& action) {
     return PQsendQueryParams(pg_, step.shape->sql().c_str(), static_cast<int>(count), types.data(),
                              values_.data(), nullptr, nullptr, 0) == 1;
   }
-  const StatementName name(action.statement);
+  const StatementName name(action.statement, secret_of(action.statement));
   return PQsendQueryPrepared(pg_, name.c_str(), static_cast<int>(count), values_.data(), nullptr, nullptr,
                              0) == 1;
 }

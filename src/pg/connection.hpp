@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <string>
@@ -40,6 +41,12 @@ class ConnectionOwner {
  protected:
   ~ConnectionOwner() = default;
 };
+
+/// What makes a prepared statement's name unguessable. SQL's PREPARE and DEALLOCATE work on the same names as the
+/// protocol, so whoever injects SQL and can guess one puts a statement of his own in its place, which would run for the
+/// next tenant with that tenant's context. One a statement, not one a connection: DEALLOCATE shows the name that it
+/// frees in pg_stat_activity.
+using StatementSecret = std::array<unsigned char, 16>;
 
 struct ConnectionStats {
   std::uint64_t syncs = 0, prepares = 0, cancels = 0;
@@ -104,6 +111,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void perform(std::span<const Action> actions);
   [[nodiscard]] bool send(const Action& action);
   [[nodiscard]] bool send_step(const Action& action);
+  [[nodiscard]] const StatementSecret& secret_of(std::uint64_t statement);
   [[nodiscard]] bool send_prepare(const char* name, const Shape& shape);
   void flush();
   void request_cancel();
@@ -124,6 +132,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::steady_timer
       timer_;  // Connecting: the timeout. Ready: the grace of a given-up unit, or of a cancel.
   PipelineMachine machine_;
+  std::vector<StatementSecret> secrets_;  // By the statement's number.
   std::deque<JobPtr> jobs_;
   ResultPtr result_;  // The result whose actions are being performed.
   std::uint64_t next_id_ = 1;

@@ -16,9 +16,27 @@ namespace asio = boost::asio;
 
 /// How long the clean-up of a returned session may take.
 constexpr std::chrono::seconds cleanup_time{5};
+/// One is enough for a connection that was meddled with; a second in case that there are two.
+constexpr unsigned residue_retries = 2;
+/// Beats what ALTER ROLE or ALTER DATABASE may have set for the login, which the login itself may change.
+constexpr const char* session_options =
+    "-c DateStyle=ISO -c TimeZone=UTC -c IntervalStyle=postgres -c role=none -c row_security=on -c "
+    "search_path=public "
+    "-c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed "
+    "-c statement_timeout=0 -c lock_timeout=0 -c standard_conforming_strings=on -c bytea_output=hex "
+    "-c extra_float_digits=1";
 
 Error unavailable(std::string internal) {
   return Error(Errc::database_unavailable, "The database cannot be reached").internal(std::move(internal));
+}
+
+/// What somebody's SQL left on a connection and a unit's own prologue cannot put right: a role, with which the bind fails,
+/// and read-only transactions, of which this one has begun. The unit was rolled back, so it can be sent again.
+bool failed_by_residue(const Job& job) {
+  const Outcome& outcome = job.outcome;
+  if (!outcome.error || job.in_session || job.unit.prologue == 0) return false;
+  const std::string_view state = outcome.error->sqlstate();
+  return state == "25006" || (state == "42501" && outcome.rows.size() < job.unit.prologue);
 }
 
 Error deadline_passed(const char* where) {
@@ -49,7 +67,7 @@ LaneCore::LaneCore(asio::io_context& io, const std::string& conninfo, LaneSettin
   lanes_[static_cast<std::size_t>(Lane::write)].spread = true;
   if (conninfo_.has_value() && conninfo_->get("options").empty()) {
     own_options_ = true;
-    conninfo_->set("options", "-c DateStyle=ISO -c TimeZone=UTC");
+    conninfo_->set("options", session_options);
   }
 }
 
@@ -242,6 +260,7 @@ void LaneCore::progressed(Connection& connection) {
     remove(connection);
   }
   for (const auto& condemned : std::exchange(to_close_, {})) condemned->close_now();
+  for (const auto& suspect : std::exchange(to_retire_, {})) suspect->retire();
   settle(lane);
   deliver();
 }
@@ -258,6 +277,10 @@ void LaneCore::cancel_wanted(CancelPtr cancel) {
 // ---- answers
 
 void LaneCore::ended(Connection& connection, JobPtr job, Fate fate) {
+  if (fate == Fate::answered && failed_by_residue(*job)) {
+    to_retire_.push_back(connection.shared_from_this());
+    if (job->retries < residue_retries) fate = Fate::retry;
+  }
   if (fate == Fate::retry) {
     if (job->given_up) return;
     ++job->retries;

@@ -89,7 +89,7 @@ class LaneCore final : public ConnectionOwner, public std::enable_shared_from_th
   bool own_options_ = false;  // The conninfo's `options` are ours: a pooler that refuses them is met without.
   std::array<LaneState, lane_count> lanes_;
   std::deque<JobPtr> finished_;  // To be handed to their callers.
-  std::vector<std::shared_ptr<Connection>> to_close_;
+  std::vector<std::shared_ptr<Connection>> to_close_, to_retire_;
   boost::asio::steady_timer deadline_timer_;
   Deadline armed_ = Deadline::max();
   boost::asio::steady_timer quiet_timer_;  // drain() waits on it; cancelled when nothing is left.

@@ -84,6 +84,7 @@ std::span<const Action> PipelineMachine::reply(Reply reply) {
     break_all(expected, true);
     return done();
   }
+  if (fails_at_sync(reply)) return done();
   if (!expected || reply == Reply::unexpected) {
     break_all(false, false);
     return done();
@@ -111,6 +112,18 @@ std::span<const Action> PipelineMachine::reply(Reply reply) {
   return done();
 }
 
+/// Every step was answered, and the commit that the Sync stands for failed: a constraint that is checked only now
+/// (DEFERRABLE INITIALLY DEFERRED). It ends its unit and touches no other.
+bool PipelineMachine::fails_at_sync(Reply reply) {
+  if (reply != Reply::error && reply != Reply::cancelled) return false;
+  if (flights_.empty()) return false;
+  Flight& flight = flights_.front();
+  if (flight.null_due || flight.failed || flight.answered < flight.ops.size()) return false;
+  flight.failed = flight.null_due = true;
+  if (flight.unit != 0) emit(Action::Kind::keep_error, flight.unit, flight.ops.back().step);
+  return true;
+}
+
 void PipelineMachine::confirm(const Op& op) {
   if (cache_.confirm(op.shape, op.statement)) return;
   // Evicted or replaced while it was under way: nobody will use it, so free it.
@@ -124,6 +137,8 @@ void PipelineMachine::fail(Flight& flight, const Op& op, Reply reply) {
   if (flight.unit == 0) return;  // DEALLOCATE of a statement that was never prepared.
   const bool stale = reply == Reply::unknown_statement || reply == Reply::stale_plan;
   if (stale && op.kind == Op::Kind::execute) {
+    // We have not freed it, so somebody's SQL has. What else it left behind on this connection is anybody's guess.
+    if (reply == Reply::unknown_statement && cache_.confirmed(op.shape, op.statement)) retired_ = true;
     const bool held = cache_.forget(op.shape, op.statement);
     if (held && reply == Reply::stale_plan) to_free_.push_back(op.statement);
     flight.retry = flight.traits.may_retry;

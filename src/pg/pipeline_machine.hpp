@@ -72,6 +72,9 @@ struct UnitTraits {
 /// names resolve under the role that the unit has bound by then. Until the server has confirmed it, a later
 /// unit may ride on that prepare; should it fail, the rider is retried once with prepares of its own.
 ///
+/// A statement that the server had confirmed and no longer knows was taken by somebody's DEALLOCATE: the connection is
+/// retired.
+///
 /// Every event returns the actions that follow from it; the span is valid until the next event. After `close`
 /// every event returns nothing.
 class PipelineMachine {
@@ -136,6 +139,7 @@ class PipelineMachine {
   void submit_step(Flight& flight, std::uint32_t step, std::uint64_t shape);
   void send_own(Action::Kind kind, std::uint64_t statement);
   void evict();
+  bool fails_at_sync(Reply reply);
   void confirm(const Op& op);
   void fail(Flight& flight, const Op& op, Reply reply);
   void skip(const Op& op);

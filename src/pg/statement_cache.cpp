@@ -23,6 +23,11 @@ bool StatementCache::confirm(std::uint64_t shape, std::uint64_t number) {
   return true;
 }
 
+bool StatementCache::confirmed(std::uint64_t shape, std::uint64_t number) const {
+  const auto found = by_shape_.find(shape);
+  return found != by_shape_.end() && found->second->number == number && found->second->confirmed;
+}
+
 bool StatementCache::forget(std::uint64_t shape, std::uint64_t number) {
   const auto found = by_shape_.find(shape);
   if (found == by_shape_.end() || found->second->number != number) return false;

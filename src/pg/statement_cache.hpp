@@ -27,6 +27,8 @@ class StatementCache {
   void enter(std::uint64_t shape, std::uint64_t number);
   /// The server has prepared it. False if the cache no longer holds that very statement.
   [[nodiscard]] bool confirm(std::uint64_t shape, std::uint64_t number);
+  /// True if the server has said that it holds that very statement.
+  [[nodiscard]] bool confirmed(std::uint64_t shape, std::uint64_t number) const;
   /// Forgets that very statement. False if it was not held.
   bool forget(std::uint64_t shape, std::uint64_t number);
   /// Takes the least recently used entry out if there are more than the capacity.

@@ -58,14 +58,20 @@ struct Step {
 /// unit's steps between. A failing step rolls the unit back, and later steps do not run.
 struct Unit {
   std::vector<Step> steps;
+  /// How many of the first steps are the caller's own, which cannot fail on a connection that is as it was made. When
+  /// PostgreSQL refuses one of them for want of a privilege (42501), an earlier unit has left a role behind; when it
+  /// refuses a later one as read-only (25006), a setting: the connection is retired, and the unit, of which nothing was
+  /// done, is sent again on another. 0: errors are answers.
+  std::size_t prologue = 0;
 };
 
 /// What became of a unit that reached the server and was answered up to its Sync.
 struct Outcome {
-  std::vector<Rows> rows;      ///< One per step that completed.
-  std::optional<Error> error;  ///< Of step `rows.size()`: `Errc::statement_failed` with SQLSTATE. `message()`
-                               ///< is PostgreSQL's primary message, not yet fit for a client; DETAIL, HINT
-                               ///< and CONTEXT are in `internal()`.
+  std::vector<Rows> rows;  ///< One per step that completed.
+  std::optional<Error>
+      error;  ///< Of step `rows.size()`, or of the commit when all steps are there: `Errc::statement_failed` with SQLSTATE. `message()`
+              ///< is PostgreSQL's primary message, not yet fit for a client; DETAIL, HINT
+              ///< and CONTEXT are in `internal()`.
   std::string constraint, table, column;  ///< PostgreSQL's error fields n, t and c of `error`.
 };
 

@@ -60,8 +60,9 @@ http::Limits http_limits(const AppConfig& config) {
   return limits;
 }
 
-pg::LaneSettings data_lanes(const AppConfig& config) {
+pg::LaneSettings data_lanes(const AppConfig& config, bool named_statements) {
   pg::LaneSettings lanes;
+  if (!named_statements) lanes.statements_per_connection = 0;
   lanes.read_connections = config.read_connections;
   lanes.read_depth = config.read_depth;
   lanes.write_connections = config.write_connections;
@@ -144,6 +145,7 @@ struct Server::Shared {
   std::unique_ptr<RouteTable> routes;
   std::shared_ptr<const sql::Relations> current;
   std::uint16_t port = 0;
+  bool named_statements = true;
 };
 
 /// A loop and everything that lives on it. Members are in the order in which they depend on each other.
@@ -151,7 +153,8 @@ struct Server::IoThread {
   explicit IoThread(Shared& shared)
       : io(1),
         keep(asio::make_work_guard(io)),
-        lanes(io.get_executor(), shared.settings.login_conninfo, data_lanes(shared.settings.config)),
+        lanes(io.get_executor(), shared.settings.login_conninfo,
+              data_lanes(shared.settings.config, shared.named_statements)),
         catalog(io.get_executor(), shared.settings.catalog_conninfo, catalog_lanes()),
         view(io.get_executor(), catalog, shared.settings.catalog_conninfo, {}),
         verifier(io.get_executor(), shared.keys),
@@ -216,8 +219,26 @@ Result<void> Server::reload() {
   return {};
 }
 
+/// Whoever can read the names of a session's prepared statements can put others in their place (pg/connection.hpp). Where
+/// PostgreSQL's superuser has not taken that view from everybody, as on RDS, none are kept under a name.
+Result<bool> Server::statement_names_are_hidden() const {
+  BULKHEAD_TRY(pg::Blocking connection, pg::Blocking::connect(shared_->settings.login_conninfo));
+  BULKHEAD_TRY(Rows readable,
+               connection.query("select has_function_privilege('pg_catalog.pg_prepared_statement()', "
+                                "'execute')"));
+  return readable.text(0, 0) == "f";
+}
+
 Result<std::uint16_t> Server::start() {
   BULKHEAD_CHECK(reload());
+  if (shared_->settings.config.binding_signed) {
+    BULKHEAD_TRY(shared_->named_statements, statement_names_are_hidden());
+    if (!shared_->named_statements)
+      shared_->log.info(
+          "statements are not kept prepared: their names could be read by injected SQL, and only a "
+          "superuser can hide them",
+          {{"function", "pg_prepared_statement()"}});
+  }
   const AppConfig& config = shared_->settings.config;
   std::size_t count = thread_count(config);
   for (std::size_t i = 0; i < count; ++i) threads_.push_back(std::make_unique<IoThread>(*shared_));

@@ -57,6 +57,7 @@ class Server {
  private:
   struct Shared;
   struct IoThread;
+  [[nodiscard]] Result<bool> statement_names_are_hidden() const;
   [[nodiscard]] std::vector<OpenRoute> system_routes();
   Task<Response> readiness();
   Task<Response> scrape();

@@ -28,7 +28,9 @@ struct Rendered {
       guards;              ///< Result columns that hold tenant ids (text, or a comma-separated list of
                            ///< distinct ones, or NULL): checked against the tenant on the way out.
   bool own_guard = false;  ///< The first guard is the row's own tenant id, which is never NULL.
-  std::string count_text;  ///< Set for `exact_count`: a second statement with `count_params`.
+  std::string
+      count_text;  ///< Set for `exact_count`: a second statement with `count_params`. One row: the count, and,
+                   ///< with the row check on, how many of the counted rows were another tenant's.
   pg::Params count_params;
   bool single_checked =
       false;  ///< The last result column raises `single_violation` when more than one row came.
@@ -44,6 +46,10 @@ struct Walls {
 /// What PostgreSQL's error message holds, followed by the number of rows, when an `at_most_one` write touched
 /// more.
 inline constexpr std::string_view single_violation = "bulkhead-rows:";
+
+/// What PostgreSQL's error message holds, followed by the tenant, when a write touched a row of another tenant. The
+/// error undoes the write: the check on the way out would come too late for it.
+inline constexpr std::string_view tenant_violation = "bulkhead-tenant:";
 
 /// Embeds inside embeds; deeper is refused with `relationship_unknown`.
 inline constexpr std::size_t embed_depth_max = 8;

@@ -389,12 +389,24 @@ Result<void> Renderer::count(Rendered& rendered, const statement::Select& select
   params_ = pg::Params();
   if (with_tenant) params_.add(tenant_);
   const bool used_before = std::exchange(tenant_used_, false);
-  std::string text = "select count(*) from ";
-  from(text, scope);
-  for (const statement::Output& output : select.outputs)
-    if (output.embed && output.embed->inner)
-      BULKHEAD_CHECK(embed(text, *output.embed, scope, next_alias('x'), 1));
-  BULKHEAD_CHECK(where(text, scope, select.where));
+  std::string rest = " from ", foreign;
+  from(rest, scope);
+  if (scope.relation->tenant) append_column(foreign, scope.alias, tenant_column);
+  if (!foreign.empty()) foreign.append(" <> $1");
+  for (const statement::Output& output : select.outputs) {
+    if (!output.embed || !output.embed->inner) continue;
+    const std::string alias = next_alias('x');
+    BULKHEAD_TRY(const bool guarded, embed(rest, *output.embed, scope, alias, 1));
+    if (!guarded) continue;
+    // A guard may be a list; what is left of it without the own id and the commas is another's.
+    foreign.append(foreign.empty() ? "" : " or ").append("translate(replace(").append(alias);
+    foreign.append(".g::text, $1::uuid::text, ''), ',', '') <> ''");
+  }
+  BULKHEAD_CHECK(where(rest, scope, select.where));
+  std::string text = "select count(*)";
+  if (walls_.row_check && !foreign.empty())
+    text.append(", count(*) filter (where ").append(foreign).append(")");
+  text.append(rest);
   const bool unused = with_tenant && !tenant_used_;
   tenant_used_ = used_before;
   // Tenant relations were in the left joins alone: PostgreSQL refuses a parameter that no expression uses.

@@ -150,6 +150,16 @@ Result<Rendered> Renderer::remove(const statement::Delete& remove) {
   return finish_write(std::move(text), scope, remove.returning, remove.at_most_one);
 }
 
+/// The row check of a write, as one more column of its RETURNING: a row of another tenant fails the cast, and the
+/// failure undoes the write.
+void Renderer::written_row_check(std::string& out, const Scope& scope) const {
+  if (!walls_.row_check) return;
+  std::string tenant;
+  append_column(tenant, scope.alias, tenant_column);
+  out.append(", case when ").append(tenant).append(" <> $1 then ('").append(tenant_violation);
+  out.append("' || ").append(tenant).append(")::integer end");
+}
+
 Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
                                         const std::optional<std::vector<statement::Output>>& returning,
                                         bool at_most_one) {
@@ -170,6 +180,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
     own_guard_ = true;
   }
   if (!wrapped) {
+    written_row_check(list, seen);
     Rendered rendered = finish(write.append(list));
     rendered.writes = true;
     return rendered;
@@ -180,6 +191,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
     write.append(", ");
     append_column(write, scope.alias, every.name);
   }
+  written_row_check(write, scope);
   std::string text = "with w as (" + write + ") select " + list;
   if (at_most_one) {
     // The cast fails on more than one row, and the failure undoes the write in the same round trip.

@@ -77,6 +77,7 @@ class Renderer {
   [[nodiscard]] Result<void> assignments(std::string& out, const statement::Update& update,
                                          const Relation& of);
   void recordset(std::string& out, const std::vector<const Column*>& columns);
+  void written_row_check(std::string& out, const Scope& scope) const;
   /// Ends a write: RETURNING, or a CTE around it where embeds or the row count need one.
   [[nodiscard]] Result<Rendered> finish_write(std::string write, const Scope& scope,
                                               const std::optional<std::vector<statement::Output>>& returning,

@@ -71,6 +71,35 @@ grant usage on schema bulkhead to bulkhead_owner, bulkhead_login, app_viewer, ap
 grant usage on schema app to app_viewer, app_member, app_admin, app_owner;
 grant usage on schema catalog to bulkhead_catalog;
 
+-- What everybody may call by default and no tenant's SQL, injected SQL included, should. Only a superuser can take it away;
+-- where there is none (RDS) the server keeps no named statements instead (it asks for pg_prepared_statement), and
+-- the rest is in docs/decisions/0004-injected-sql.md.
+--   pg_prepared_statement   shows the names of the session's prepared statements, which PREPARE could then take over
+--   pg_advisory_*           would stop another tenant's writes, and outlives the unit
+--   pg_terminate_backend …  would end other tenants' units: all share one login
+--   lo_*                    large objects know no tenants
+do $$
+declare
+  refused record;
+begin
+  if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+    return;
+  end if;
+  for refused in
+    select p.oid::regprocedure as signature, p.proname like 'pg\_%advisory\_%' as advisory
+      from pg_catalog.pg_proc p
+     where p.pronamespace = 'pg_catalog'::regnamespace
+       and (p.proname like 'pg\_%advisory\_%' or p.proname in ('pg_prepared_statement', 'pg_terminate_backend', 'pg_cancel_backend',
+            'lo_creat', 'lo_create', 'lo_from_bytea', 'lo_open', 'lo_get', 'lo_put', 'lo_unlink', 'loread', 'lowrite', 'lo_truncate', 'lo_truncate64'))
+  loop
+    execute format('revoke execute on function %s from public', refused.signature);
+    if refused.advisory then
+      execute format('grant execute on function %s to bulkhead_system', refused.signature);
+    end if;
+  end loop;
+end
+$$;
+
 -- Only the form without IN SCHEMA takes EXECUTE away from PUBLIC.
 alter default privileges for role bulkhead_owner revoke execute on functions from public;
 alter default privileges for role bulkhead_system revoke execute on functions from public;

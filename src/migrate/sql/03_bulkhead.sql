@@ -55,6 +55,19 @@ $$;
 revoke all on function bulkhead.resides(uuid, bigint, boolean) from public;
 grant execute on function bulkhead.resides(uuid, bigint, boolean) to bulkhead_login;
 
+-- Until the transaction's end nobody moves this tenant: a mover takes the same lock exclusively. A function, because SQL
+-- that a tenant injects must not take advisory locks, which would stop another tenant (01_roles.sql).
+create or replace function bulkhead.lock_tenant(tenant uuid) returns void
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pg_advisory_xact_lock_shared(hashtextextended(tenant::text, 0));
+end
+$$;
+revoke all on function bulkhead.lock_tenant(uuid) from public;
+grant execute on function bulkhead.lock_tenant(uuid) to bulkhead_login;
+
 -- hex(HMAC-SHA-256(key, message)); null when there is no such key or it has expired.
 create or replace function bulkhead.mac(key integer, message text) returns text
 language sql stable

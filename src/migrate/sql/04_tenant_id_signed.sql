@@ -40,6 +40,9 @@ begin
 create or replace function bulkhead.tenant_id() returns uuid
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
+-- The keys' bytes stand in the plans of the expressions below, and this setting, which is anybody's, sends plans to the
+-- client and to the log.
+set debug_print_plan = off
 as $body$
 declare
   -- "<uuid, 36>|<role>|<expiry>|<key id>|<mac, 64>"

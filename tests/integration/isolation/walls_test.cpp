@@ -39,6 +39,14 @@ Task<Result<Response>> run_then_list(const Request& request, TenantSession& sess
   return call_function("select n from app.run_then_list($2) as n", request, session);
 }
 
+/// The same on the lane of writes.
+Task<Result<Response>> run_and_write(const Request& request, TenantSession& session) {
+  return call_function(
+      "update app.artist set name = name where tenant_id = $1 and artist_id = 1 "
+      "and (select count(*) from app.run_then_list($2) n) > 0 returning name",
+      request, session);
+}
+
 TestServerSettings with_walls(bool predicate, bool row_check) {
   TestServerSettings settings;
   settings.walls.predicate = predicate;
@@ -138,6 +146,59 @@ TEST(Walls, BothOffTheRowCheckHolds) {
   EXPECT_NE(metrics.body.find("bulkhead_tenant_mismatches_total"), std::string::npos);
 }
 
+Call send(const std::string& method, const std::string& target, const std::string& body,
+          const std::string& token) {
+  Call call;
+  call.method = method;
+  call.target = target;
+  call.body = body;
+  call.headers = {{"Authorization", "Bearer " + token}, {"Content-Type", "application/json"}};
+  return call;
+}
+
+/// All of the other tenant's rows, as text.
+std::string rows_of_the_other(const Database& database, const Shop& shop) {
+  pg::Blocking admin = database.connect_admin();
+  return std::string(
+      must(admin.query(
+               "select string_agg(a::text, ',' order by artist_id) from app.artist a where tenant_id = $1",
+               {shop.other_id}))
+          .text(0, 0));
+}
+
+TEST(Walls, BothOffTheRowCheckUndoesWritesAndRefusesCounts) {
+  World world = make_world();
+  switch_row_security_off(world.database);
+  const std::string before = rows_of_the_other(world.database, world.acme);
+  TestServer server(world.database, with_walls(false, true));
+  HttpClient client = server.client();
+  const std::string token = server.token("acme", "ann", "owner");
+  // Ids above 100 are the other tenant's alone here; without the walls the statements do reach them.
+  const Call writes[] = {
+      send("PATCH", "/rest/v1/artist?artist_id=gt.100", R"({"name":"taken"})", token),
+      send("PATCH", "/rest/v1/artist?artist_id=eq.150&select=name,album(title)", R"({"name":"taken"})",
+           token),
+      send("DELETE", "/rest/v1/invoice_line?invoice_line_id=gt.0", "", token),
+      send("DELETE", "/rest/v1/playlist_track?track_id=gt.0", "", token),
+  };
+  for (const Call& write : writes) {
+    Reply reply = client.send(write);
+    EXPECT_EQ(reply.status, 500u) << write.target << " " << reply.body;
+    EXPECT_EQ(leak_in(reply, world.acme), "") << reply.body;
+  }
+  EXPECT_EQ(rows_of_the_other(world.database, world.acme), before);
+  // Counts show no row, so there is none to check on the way out.
+  for (const char* target : {"/rest/v1/artist?limit=0", "/rest/v1/artist?offset=100000",
+                             "/rest/v1/artist?select=name,album!inner(title)&limit=0"}) {
+    Reply reply = client.send(get(target, token));
+    EXPECT_EQ(reply.status, 500u) << target << " " << reply.body;
+  }
+  Call scrape;
+  scrape.target = "/metrics";
+  EXPECT_EQ(client.send(scrape).status, 200u);
+  EXPECT_EQ(server.server().mismatches(), 7u) << "the leak alarm";
+}
+
 TEST(Walls, AllOffLeaks) {
   // Shows that the tests above can fail: without any wall the other's rows do come.
   World world = make_world();
@@ -156,10 +217,36 @@ class Injection : public testing::Test {
     TestServerSettings settings;
     settings.plain = plain;
     settings.routes = {Route{Method::post, "/v1/search", Role::viewer, search},
-                       Route{Method::post, "/v1/run", Role::viewer, run_then_list}};
+                       Route{Method::post, "/v1/run", Role::viewer, run_then_list},
+                       Route{Method::post, "/v1/write", Role::member, run_and_write}};
+    // One connection a lane, so that whoever comes next comes onto the one that the injected SQL ran on.
+    settings.configure = [](AppConfig& config) {
+      config.threads = 1;
+      config.read_connections = config.write_connections = 1;
+    };
     server_.emplace(world_->database, settings);
     token_ = server_->token("acme", "ann", "member");
+    other_token_ = server_->token("globex", "gus", "member");
   }
+  /// An ordinary read and an ordinary write of the other tenant, who must notice nothing; "" when they are as always.
+  std::string other_is_served() {
+    HttpClient client = server_->client();
+    for (const Call& call :
+         {get("/rest/v1/invoice?invoice_id=eq.150&select=invoice_date,billing_address", other_token_),
+          send("POST", "/rest/v1/artist", R"({"name":"GLOBEXMARK Zo\u00eb Caf\u00e9"})", other_token_)}) {
+      Reply reply = client.send(call);
+      if (reply.status / 100 != 2) return std::to_string(reply.status) + " " + reply.body;
+      if (std::string leak = leak_in(reply, world_->globex); !leak.empty()) return leak;
+      if (call.method == "GET" && reply.body != other_invoice) return reply.body;
+    }
+    pg::Blocking admin = world_->database.connect_admin();
+    Rows last =
+        must(admin.query("select name from app.artist where tenant_id = $1 order by artist_id desc limit 1",
+                         {world_->acme.other_id}));
+    return last.text(0, 0) == "GLOBEXMARK Zo\u00eb Caf\u00e9" ? "" : std::string(last.text(0, 0));
+  }
+  static constexpr const char* other_invoice =
+      R"([{"invoice_date":"2021-01-01T00:00:00","billing_address":"GLOBEXMARK street"}])";
   Reply post(const std::string& path, const std::string& body) {
     HttpClient client = server_->client();
     Call call;
@@ -171,7 +258,7 @@ class Injection : public testing::Test {
   }
   std::optional<World> world_;
   std::optional<TestServer> server_;
-  std::string token_;
+  std::string token_, other_token_;
 };
 
 TEST_F(Injection, TheFunctionsAreVulnerableButStayWithinTheTenant) {
@@ -249,6 +336,85 @@ TEST_F(Injection, SignedContextCannotBeSetSignedOrBoundByDynamicSql) {
   pg::Blocking admin = world_->database.connect_admin();
   Rows rows = must(admin.query("select count(*) from app.artist where tenant_id = $1", {other}));
   EXPECT_EQ(rows.text(0, 0), "200");
+}
+
+TEST_F(Injection, TheNextTenantsStatementsCannotBeReplaced) {
+  start(false);
+  ASSERT_EQ(other_is_served(), "");
+  // A statement in the place of the server's own would run for the next tenant, with that tenant's context as $1.
+  std::string replace;
+  for (int number = 0; number < 20; ++number) {
+    const std::string name = "b" + std::to_string(number);
+    replace += "begin execute 'deallocate " + name + "'; exception when others then null; end; " +
+               "begin execute 'prepare " + name +
+               "(text, text, uuid, bigint) as select set_config(''x.loot'', $1, false)'; exception when "
+               "others then null; "
+               "end; ";
+  }
+  const std::string attempts[] = {
+      "do $d$ begin " + replace + " end $d$",
+      "do $d$ declare n text; begin for n in select name from pg_prepared_statements loop execute "
+      "format('deallocate "
+      "%I', n); execute format('prepare %I(text, text, uuid, bigint) as select set_config(''x.loot'', $1, "
+      "false)', n); "
+      "end loop; end $d$",
+      "do $d$ begin execute 'deallocate all'; end $d$",
+  };
+  for (const std::string& attempt : attempts) {
+    for (const char* path : {"/v1/run", "/v1/write"}) {
+      post(path, attempt);
+      EXPECT_EQ(other_is_served(), "") << path << " " << attempt;
+      Reply loot = post("/v1/run",
+                        "do $d$ begin raise exception using errcode = 'P0001', message = 'loot: ' || "
+                        "coalesce(current_setting('x.loot', true), 'none'); end $d$");
+      EXPECT_EQ(loot.body.find(world_->acme.other_id), std::string::npos) << loot.body;
+      EXPECT_NE(loot.body.find("loot: "), std::string::npos) << loot.body;
+    }
+  }
+}
+
+TEST_F(Injection, WhatIsLeftOnAConnectionDoesNotReachTheNextTenant) {
+  start(false);
+  ASSERT_EQ(other_is_served(), "");
+  const std::string other_lock = "hashtextextended('" + world_->acme.other_id + "', 0)";
+  const std::string attempts[] = {
+      "select set_config('client_encoding', 'LATIN1', false)",
+      "select set_config('datestyle', 'SQL, DMY', false)",
+      "select set_config('default_transaction_read_only', 'on', false)",
+      "select set_config('statement_timeout', '1', false)",
+      "select set_config('search_path', 'pg_temp', false)",
+      "select set_config('row_security', 'off', false)",
+      "select set_config('role', 'app_viewer', false)",
+      "select set_config('role', 'app_owner', false)",
+      "select set_config('bulkhead.context', current_setting('bulkhead.context'), false)",
+      "select pg_advisory_lock(" + other_lock + ")",
+      "select pg_advisory_xact_lock(" + other_lock + ")",
+      "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'bulkhead_login' and pid <> "
+      "pg_backend_pid()",
+      "do $d$ begin set local role none; perform pg_terminate_backend(pid) from pg_stat_activity where "
+      "usename = "
+      "'bulkhead_login' and pid <> pg_backend_pid(); end $d$",
+      "select lo_from_bytea(0, 'mail')",
+  };
+  for (const std::string& attempt : attempts) {
+    for (const char* path : {"/v1/run", "/v1/write"}) {
+      post(path, attempt);
+      EXPECT_EQ(other_is_served(), "") << path << " " << attempt;
+    }
+  }
+}
+
+TEST_F(Injection, ASettingLeftBehindIsNoMailbox) {
+  start(false);
+  ASSERT_EQ(post("/v1/run", "select set_config('x.mail', 'ACMEMARK secret', false)").status, 200u);
+  const std::string read =
+      "do $d$ begin raise exception using errcode = 'P0001', message = 'mail: ' || "
+      "coalesce(current_setting('x.mail', true), 'none'); end $d$";
+  HttpClient client = server_->client();
+  Call call = send("POST", "/v1/run", read, other_token_);
+  Reply reply = client.send(call);
+  EXPECT_NE(reply.body.find("mail: "), std::string::npos) << reply.body;
+  EXPECT_EQ(reply.body.find("ACMEMARK"), std::string::npos) << reply.body;
 }
 
 TEST_F(Injection, PlainBindingIsNoWallAgainstInjection) {

@@ -53,11 +53,10 @@ TEST(Bootstrap, ServersMayStartTogether) {
     passwords.insert(result->login_password);
   }
   EXPECT_EQ(passwords.size(), 1u);
-  // The cluster's other databases go on with their own password for the shared logins.
-  auto admin = must(pg::Blocking::connect(postgres.admin()));
+  // The cluster's other databases have the same logins, so the passwords are the same.
   const auto other = postgres.make_database();
-  must(admin.execute("alter role bulkhead_login password '" + other.credentials.login_password +
-                     "'; alter role bulkhead_catalog password '" + other.credentials.catalog_password + "'"));
+  EXPECT_EQ(*passwords.begin(), other.credentials.login_password);
+  EXPECT_TRUE(pg::Blocking::connect(other.login).has_value());
 }
 
 TEST(Bootstrap, WorksForAnOwnerWithCreateroleWhoIsNoSuperuser) {
@@ -70,6 +69,15 @@ TEST(Bootstrap, WorksForAnOwnerWithCreateroleWhoIsNoSuperuser) {
   const auto conninfo = with_login(postgres.admin(name), "rds_admin", "x");
   {
     auto admin = must(pg::Blocking::connect(conninfo));
+    // Another database of this server keeps the passwords of the common logins; taking new ones would lock it out.
+    const auto refused = migrate::bootstrap(admin);
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_NE(refused.error().message().find("\"template_signed\""), std::string_view::npos)
+        << refused.error().message();
+    EXPECT_TRUE(pg::Blocking::connect(known.login).has_value());
+    // The administrator of both may go on.
+    must(super.execute(
+        "grant connect on database template_signed to rds_admin; grant bulkhead_system to rds_admin"));
     auto first = migrate::bootstrap(admin);
     ASSERT_TRUE(first.has_value()) << first.error().message() << first.error().internal();
     must(admin.execute("update bulkhead.bootstrap set digest = 'of another build'"));
@@ -81,8 +89,8 @@ TEST(Bootstrap, WorksForAnOwnerWithCreateroleWhoIsNoSuperuser) {
         "create table note (tenant_id uuid not null default bulkhead.tenant_id(), note_id bigint, body text, "
         "primary key (tenant_id, note_id)); select bulkhead.tenant_table('note'); commit"));
   }
-  must(super.execute("alter role bulkhead_login password '" + known.credentials.login_password +
-                     "'; alter role bulkhead_catalog password '" + known.credentials.catalog_password + "'"));
+  EXPECT_TRUE(pg::Blocking::connect(known.login).has_value());
+  must(super.execute("revoke connect on database template_signed from rds_admin"));
   must(super.execute("drop database " + name + " with (force)"));
   must(super.execute("drop role rds_admin"));
 }
@@ -101,6 +109,22 @@ TEST(Bootstrap, RefusesALoginWithoutTheRightsAndSaysWhatToDo) {
   }
   must(super.execute("drop database " + name + " with (force)"));
   must(super.execute("drop role weak"));
+}
+
+TEST(Bootstrap, MendsLoginsThatSqlHasChanged) {
+  const auto database = Postgres::shared().make_database();
+  auto admin = database.connect_admin();
+  {
+    // What SQL that runs as the login may do to it.
+    auto login = database.connect_login();
+    must(login.execute("alter role bulkhead_login password 'attacker'"));
+    must(login.execute("alter role bulkhead_login set default_transaction_read_only = on"));
+  }
+  const auto credentials = must(migrate::bootstrap(admin));
+  EXPECT_EQ(credentials.login_password, database.credentials.login_password);
+  auto login = pg::Blocking::connect(database.login);
+  ASSERT_TRUE(login.has_value()) << login.error().message();
+  EXPECT_EQ(one(*login, "show default_transaction_read_only"), "off");
 }
 
 TEST(Bootstrap, RefusesRolesThatAreTooStrong) {
@@ -160,12 +184,13 @@ TEST(Bootstrap, TheLoginsHaveNothingButWhatTheyNeed) {
             "bulkhead_catalog:catalog.app_user bulkhead_catalog:catalog.identity "
             "bulkhead_catalog:catalog.membership "
             "bulkhead_catalog:catalog.placement bulkhead_catalog:catalog.tenant");
-  EXPECT_EQ(one(admin,
-                "select coalesce(string_agg(p.oid::regprocedure::text, ' '), '') from pg_proc p join "
-                "pg_namespace n on n.oid = "
-                "p.pronamespace where n.nspname in ('bulkhead','catalog') and "
-                "has_function_privilege('bulkhead_login', p.oid, 'execute')"),
-            "bulkhead.resides(uuid,bigint,boolean)");
+  EXPECT_EQ(
+      one(admin,
+          "select coalesce(string_agg(p.oid::regprocedure::text, ' ' order by p.proname), '') from pg_proc p "
+          "join pg_namespace n on n.oid = "
+          "p.pronamespace where n.nspname in ('bulkhead','catalog') and "
+          "has_function_privilege('bulkhead_login', p.oid, 'execute')"),
+      "bulkhead.lock_tenant(uuid) bulkhead.resides(uuid,bigint,boolean)");
   EXPECT_EQ(
       one(admin,
           "select coalesce(string_agg(p.oid::regprocedure::text, ' ' order by p.proname), '') from pg_proc p "

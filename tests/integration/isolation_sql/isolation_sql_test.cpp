@@ -1,6 +1,9 @@
 // What SQL alone can and cannot do: the server's statements are written here by hand, and so are an
 // attacker's.
+#include <memory>
+
 #include <gtest/gtest.h>
+#include <libpq-fe.h>
 
 #include "support/postgres.hpp"
 
@@ -235,6 +238,27 @@ TEST_F(IsolationBySql, ARetiredKeyRaises) {
   end();
   const auto known = must(migrate::read_credentials(admin_));
   EXPECT_NE(known.binding_secret, database_.credentials.binding_secret);
+}
+
+TEST_F(IsolationBySql, TheKeysDoNotStandInThePlansThatASessionCanSee) {
+  // Plans go to the client as messages of level LOG; a session of its own, so that tenant_id() is planned in it.
+  const std::unique_ptr<PGconn, void (*)(PGconn*)> session(PQconnectdb(database_.login.c_str()), &PQfinish);
+  std::string seen;
+  PQsetNoticeProcessor(
+      session.get(), [](void* out, const char* text) { static_cast<std::string*>(out)->append(text); },
+      &seen);
+  const std::string signed_context = context(admin_, a_, "app_member");
+  const std::string sql =
+      "set client_min_messages = log; set debug_pretty_print = off; set debug_print_plan = on; begin; set "
+      "local role "
+      "app_member; select set_config('bulkhead.context', '" +
+      signed_context + "', true); select count(*) from app.note; commit";
+  const std::unique_ptr<PGresult, void (*)(PGresult*)> result(PQexec(session.get(), sql.c_str()), &PQclear);
+  ASSERT_EQ(PQresultStatus(result.get()), PGRES_COMMAND_OK) << PQerrorMessage(session.get());
+  ASSERT_NE(seen.find("constvalue"), std::string::npos) << "plans are shown, so the test can fail";
+  // A bytea of 64 bytes is a varlena of 68.
+  EXPECT_EQ(seen.find(":constvalue 68 ["), std::string::npos);
+  EXPECT_EQ(seen.find(":constvalue 65 ["), std::string::npos);
 }
 
 TEST_F(IsolationBySql, AnInjectedExpressionCannotBindAnotherTenant) {

@@ -72,6 +72,37 @@ TEST_F(LanesTest, ManyCoroutinesShareFewConnectionsAndEachGetsItsOwnAnswer) {
   EXPECT_EQ(counters.outstanding, 0U);
 }
 
+TEST_F(LanesTest, AConstraintThatIsCheckedAtTheCommitEndsItsOwnUnitAndNoOther) {
+  admin_
+      ->execute(
+          "create table parent (id int primary key); create table child (id int primary key, parent int "
+          "references parent deferrable initially deferred); insert into parent values (1)")
+      .value();
+  LaneSettings settings;
+  settings.write_connections = 1;
+  settings.write_depth = 16;
+  open(settings);
+  const ShapeRef insert = shape("insert into child values ($1::int, $2::int) returning id");
+  Answers answers;
+  std::vector<Task<void>> tasks;
+  for (int id = 0; id < 20; ++id) {
+    const std::string parent = id % 4 == 0 ? "7" : "1";
+    tasks.push_back(
+        ask(lanes(), Lane::write, unit({step(insert, {std::to_string(id), parent})}), in(20s), answers));
+  }
+  run(std::move(tasks));
+  EXPECT_EQ(count_good(answers), 15U);
+  for (const Result<Outcome>& answer : answers) {
+    ASSERT_TRUE(answer.has_value()) << answer.error().message();
+    if (answer->error) {
+      EXPECT_EQ(answer->error->sqlstate(), "23503");
+      EXPECT_EQ(answer->table, "child");
+    }
+  }
+  EXPECT_EQ(admin_text("select count(*) from child"), "15");
+  EXPECT_EQ(lanes().counters().disconnects, 0U);
+}
+
 TEST_F(LanesTest, AnErrorEndsItsOwnUnitAndNoOther) {
   admin_->execute("create table t (id int primary key)").value();
   LaneSettings settings;

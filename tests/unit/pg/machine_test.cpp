@@ -99,6 +99,44 @@ TEST(PipelineMachine, AnErrorSkipsTheRestOfItsUnitAndSparesTheNext) {
   EXPECT_EQ(end_unit(machine), (Actions{{Kind::complete, 3, 0, 0}}));
 }
 
+TEST(PipelineMachine, ACommitThatFailsAtTheSyncEndsItsUnitAndSparesTheNext) {
+  PipelineMachine machine(8);
+  warm(machine, 1, bind_and_read);
+  submit(machine, 2, bind_and_read);
+  submit(machine, 3, bind_and_read);
+  answer(machine, Reply::success);
+  answer(machine, Reply::success);
+  EXPECT_EQ(answer(machine, Reply::error), (Actions{{Kind::keep_error, 2, 1, 0}}))
+      << "a constraint that is checked only now";
+  EXPECT_EQ(end_unit(machine, AfterSync::more_outstanding), (Actions{{Kind::complete, 2, 0, 0}}));
+  answer(machine, Reply::success);
+  EXPECT_EQ(answer(machine, Reply::success), (Actions{{Kind::keep_rows, 3, 1, 0}}));
+  EXPECT_EQ(end_unit(machine), (Actions{{Kind::complete, 3, 0, 0}}));
+}
+
+TEST(PipelineMachine, ASecondErrorAtTheSyncIsNotOfTheProtocol) {
+  PipelineMachine machine(8);
+  warm(machine, 1, {7});
+  submit(machine, 2, {7});
+  answer(machine, Reply::success);
+  answer(machine, Reply::error);
+  EXPECT_EQ(kinds(machine.reply(Reply::error)), (std::vector{Kind::not_run, Kind::close}));
+}
+
+TEST(PipelineMachine, AConnectionWhoseStatementsSomebodyFreedIsRetired) {
+  PipelineMachine machine(8);
+  warm(machine, 1, bind_and_read);
+  submit(machine, 2, bind_and_read);
+  submit(machine, 3, bind_and_read);
+  answer(machine, Reply::unknown_statement);
+  EXPECT_FALSE(machine.accepts());
+  answer(machine, Reply::skipped);
+  EXPECT_EQ(end_unit(machine, AfterSync::more_outstanding), (Actions{{Kind::retry, 2, 0, 0}}));
+  answer(machine, Reply::unknown_statement);
+  answer(machine, Reply::skipped);
+  EXPECT_EQ(end_unit(machine), (Actions{{Kind::retry, 3, 0, 0}, {Kind::close, 0, 0, 0}}));
+}
+
 TEST(PipelineMachine, APrepareThatWasSkippedIsNotTakenForPrepared) {
   PipelineMachine machine(8);
   submit(machine, 1, bind_and_read);

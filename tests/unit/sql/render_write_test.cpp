@@ -9,8 +9,8 @@ namespace {
 using namespace statement;
 constexpr std::string_view tenant = "0191e0a0-0000-7000-8000-000000000001";
 
-Result<Rendered> render_shop(const Statement& statement) {
-  return render(statement, *test::record_shop(), "app", tenant);
+Result<Rendered> render_shop(const Statement& statement, const Walls& walls = {}) {
+  return render(statement, *test::record_shop(), "app", tenant, walls);
 }
 
 Condition id_is(std::string value) {
@@ -20,6 +20,10 @@ Condition id_is(std::string value) {
   condition.value = std::move(value);
   return condition;
 }
+
+/// How every write ends: the row check, which undoes it (Renderer::written_row_check).
+const std::string check =
+    R"(, case when t."tenant_id" <> $1 then ('bulkhead-tenant:' || t."tenant_id")::integer end)";
 
 TEST(RenderWrite, OneRowIsValuesWithTheTenantFirst) {
   Insert insert;
@@ -31,7 +35,8 @@ TEST(RenderWrite, OneRowIsValuesWithTheTenantFirst) {
   EXPECT_EQ(
       rendered->text,
       R"(insert into "app"."artist" as t ("tenant_id", "id", "name") values ($1, $2, $3), ($1, default, $4) )"
-      R"(returning t."tenant_id")");
+      R"(returning t."tenant_id")" +
+          check);
   EXPECT_EQ(rendered->params.value(2), nullptr);
   EXPECT_EQ(rendered->guards, std::vector<std::size_t>{0});
   EXPECT_TRUE(rendered->writes);
@@ -49,7 +54,8 @@ TEST(RenderWrite, ManyRowsAreOneJsonParameter) {
       rendered->text,
       R"(insert into "app"."track" as t ("tenant_id", "id", "tags") select $1::uuid, r."id", r."tags" from )"
       R"(json_to_recordset($2) as r("id" integer, "tags" text[]) returning t."id", t."name", t."album_id", )"
-      R"(t."genre_id", to_json(t."tags"), t."meta", t."added", t."tenant_id")");
+      R"(t."genre_id", to_json(t."tags"), t."meta", t."added", t."tenant_id")" +
+          check);
 }
 
 TEST(RenderWrite, UpdateAndDeleteAreBoundToTheTenant) {
@@ -59,17 +65,25 @@ TEST(RenderWrite, UpdateAndDeleteAreBoundToTheTenant) {
   update.where = id_is("1");
   EXPECT_EQ(
       render_shop(update)->text,
-      R"(update "app"."artist" t set "name" = $2 where t."tenant_id" = $1 and t."id" = $3 returning t."tenant_id")");
+      R"(update "app"."artist" t set "name" = $2 where t."tenant_id" = $1 and t."id" = $3 returning t."tenant_id")" +
+          check);
   update.json_row = R"({"name":"y"})";
   EXPECT_EQ(
       render_shop(update)->text,
       R"(update "app"."artist" t set "name" = r."name" from json_to_record($2) as r("name" text) where )"
-      R"(t."tenant_id" = $1 and t."id" = $3 returning t."tenant_id")");
+      R"(t."tenant_id" = $1 and t."id" = $3 returning t."tenant_id")" +
+          check);
   Delete remove;
   remove.relation = "artist";
   remove.where = id_is("1");
   EXPECT_EQ(
       render_shop(remove)->text,
+      R"(delete from "app"."artist" t where t."tenant_id" = $1 and t."id" = $2 returning t."tenant_id")" +
+          check);
+  Walls without;
+  without.row_check = false;
+  EXPECT_EQ(
+      render_shop(remove, without)->text,
       R"(delete from "app"."artist" t where t."tenant_id" = $1 and t."id" = $2 returning t."tenant_id")");
 }
 
@@ -81,11 +95,12 @@ TEST(RenderWrite, AtMostOneCountsInTheSameStatement) {
   remove.returning = std::vector<Output>{};
   auto rendered = render_shop(remove);
   ASSERT_TRUE(rendered);
-  EXPECT_EQ(
-      rendered->text,
-      R"(with w as (delete from "app"."artist" t where t."tenant_id" = $1 and t."id" = $2 returning )"
-      R"(t."tenant_id", t."id", t."name") select w."id", w."name", w."tenant_id", case when (select count(*) )"
-      R"(from w) > 1 then ('bulkhead-rows:' || (select count(*) from w))::integer end from w)");
+  EXPECT_EQ(rendered->text,
+            R"(with w as (delete from "app"."artist" t where t."tenant_id" = $1 and t."id" = $2 returning )"
+            R"(t."tenant_id", t."id", t."name")" +
+                check +
+                R"() select w."id", w."name", w."tenant_id", case when (select count(*) )"
+                R"(from w) > 1 then ('bulkhead-rows:' || (select count(*) from w))::integer end from w)");
   EXPECT_TRUE(rendered->single_checked);
   EXPECT_EQ(rendered->guards, std::vector<std::size_t>{2});
 }
@@ -148,10 +163,12 @@ TEST(RenderWrite, ReturningWithEmbedsReadsTheWrittenRows) {
   EXPECT_EQ(
       rendered->text,
       R"(with w as (insert into "app"."album" as t ("tenant_id", "id") values ($1, $2) returning t."tenant_id", )"
-      R"(t."id", t."title", t."artist_id", t."editor_id", t."producer_id") select x1.j, w."tenant_id", x1.g from )"
-      R"(w left join lateral (select json_build_object('id', e2."id", 'name', e2."name") as j, )"
-      R"(e2."tenant_id"::text as g from "app"."artist" e2 where e2."tenant_id" = $1 and e2."id" = )"
-      R"(w."artist_id") x1 on true)");
+      R"(t."id", t."title", t."artist_id", t."editor_id", t."producer_id")" +
+          check +
+          R"() select x1.j, w."tenant_id", x1.g from )"
+          R"(w left join lateral (select json_build_object('id', e2."id", 'name', e2."name") as j, )"
+          R"(e2."tenant_id"::text as g from "app"."artist" e2 where e2."tenant_id" = $1 and e2."id" = )"
+          R"(w."artist_id") x1 on true)");
 }
 
 }  // namespace
