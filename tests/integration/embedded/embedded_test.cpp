@@ -1,9 +1,14 @@
+#include <array>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +43,29 @@ class Folder {
   fs::path path_;
 };
 
+/// Takes a capability from this thread for a while, as a container does for ever.
+class WithoutCapability {
+ public:
+  explicit WithoutCapability(int capability) {
+    syscall(SYS_capget, &header_, kept_.data());
+    auto fewer = kept_;
+    fewer[static_cast<std::size_t>(capability) / 32].effective &= ~(1u << (capability % 32));
+    syscall(SYS_capset, &header_, fewer.data());
+  }
+  ~WithoutCapability() { syscall(SYS_capset, &header_, kept_.data()); }
+  WithoutCapability(const WithoutCapability&) = delete;
+  WithoutCapability& operator=(const WithoutCapability&) = delete;
+
+ private:
+  __user_cap_header_struct header_{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> kept_{};
+};
+
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 std::string sql(const EmbeddedPostgres& server, const std::string& text) {
   const auto binaries = find_postgres(std::nullopt);
   auto result = run_child({(binaries->dir / "psql").string(), "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d",
@@ -51,9 +79,9 @@ std::string sql(const EmbeddedPostgres& server, const std::string& text) {
 
 void wait_gone(pid_t pid) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (fs::exists("/proc/" + std::to_string(pid) + "/cwd") && std::chrono::steady_clock::now() < until) {
-    std::this_thread::yield();
-  }
+  // Readable for everybody, and empty for a zombie.
+  const std::string arguments = "/proc/" + std::to_string(pid) + "/cmdline";
+  while (!text_of(arguments).empty() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
 }
 
 TEST(Embedded, StartsAsAnotherUserAndOnlyOverASocket) {
@@ -164,6 +192,105 @@ TEST(Embedded, IgnoresAPidFileWhoseNumberNowBelongsToSomeoneElse) {
   ASSERT_TRUE(server.has_value()) << server.error().message();
   EXPECT_FALSE((*server)->adopted());
   EXPECT_EQ(sql(**server, "select 1"), "1");
+}
+
+/// Root inside a container may not look into another user's process.
+TEST(Embedded, KnowsItsProcessWithoutTheCapabilityToTrace) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root meets this case";
+  Folder folder;
+  const WithoutCapability untraced(CAP_SYS_PTRACE);
+  auto server = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  const pid_t pid = (*server)->pid();
+  std::error_code refused;
+  const fs::path seen = fs::read_symlink("/proc/" + std::to_string(pid) + "/cwd", refused);
+  ASSERT_TRUE(refused) << "the test's premise: " << seen;
+  auto command = EmbeddedPostgres::attach(folder.path());
+  ASSERT_TRUE(command.has_value()) << command.error().message();
+  EXPECT_TRUE((*command)->adopted());
+  EXPECT_EQ((*command)->pid(), pid);
+  ASSERT_TRUE((*command)->stop().has_value());
+  auto alive = (*server)->revive();
+  ASSERT_TRUE(alive.has_value());
+  EXPECT_FALSE(*alive);
+  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  wait_gone(pid);
+  auto revived = (*server)->revive();
+  ASSERT_TRUE(revived.has_value()) << revived.error().message();
+  EXPECT_TRUE(*revived);
+  EXPECT_EQ(sql(**server, "select 1"), "1");
+  const pid_t second = (*server)->pid();
+  ASSERT_TRUE((*server)->stop().has_value());
+  EXPECT_EQ(text_of("/proc/" + std::to_string(second) + "/cmdline"), "");
+}
+
+TEST(Embedded, IgnoresAPidFileOfAnotherUsersProcessThatItMayNotSee) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root meets this case";
+  Folder folder, other_folder;
+  {
+    ASSERT_TRUE(EmbeddedPostgres::start(folder.path()).has_value());
+  }
+  auto other = EmbeddedPostgres::start(other_folder.path());
+  ASSERT_TRUE(other.has_value()) << other.error().message();
+  std::ofstream(folder.path() / "postgres" / "data" / "postmaster.pid") << (*other)->pid() << '\n';
+  const WithoutCapability untraced(CAP_SYS_PTRACE);
+  auto server = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  EXPECT_FALSE((*server)->adopted());
+  EXPECT_NE((*server)->pid(), (*other)->pid());
+  EXPECT_EQ(sql(**other, "select 1"), "1");
+}
+
+/// Whoever is the cluster's user may put links where root is about to write.
+TEST(Embedded, RootFollowsNoLinkOfTheClustersUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root meets this case";
+  Folder folder;
+  const fs::path home = folder.path() / "postgres", victim = folder.path() / "victim";
+  {
+    ASSERT_TRUE(EmbeddedPostgres::start(folder.path()).has_value());
+  }
+  std::ofstream(victim) << "precious";
+  chmod(victim.c_str(), 0644);
+  for (const char* name : {"data/bulkhead.conf", "start.log"}) {
+    fs::remove(home / name);
+    fs::create_symlink(victim, home / name);
+  }
+  EmbeddedSettings impatient;
+  impatient.start_timeout = std::chrono::milliseconds(1500);
+  auto server = EmbeddedPostgres::start(folder.path(), impatient);
+  EXPECT_EQ(text_of(victim), "precious");
+  struct stat info{};
+  ASSERT_EQ(stat(victim.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0644u);
+  EXPECT_EQ(info.st_uid, 0u);
+  EXPECT_FALSE(fs::is_symlink(home / "data/bulkhead.conf"));
+  ASSERT_TRUE(server.has_error()) << "PostgreSQL cannot write its log into root's file";
+  EXPECT_EQ(server.error().message().find("precious"), std::string_view::npos);
+
+  fs::remove(home / "start.log");
+  auto again = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(again.has_value()) << again.error().message();
+  EXPECT_EQ(sql(**again, "select 1"), "1");
+}
+
+TEST(Embedded, RootGivesNoForeignFolderAway) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root meets this case";
+  Folder folder;
+  const fs::path socket = folder.path() / "postgres/socket", victim = folder.path() / "victim";
+  {
+    ASSERT_TRUE(EmbeddedPostgres::start(folder.path()).has_value());
+  }
+  fs::create_directory(victim);
+  chmod(victim.c_str(), 0755);
+  fs::remove_all(socket);
+  fs::create_directory_symlink(victim, socket);
+  auto server = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(server.has_error());
+  EXPECT_NE(server.error().message().find(socket.string()), std::string_view::npos);
+  struct stat info{};
+  ASSERT_EQ(stat(victim.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0755u);
+  EXPECT_EQ(info.st_uid, 0u);
 }
 
 TEST(Embedded, LongPathsGetAShortSocketFolder) {
