@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -17,6 +18,7 @@
 #include "catalog/store.hpp"
 #include "cli/commands.hpp"
 #include "cli/files.hpp"
+#include "http/server.hpp"
 #include "lifecycle/import.hpp"
 #include "migrate/lint.hpp"
 #include "migrate/runner.hpp"
@@ -29,8 +31,10 @@ using runtime::Workspace;
 
 namespace {
 
-/// How long requests under way may take once the server was asked to stop (Fargate allows 30 s).
+/// Once the server was asked to stop, requests under way get this long, and the embedded PostgreSQL what is
+/// left until `stop_grace`, at least 4 s. Fargate kills after 30 s.
 constexpr std::chrono::seconds drain_grace{20};
+constexpr std::chrono::seconds stop_grace{24};
 
 /// Signals that end the server, blocked in every thread and taken by `wait`.
 class StopSignals {
@@ -46,6 +50,12 @@ class StopSignals {
   [[nodiscard]] bool wait() const {
     timespec quarter{0, 250'000'000};
     return sigtimedwait(&set_, nullptr, &quarter) > 0;
+  }
+  /// A signal has come and `wait` will tell of it.
+  [[nodiscard]] bool pending() const {
+    sigset_t now{};
+    sigpending(&now);
+    return sigismember(&now, SIGTERM) == 1 || sigismember(&now, SIGINT) == 1;
   }
 
  private:
@@ -80,6 +90,12 @@ Result<std::uint16_t> free_port(const std::string& address) {
   if (code)
     return Error(Errc::environment, fmt::format("no port is free on {}: {}", address, code.message()));
   return acceptor.local_endpoint(code).port();
+}
+
+/// Told before the database is opened and perhaps made; the server looks again when it listens.
+Result<void> check_port(const AppConfig& config) {
+  if (config.port == 0) return {};
+  return http::check_port_is_free(config.address, config.port);
 }
 
 /// The app's own program, when it has one and this is not it.
@@ -197,6 +213,16 @@ std::string url_of(const AppConfig& config, std::uint16_t port) {
                      port);
 }
 
+void stop_server(runtime::Server& server, Workspace& workspace, Logger& log) {
+  const auto until = std::chrono::steady_clock::now() + stop_grace;
+  log.info("stopping");
+  server.stop(drain_grace);
+  const auto left = std::chrono::floor<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+  const auto stopped = workspace.stop(std::max(left, std::chrono::milliseconds(stop_grace - drain_grace)));
+  if (stopped.has_error()) log.failure("the embedded PostgreSQL did not stop as it should", stopped.error());
+  log.info("stopped");
+}
+
 Result<void> run_server(Running& running, const ServeOptions& options, const std::vector<Route>& routes,
                         Logger& log, const StopSignals& signals) {
   BULKHEAD_CHECK(identity::check_settings(running.issuers));
@@ -220,15 +246,13 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
     BULKHEAD_CHECK(write_file_whole(options.ready_file, boost::json::serialize(ready) + "\n"));
   }
   while (!signals.wait()) {
-    auto revived = running.workspace.revive();
+    auto revived = running.workspace.revive([&signals] { return signals.pending(); });
     if (revived.has_error()) log.failure("the embedded PostgreSQL cannot be started again", revived.error());
     if (revived.has_value() && *revived) log.warn("the embedded PostgreSQL had died and was started again");
   }
-  log.info("stopping");
-  server.stop(drain_grace);
+  stop_server(server, running.workspace, log);
   std::error_code ignored;
   if (!options.ready_file.empty()) std::filesystem::remove(options.ready_file, ignored);
-  log.info("stopped");
   return {};
 }
 
@@ -243,6 +267,7 @@ Result<void> dev(const ServeOptions& options, const std::vector<Route>& routes,
   if (config.port == 0) {
     BULKHEAD_TRY(config.port, free_port(config.address));
   }
+  BULKHEAD_CHECK(check_port(config));
   StopSignals signals;  // before any thread is made, so that all inherit the mask
   Logger log(log_level(config));
   BULKHEAD_TRY(Workspace workspace, Workspace::open(options.database, Workspace::Use::server));
@@ -266,6 +291,7 @@ Result<void> serve(const ServeOptions& options, const std::vector<Route>& routes
   if (config.identity.empty())
     return Error(Errc::config_invalid, "bulkhead.toml names no issuer of tokens, so nobody could call")
         .hint("add a section [identity.NAME] with issuer and audiences; docs/reference/configuration.md");
+  BULKHEAD_CHECK(check_port(config));
   StopSignals signals;
   Logger log(log_level(config));
   BULKHEAD_TRY(Workspace workspace, Workspace::open(options.database, Workspace::Use::server));

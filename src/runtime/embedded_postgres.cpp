@@ -65,6 +65,13 @@ class LockFile {
     }
     return rc == 0;
   }
+  [[nodiscard]] bool take_until(int operation, Clock::time_point until) const {
+    while (!take(operation | LOCK_NB)) {
+      if (Clock::now() >= until) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return true;
+  }
 
  private:
   int fd_ = -1;
@@ -110,6 +117,7 @@ struct EmbeddedPostgres::Impl {
   std::string socket_dir, conninfo;
   pid_t pid = 0;
   bool adopted = false, in_use = false;
+  std::function<bool()> give_up;  ///< Set while somebody may call the start off.
 
   [[nodiscard]] fs::path data() const { return home / "data"; }
 
@@ -121,6 +129,12 @@ struct EmbeddedPostgres::Impl {
   Result<void> launch();
   Result<void> wait_ready(const PostmasterFile& running, Clock::time_point until);
   Result<void> start_or_adopt();
+  Result<void> start_anew(Clock::time_point until);
+  Result<void> shut_down(pid_t postmaster, std::chrono::milliseconds patience);
+  [[nodiscard]] bool ended_by(pid_t postmaster, Clock::time_point until) const;
+  [[nodiscard]] bool over(Clock::time_point until) const {
+    return Clock::now() >= until || (give_up && give_up());
+  }
   Result<void> run(const std::vector<std::string>& argv, const std::string& what,
                    const std::string& input = {});
   [[nodiscard]] uid_t runner() const { return run_as ? run_as->uid : geteuid(); }
@@ -341,7 +355,7 @@ Result<void> EmbeddedPostgres::Impl::launch() {
 Result<void> EmbeddedPostgres::Impl::wait_ready(const PostmasterFile& first, Clock::time_point until) {
   PostmasterFile seen = first;
   while (seen.status != "ready") {
-    if (Clock::now() > until) return start_error("PostgreSQL did not become ready in time");
+    if (over(until)) return start_error("PostgreSQL did not become ready in time");
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     const auto again = running();
     if (!again) return start_error("PostgreSQL ended while it started");
@@ -354,6 +368,23 @@ Result<void> EmbeddedPostgres::Impl::wait_ready(const PostmasterFile& first, Clo
 
 /// After the kill of a postmaster its orphaned backends hold the shared memory for a while, and a new one
 /// refuses to start until they have noticed; so starting is tried again until the time is up.
+Result<void> EmbeddedPostgres::Impl::start_anew(Clock::time_point until) {
+  while (running() && !over(until)) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  BULKHEAD_CHECK(choose_socket_dir());
+  BULKHEAD_CHECK(write_settings());
+  for (;;) {
+    BULKHEAD_CHECK(launch());
+    std::optional<PostmasterFile> up;
+    // pg_ctl returns before the new postmaster has written its file, or has failed; its fate is in the file
+    // system. This second is not given up: a process that nobody has seen would be stopped by nobody.
+    const auto attempt = std::min(until, Clock::now() + std::chrono::milliseconds(1000));
+    while (!(up = running()) && Clock::now() < attempt)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (up && wait_ready(*up, until).has_value()) return {};
+    if (over(until)) return start_error("PostgreSQL does not start");
+  }
+}
+
 Result<void> EmbeddedPostgres::Impl::start_or_adopt() {
   const auto until = Clock::now() + settings.start_timeout;
   adopted = false;
@@ -363,22 +394,7 @@ Result<void> EmbeddedPostgres::Impl::start_or_adopt() {
       adopted = true;
     }
   }
-  if (!adopted) {
-    while (running() && Clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    BULKHEAD_CHECK(choose_socket_dir());
-    BULKHEAD_CHECK(write_settings());
-    for (;;) {
-      BULKHEAD_CHECK(launch());
-      std::optional<PostmasterFile> up;
-      // pg_ctl returns before the new postmaster has written its file, or has failed; its fate is in the file
-      // system.
-      const auto attempt = std::min(until, Clock::now() + std::chrono::milliseconds(1000));
-      while (!(up = running()) && Clock::now() < attempt)
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      if (up && wait_ready(*up, until).has_value()) break;
-      if (Clock::now() >= until) return start_error("PostgreSQL does not start");
-    }
-  }
+  if (!adopted) BULKHEAD_CHECK(start_anew(until));
   std::string password = read_owned_file(home / "superuser.secret");
   while (!password.empty() && password.back() == '\n') password.pop_back();
   if (password.empty()) return failure("cannot read " + (home / "superuser.secret").string());
@@ -441,31 +457,62 @@ const fs::path& EmbeddedPostgres::home() const noexcept {
   return impl_->home;
 }
 
-Result<bool> EmbeddedPostgres::revive() {
+Result<bool> EmbeddedPostgres::revive(const std::function<bool()>& give_up) {
   if (!impl_->in_use) return false;
   const Postmaster who = impl_->judge(impl_->pid);
   if (who == Postmaster::ours || who == Postmaster::unknown) return false;
   BULKHEAD_TRY(auto start_lock, LockFile::open(impl_->dir / "start.lock"));
-  if (!start_lock.take(LOCK_EX)) return failure("cannot lock " + (impl_->dir / "start.lock").string());
-  BULKHEAD_CHECK(impl_->start_or_adopt());
-  return true;
+  // A command that holds it is about to start PostgreSQL itself; the caller asks again soon.
+  if (!start_lock.take(LOCK_EX | LOCK_NB)) return false;
+  impl_->give_up = give_up;
+  const auto started = impl_->start_or_adopt();
+  impl_->give_up = nullptr;
+  if (started.has_value()) return true;
+  if (give_up && give_up()) return false;
+  return started.error();
 }
 
-Result<void> EmbeddedPostgres::stop() {
+bool EmbeddedPostgres::Impl::ended_by(pid_t postmaster, Clock::time_point until) const {
+  Postmaster who = Postmaster::ours;
+  while ((who = judge(postmaster)) == Postmaster::ours && Clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  return who == Postmaster::gone || who == Postmaster::other;
+}
+
+/// Waits for the process: pg_ctl waits for the pid file to go, and the process ends a moment later.
+Result<void> EmbeddedPostgres::Impl::shut_down(pid_t postmaster, std::chrono::milliseconds patience) {
+  const auto until = Clock::now() + patience;
+  const auto tell = [this](const std::string& mode) {
+    return run({(binaries.dir / "pg_ctl").string(), "stop", "--silent", "--no-wait", "--mode=" + mode, "-D",
+                data().string()},
+               "pg_ctl stop");
+  };
+  // It may end by itself in the meantime; then pg_ctl fails.
+  if (auto told = tell("fast"); told.has_error() && judge(postmaster) == Postmaster::ours) return told;
+  if (ended_by(postmaster, until)) return {};
+  auto told = tell("immediate");
+  const std::string waited = std::to_string(patience.count()) + " ms";
+  if (ended_by(postmaster, Clock::now() + std::chrono::seconds(1)))
+    return failure("PostgreSQL did not stop within " + waited +
+                   " and was ended at once; the next start recovers what was committed");
+  return failure("PostgreSQL (process " + std::to_string(postmaster) + ") did not stop within " + waited +
+                 " and does not answer; it was told to end at once and is left to itself" +
+                 (told.has_error() ? std::string(": ") + std::string(told.error().message()) : ""))
+      .hint("the next start waits for it; if it is frozen: kill -9 " + std::to_string(postmaster));
+}
+
+Result<void> EmbeddedPostgres::stop(std::chrono::milliseconds patience) {
   if (!std::exchange(impl_->in_use, false)) return {};
   BULKHEAD_TRY(auto start_lock, LockFile::open(impl_->dir / "start.lock"));
-  if (!start_lock.take(LOCK_EX)) return failure("cannot lock " + (impl_->dir / "start.lock").string());
+  if (!start_lock.take_until(LOCK_EX, Clock::now() + patience)) {
+    return failure("PostgreSQL was left running: another process holds " +
+                   (impl_->dir / "start.lock").string());
+  }
   // Whoever can lock the users' file alone is the last one out.
   const bool last = impl_->users_lock.take(LOCK_EX | LOCK_NB);
   Result<void> stopped;
   if (const auto running = last ? impl_->running() : std::nullopt) {
-    stopped = impl_->run({(impl_->binaries.dir / "pg_ctl").string(), "stop", "--silent", "--mode=fast",
-                          "--timeout=60", "-D", impl_->data().string()},
-                         "pg_ctl stop");
-    // pg_ctl waits for the pid file to go; the process itself ends a moment later.
-    const auto until = Clock::now() + std::chrono::seconds(10);
-    while (stopped.has_value() && impl_->judge(running->pid) == Postmaster::ours && Clock::now() < until)
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    stopped = impl_->shut_down(running->pid, patience);
     if (stopped.has_value() && impl_->socket_dir != (impl_->home / "socket").string()) {
       remove_owned(impl_->socket_dir, impl_->run_as);
     }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -53,10 +54,13 @@ class EmbeddedPostgres {
   [[nodiscard]] const std::filesystem::path& home() const noexcept;
 
   /// Starts PostgreSQL again if it has died; true if it had. Clients see connection errors until then.
-  [[nodiscard]] Result<bool> revive();
+  /// `give_up` is asked every few milliseconds while it starts; when it says true, the result is false.
+  [[nodiscard]] Result<bool> revive(const std::function<bool()>& give_up = {});
   /// Fast shutdown (sessions are ended, nothing committed is lost), unless another process still uses the
-  /// cluster; that one stops it then. Idempotent.
-  [[nodiscard]] Result<void> stop();
+  /// cluster; that one stops it then. A PostgreSQL that has not ended after `patience` is told to end at
+  /// once, which loses nothing committed either but lets the next start recover. Returns a second later at
+  /// most; the error tells what has become of it. Idempotent.
+  [[nodiscard]] Result<void> stop(std::chrono::milliseconds patience = std::chrono::seconds(20));
 
  private:
   struct Impl;

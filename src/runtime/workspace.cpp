@@ -81,9 +81,14 @@ Result<data::BindingKey> Workspace::read_binding_key() const {
   return key;
 }
 
-Result<bool> Workspace::revive() {
+Result<bool> Workspace::revive(const std::function<bool()>& give_up) {
   if (!embedded_) return false;
-  return embedded_->revive();
+  return embedded_->revive(give_up);
+}
+
+Result<void> Workspace::stop(std::chrono::milliseconds patience) {
+  if (!embedded_) return {};
+  return embedded_->stop(patience);
 }
 
 }  // namespace bulkhead::runtime

@@ -177,6 +177,44 @@ TEST(Embedded, RecoversFromAKilledPostmaster) {
   EXPECT_EQ(sql(**server, "select x from kept"), "1");
 }
 
+TEST(Embedded, AStartCanBeCalledOff) {
+  Folder folder;
+  auto server = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  const pid_t killed = (*server)->pid();
+  ASSERT_EQ(kill(killed, SIGKILL), 0);
+  wait_gone(killed);
+  auto revived = (*server)->revive([] { return true; });
+  ASSERT_TRUE(revived.has_value()) << revived.error().message();
+  EXPECT_FALSE(*revived);
+  // It was told to start and nobody waited; a stop finds it, whatever has become of it.
+  ASSERT_TRUE((*server)->stop().has_value());
+  auto next = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(next.has_value()) << next.error().message();
+  EXPECT_EQ(sql(**next, "select 1"), "1");
+}
+
+TEST(Embedded, StopDoesNotWaitForAFrozenPostgres) {
+  Folder folder;
+  auto server = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  sql(**server, "create table kept as select 1 as x");
+  const pid_t frozen = (*server)->pid();
+  ASSERT_EQ(kill(frozen, SIGSTOP), 0);
+  const auto before = std::chrono::steady_clock::now();
+  auto stopped = (*server)->stop(std::chrono::milliseconds(300));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(10));
+  ASSERT_TRUE(stopped.has_error());
+  EXPECT_NE(stopped.error().message().find("does not answer"), std::string_view::npos);
+  EXPECT_NE(stopped.error().message().find(std::to_string(frozen)), std::string_view::npos);
+
+  ASSERT_EQ(kill(frozen, SIGCONT), 0);
+  auto next = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(next.has_value()) << next.error().message();
+  EXPECT_NE((*next)->pid(), frozen);
+  EXPECT_EQ(sql(**next, "select x from kept"), "1");
+}
+
 TEST(Embedded, IgnoresAPidFileWhoseNumberNowBelongsToSomeoneElse) {
   Folder folder;
   {
