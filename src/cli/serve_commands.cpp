@@ -1,7 +1,11 @@
 #include <algorithm>
 #include <cerrno>
+#include <condition_variable>
 #include <csignal>
 #include <cstring>
+#include <functional>
+#include <mutex>
+#include <thread>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -32,9 +36,10 @@ using runtime::Workspace;
 namespace {
 
 /// Once the server was asked to stop, requests under way get this long, and the embedded PostgreSQL what is
-/// left until `stop_grace`, at least 4 s. Fargate kills after 30 s.
+/// left until `stop_grace`, at least `database_grace`. Fargate kills after 30 s.
 constexpr std::chrono::seconds drain_grace{20};
 constexpr std::chrono::seconds stop_grace{24};
+constexpr std::chrono::seconds database_grace{3};
 
 /// Signals that end the server, blocked in every thread and taken by `wait`.
 class StopSignals {
@@ -60,6 +65,32 @@ class StopSignals {
 
  private:
   sigset_t set_{};
+};
+
+/// Does `last_words` in a thread of its own when this still lives after `patience`.
+class LastResort {
+ public:
+  LastResort(std::chrono::seconds patience, const std::function<void()>& last_words)
+      : thread_([this, patience, last_words] {
+          std::unique_lock lock(mutex_);
+          if (!disarmed_.wait_for(lock, patience, [this] { return done_; })) last_words();
+        }) {}
+  ~LastResort() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    disarmed_.notify_one();
+    thread_.join();
+  }
+  LastResort(const LastResort&) = delete;
+  LastResort& operator=(const LastResort&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable disarmed_;
+  bool done_ = false;
+  std::thread thread_;
 };
 
 Result<AppConfig> configuration(const ServeOptions& options) {
@@ -213,13 +244,26 @@ std::string url_of(const AppConfig& config, std::uint16_t port) {
                      port);
 }
 
+void stop_database(Workspace& workspace, std::chrono::milliseconds patience, Logger& log) {
+  const auto stopped = workspace.stop(patience);
+  if (stopped.has_error()) log.failure("the embedded PostgreSQL did not stop as it should", stopped.error());
+}
+
 void stop_server(runtime::Server& server, Workspace& workspace, Logger& log) {
   const auto until = std::chrono::steady_clock::now() + stop_grace;
   log.info("stopping");
-  server.stop(drain_grace);
+  {
+    // libpq's cancel waits for its answer without an end, and threads that wait in it are joined.
+    const LastResort resort(drain_grace + std::chrono::seconds(1), [&workspace, &log] {
+      stop_database(workspace, database_grace, log);
+      log.error("the server did not stop in time; its process ends now, without waiting for its threads");
+      log.flush();
+      _exit(exit_code(Errc::environment));
+    });
+    server.stop(drain_grace);
+  }
   const auto left = std::chrono::floor<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-  const auto stopped = workspace.stop(std::max(left, std::chrono::milliseconds(stop_grace - drain_grace)));
-  if (stopped.has_error()) log.failure("the embedded PostgreSQL did not stop as it should", stopped.error());
+  stop_database(workspace, std::max<std::chrono::milliseconds>(left, database_grace), log);
   log.info("stopped");
 }
 
@@ -250,9 +294,9 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
     if (revived.has_error()) log.failure("the embedded PostgreSQL cannot be started again", revived.error());
     if (revived.has_value() && *revived) log.warn("the embedded PostgreSQL had died and was started again");
   }
-  stop_server(server, running.workspace, log);
   std::error_code ignored;
   if (!options.ready_file.empty()) std::filesystem::remove(options.ready_file, ignored);
+  stop_server(server, running.workspace, log);
   return {};
 }
 
