@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include <fcntl.h>
@@ -97,6 +98,28 @@ Result<std::string> random_hex(std::size_t bytes) {
   return out;
 }
 
+/// The logins that nobody but the server's own users have. One may change its own password by SQL, and an
+/// injected statement would lock the server out; so they have none that counts.
+constexpr std::string_view kOwnLogins = "bulkhead_admin,bulkhead_login,bulkhead_catalog";
+
+/// pg_hba.conf. `mapped`: PostgreSQL can name the users of `ident_lines`.
+std::string hba_lines(bool mapped) {
+  const std::string method = mapped ? " peer map=bulkhead\n" : " scram-sha-256\n";
+  return "# Written by Bulkhead at each start.\nlocal all " + std::string(kOwnLogins) + method +
+         "local replication " + std::string(kSuperuser) + method + "local all all scram-sha-256\n";
+}
+
+/// pg_ident.conf: these users of this machine may be each of our logins.
+std::string ident_lines(const std::vector<std::string>& users) {
+  std::string out = "# Written by Bulkhead at each start.\n";
+  for (const std::string& user : users) {
+    std::istringstream logins{std::string(kOwnLogins)};
+    for (std::string login; std::getline(logins, login, ',');)
+      out += "bulkhead \"" + user + "\" " + login + "\n";
+  }
+  return out;
+}
+
 std::string quote_conf(std::string_view value) {
   std::string out = "'";
   for (const char c : value) {
@@ -125,6 +148,7 @@ struct EmbeddedPostgres::Impl {
   Result<void> check_owner();
   Result<void> make_cluster();
   Result<void> choose_socket_dir();
+  Result<void> write_access();
   Result<void> write_settings();
   Result<void> launch();
   Result<void> wait_ready(const PostmasterFile& running, Clock::time_point until);
@@ -290,12 +314,27 @@ Result<void> EmbeddedPostgres::Impl::choose_socket_dir() {
   return {};
 }
 
+/// Who may log in as whom: the user PostgreSQL runs as, and root, which could become that user anyway, so that
+/// a command of root's works beside a server of another user.
+Result<void> EmbeddedPostgres::Impl::write_access() {
+  std::vector<std::string> users;
+  for (const uid_t uid : {runner(), uid_t{0}})
+    if (const auto user = find_user(uid); user && (users.empty() || users.front() != user->name))
+      users.push_back(user->name);
+  // A user without a name, as in some containers, is nobody to `peer`; then the passwords stay.
+  const bool mapped = find_user(runner()).has_value() && find_user(geteuid()).has_value();
+  BULKHEAD_CHECK(write_owned_file(data() / "bulkhead_ident.conf", ident_lines(users), run_as));
+  return write_owned_file(data() / "bulkhead_hba.conf", hba_lines(mapped), run_as);
+}
+
 Result<void> EmbeddedPostgres::Impl::write_settings() {
   std::vector<std::pair<std::string, std::string>> lines{
       {"listen_addresses", ""},
       {"port", "5432"},
       {"unix_socket_directories", socket_dir},
       {"unix_socket_permissions", "0700"},
+      {"hba_file", (data() / "bulkhead_hba.conf").string()},
+      {"ident_file", (data() / "bulkhead_ident.conf").string()},
       {"password_encryption", "scram-sha-256"},
       {"wal_level", "logical"},
       {"max_connections", "200"},
@@ -311,8 +350,11 @@ Result<void> EmbeddedPostgres::Impl::write_settings() {
       {"log_truncate_on_rotation", "on"},
       {"log_rotation_age", "1d"},
       {"log_rotation_size", "0"},
-      // DETAIL lines hold whole rows; the log must not.
+      // Errors quote values of requests, statements may hold them, and DETAIL lines whole rows. The server's
+      // own log tells of each failure by its code.
       {"log_error_verbosity", "terse"},
+      {"log_min_messages", "log"},
+      {"log_min_error_statement", "panic"},
       {"cluster_name", "bulkhead"},
   };
   lines.insert(lines.end(), settings.parameters.begin(), settings.parameters.end());
@@ -371,6 +413,7 @@ Result<void> EmbeddedPostgres::Impl::wait_ready(const PostmasterFile& first, Clo
 Result<void> EmbeddedPostgres::Impl::start_anew(Clock::time_point until) {
   while (running() && !over(until)) std::this_thread::sleep_for(std::chrono::milliseconds(20));
   BULKHEAD_CHECK(choose_socket_dir());
+  BULKHEAD_CHECK(write_access());
   BULKHEAD_CHECK(write_settings());
   for (;;) {
     BULKHEAD_CHECK(launch());

@@ -22,7 +22,8 @@ struct EmbeddedSettings {
 };
 
 /// Bulkhead's own PostgreSQL cluster in `DIR/postgres` (DESIGN section 5): a unix socket in a directory of
-/// mode 0700 and a random password, no TCP; never as root (user `postgres`, else `nobody`). PostgreSQL runs
+/// mode 0700, no TCP; never as root (user `postgres`, else `nobody`). Who may log in as Bulkhead's own logins
+/// is a matter of the user of the machine (`peer`), not of passwords. PostgreSQL runs
 /// as a process of its own: it outlives a killed Bulkhead, and the next start adopts it.
 ///
 /// Where root keeps DIR closed to others (under /root, say), the cluster lives in /var/lib/bulkhead/… and

@@ -77,6 +77,17 @@ std::string sql(const EmbeddedPostgres& server, const std::string& text) {
   return result->output;
 }
 
+ChildResult sql_as(const EmbeddedPostgres& server, const std::string& login, const std::string& password,
+                   const std::string& text) {
+  const auto binaries = find_postgres(std::nullopt);
+  // libpq takes the last of two settings of one name.
+  auto result = run_child({(binaries->dir / "psql").string(), "-X", "-A", "-t", "-w", "-d",
+                           server.conninfo() + " user=" + login + " password='" + password + "'", "-c", text},
+                          std::nullopt);
+  EXPECT_TRUE(result.has_value());
+  return *result;
+}
+
 void wait_gone(pid_t pid) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   // Readable for everybody, and empty for a zombie.
@@ -99,9 +110,25 @@ TEST(Embedded, StartsAsAnotherUserAndOnlyOverASocket) {
   EXPECT_NE(info.st_uid, 0u);
   ASSERT_EQ(stat((*server)->home().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777u, 0700u);
-  EXPECT_EQ(sql(**server, "select count(*) from pg_hba_file_rules where auth_method <> 'scram-sha-256'"),
-            "0");
+  EXPECT_EQ(sql(**server,
+                "select string_agg(array_to_string(user_name, ' ') || ':' || auth_method, ',' order by "
+                "line_number) from pg_hba_file_rules where type = 'local'"),
+            "bulkhead_admin bulkhead_login bulkhead_catalog:peer,bulkhead_admin:peer,all:scram-sha-256");
+  EXPECT_EQ(
+      sql(**server, "select count(*) from pg_hba_file_rules where type <> 'local' or error is not null"),
+      "0");
   EXPECT_EQ(sql(**server, "select has_database_privilege('public', 'bulkhead', 'connect,temporary')"), "f");
+
+  // The way in by hand: as the cluster's user, without a password.
+  ASSERT_EQ(stat((*server)->home().c_str(), &info), 0);
+  const auto owner = geteuid() == 0 ? find_user(info.st_uid) : std::nullopt;
+  const auto binaries = find_postgres(std::nullopt);
+  auto by_hand = run_child(
+      {(binaries->dir / "psql").string(), "-X", "-A", "-t", "-w", "-h",
+       ((*server)->home() / "socket").string(), "-U", "bulkhead_admin", "-d", "bulkhead", "-c", "select 1"},
+      owner);
+  ASSERT_TRUE(by_hand.has_value()) << by_hand.error().message();
+  EXPECT_EQ(by_hand->output, "1\n");
 }
 
 TEST(Embedded, StopEndsItAndTheNextStartKeepsTheData) {
@@ -175,6 +202,54 @@ TEST(Embedded, RecoversFromAKilledPostmaster) {
   EXPECT_TRUE(*revived);
   EXPECT_NE((*server)->pid(), killed);
   EXPECT_EQ(sql(**server, "select x from kept"), "1");
+}
+
+/// A login may change its own password, and so may SQL that was injected into its session.
+TEST(Embedded, ALoginCannotLockItselfOut) {
+  Folder folder;
+  // A cluster of an earlier version, which went by passwords.
+  {
+    EmbeddedSettings earlier;
+    const fs::path data = folder.path() / "postgres/data";
+    earlier.parameters = {{"hba_file", data / "pg_hba.conf"}, {"ident_file", data / "pg_ident.conf"}};
+    auto server = EmbeddedPostgres::start(folder.path(), earlier);
+    ASSERT_TRUE(server.has_value()) << server.error().message();
+    sql(**server,
+        "create role bulkhead_login login password 'first'; "
+        "grant connect on database bulkhead to bulkhead_login");
+    EXPECT_EQ(sql(**server, "select count(*) from pg_hba_file_rules where auth_method <> 'scram-sha-256'"),
+              "0");
+    EXPECT_NE(sql_as(**server, "bulkhead_login", "wrong", "select 1").status, 0);
+  }
+  auto server = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  auto changed = sql_as(**server, "bulkhead_login", "first", "alter role bulkhead_login password 'x'");
+  ASSERT_EQ(changed.status, 0) << changed.output;
+  auto again = sql_as(**server, "bulkhead_login", "first", "select current_user");
+  EXPECT_EQ(again.status, 0) << again.output;
+  EXPECT_EQ(again.output, "bulkhead_login\n");
+
+  // Other logins have their passwords, and are not ours to be.
+  sql(**server, "create role reader login password 'secret'; grant connect on database bulkhead to reader");
+  EXPECT_EQ(sql_as(**server, "reader", "secret", "select 1").status, 0);
+  EXPECT_NE(sql_as(**server, "reader", "wrong", "select 1").status, 0);
+}
+
+TEST(Embedded, ItsLogKeepsNoValues) {
+  Folder folder;
+  auto server = EmbeddedPostgres::start(folder.path());
+  ASSERT_TRUE(server.has_value()) << server.error().message();
+  sql(**server, "create table person (mail text primary key, age int)");
+  sql(**server, "insert into person values ('jane@example.org', 1)");
+  for (const char* failing : {"insert into person values ('jane@example.org', 2)",
+                              "select 'jane@example.org'::int", "select jane from person"})
+    EXPECT_NE(sql_as(**server, "bulkhead_admin", "", failing).status, 0);
+  const fs::path log = (*server)->home() / "log";
+  ASSERT_TRUE((*server)->stop().has_value());
+  std::string all;
+  for (const auto& file : fs::directory_iterator(log)) all += text_of(file.path());
+  EXPECT_NE(all.find("ready to accept connections"), std::string::npos);
+  EXPECT_EQ(all.find("jane"), std::string::npos) << all;
 }
 
 TEST(Embedded, AStartCanBeCalledOff) {
@@ -337,6 +412,7 @@ TEST(Embedded, LongPathsGetAShortSocketFolder) {
   auto server = EmbeddedPostgres::start(deep);
   ASSERT_TRUE(server.has_value()) << server.error().message();
   EXPECT_EQ(sql(**server, "select 1"), "1");
+  EXPECT_EQ(sql_as(**server, "bulkhead_admin", "wrong", "select 1").status, 0) << "no password counts";
 }
 
 TEST(Embedded, WorksBelowAFolderThatOnlyRootMayEnter) {
