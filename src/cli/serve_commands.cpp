@@ -153,6 +153,12 @@ Result<void> run_program(const std::filesystem::path& program, const std::vector
                fmt::format("{} cannot be run: {}", program.string(), std::strerror(errno)));
 }
 
+Result<void> warn_of_old_postgres(const Workspace& workspace, Logger& log) {
+  BULKHEAD_TRY(std::string defect, workspace.known_defect());
+  if (!defect.empty()) log.warn(defect);
+  return {};
+}
+
 Result<void> lint_first(const std::filesystem::path& app_dir) {
   BULKHEAD_TRY(auto findings, migrate::lint_directory(app_dir / "migrations"));
   if (!migrate::has_errors(findings)) return {};
@@ -316,6 +322,7 @@ Result<void> dev(const ServeOptions& options, const std::vector<Route>& routes,
   Logger log(log_level(config));
   BULKHEAD_TRY(Workspace workspace, Workspace::open(options.database, Workspace::Use::server));
   PidFile pid_file(options.database.data_dir);
+  BULKHEAD_CHECK(warn_of_old_postgres(workspace, log));
   BULKHEAD_CHECK(workspace.prepare(config.binding_signed));
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
   BULKHEAD_CHECK(bring_up_to_date(admin, config, options.app_dir, log));
@@ -340,6 +347,7 @@ Result<void> serve(const ServeOptions& options, const std::vector<Route>& routes
   Logger log(log_level(config));
   BULKHEAD_TRY(Workspace workspace, Workspace::open(options.database, Workspace::Use::server));
   PidFile pid_file(options.database.data_dir);
+  BULKHEAD_CHECK(warn_of_old_postgres(workspace, log));
   BULKHEAD_CHECK(workspace.log_in());
   std::vector<identity::IssuerSettings> issuers = configured_issuers(config);
   Running running{std::move(workspace), std::move(config), std::move(issuers), {}};

@@ -1,10 +1,13 @@
 #include "runtime/workspace.hpp"
 
+#include <cstdlib>
+
 #include <fmt/format.h>
 
 #include "migrate/bootstrap.hpp"
 #include "pg/conninfo.hpp"
 #include "runtime/embedded_postgres.hpp"
+#include "runtime/postgres_binaries.hpp"
 
 namespace bulkhead::runtime {
 
@@ -66,6 +69,12 @@ Result<void> Workspace::log_in() {
   key_.id = credentials.binding_key_id;
   key_.secret = credentials.binding_secret;
   return {};
+}
+
+Result<std::string> Workspace::known_defect() const {
+  BULKHEAD_TRY(pg::Blocking connection, admin());
+  BULKHEAD_TRY(auto rows, connection.query("show server_version_num"));
+  return bulkhead::known_defect(std::atoi(std::string(rows.text(0, 0)).c_str()));
 }
 
 Result<pg::Blocking> Workspace::admin() const {

@@ -45,6 +45,9 @@ class Workspace {
   /// For `serve`: the database must be prepared already; nothing is changed.
   [[nodiscard]] Result<void> log_in();
 
+  /// What is known to be wrong with this PostgreSQL and bears on tenants; see `known_defect`.
+  [[nodiscard]] Result<std::string> known_defect() const;
+
   /// A new connection with the operator's rights.
   [[nodiscard]] Result<pg::Blocking> admin() const;
   /// What the server's data plane and its view of the catalog log in with; after `prepare`.
