@@ -1,6 +1,11 @@
+#include <algorithm>
 #include <cerrno>
+#include <condition_variable>
 #include <csignal>
 #include <cstring>
+#include <functional>
+#include <mutex>
+#include <thread>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -17,6 +22,7 @@
 #include "catalog/store.hpp"
 #include "cli/commands.hpp"
 #include "cli/files.hpp"
+#include "http/server.hpp"
 #include "lifecycle/import.hpp"
 #include "migrate/lint.hpp"
 #include "migrate/runner.hpp"
@@ -29,8 +35,11 @@ using runtime::Workspace;
 
 namespace {
 
-/// How long requests under way may take once the server was asked to stop (Fargate allows 30 s).
+/// Once the server was asked to stop, requests under way get this long, and the embedded PostgreSQL what is
+/// left until `stop_grace`, at least `database_grace`. Fargate kills after 30 s.
 constexpr std::chrono::seconds drain_grace{20};
+constexpr std::chrono::seconds stop_grace{24};
+constexpr std::chrono::seconds database_grace{3};
 
 /// Signals that end the server, blocked in every thread and taken by `wait`.
 class StopSignals {
@@ -47,9 +56,41 @@ class StopSignals {
     timespec quarter{0, 250'000'000};
     return sigtimedwait(&set_, nullptr, &quarter) > 0;
   }
+  /// A signal has come and `wait` will tell of it.
+  [[nodiscard]] bool pending() const {
+    sigset_t now{};
+    sigpending(&now);
+    return sigismember(&now, SIGTERM) == 1 || sigismember(&now, SIGINT) == 1;
+  }
 
  private:
   sigset_t set_{};
+};
+
+/// Does `last_words` in a thread of its own when this still lives after `patience`.
+class LastResort {
+ public:
+  LastResort(std::chrono::seconds patience, const std::function<void()>& last_words)
+      : thread_([this, patience, last_words] {
+          std::unique_lock lock(mutex_);
+          if (!disarmed_.wait_for(lock, patience, [this] { return done_; })) last_words();
+        }) {}
+  ~LastResort() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    disarmed_.notify_one();
+    thread_.join();
+  }
+  LastResort(const LastResort&) = delete;
+  LastResort& operator=(const LastResort&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable disarmed_;
+  bool done_ = false;
+  std::thread thread_;
 };
 
 Result<AppConfig> configuration(const ServeOptions& options) {
@@ -82,6 +123,12 @@ Result<std::uint16_t> free_port(const std::string& address) {
   return acceptor.local_endpoint(code).port();
 }
 
+/// Told before the database is opened and perhaps made; the server looks again when it listens.
+Result<void> check_port(const AppConfig& config) {
+  if (config.port == 0) return {};
+  return http::check_port_is_free(config.address, config.port);
+}
+
 /// The app's own program, when it has one and this is not it.
 Result<std::filesystem::path> program_of(const AppConfig& config, const std::filesystem::path& app_dir) {
   std::error_code code;
@@ -104,6 +151,12 @@ Result<void> run_program(const std::filesystem::path& program, const std::vector
   execv(program.c_str(), pointers.data());
   return Error(Errc::environment,
                fmt::format("{} cannot be run: {}", program.string(), std::strerror(errno)));
+}
+
+Result<void> warn_of_old_postgres(const Workspace& workspace, Logger& log) {
+  BULKHEAD_TRY(std::string defect, workspace.known_defect());
+  if (!defect.empty()) log.warn(defect);
+  return {};
 }
 
 Result<void> lint_first(const std::filesystem::path& app_dir) {
@@ -197,6 +250,29 @@ std::string url_of(const AppConfig& config, std::uint16_t port) {
                      port);
 }
 
+void stop_database(Workspace& workspace, std::chrono::milliseconds patience, Logger& log) {
+  const auto stopped = workspace.stop(patience);
+  if (stopped.has_error()) log.failure("the embedded PostgreSQL did not stop as it should", stopped.error());
+}
+
+void stop_server(runtime::Server& server, Workspace& workspace, Logger& log) {
+  const auto until = std::chrono::steady_clock::now() + stop_grace;
+  log.info("stopping");
+  {
+    // libpq's cancel waits for its answer without an end, and threads that wait in it are joined.
+    const LastResort resort(drain_grace + std::chrono::seconds(1), [&workspace, &log] {
+      stop_database(workspace, database_grace, log);
+      log.error("the server did not stop in time; its process ends now, without waiting for its threads");
+      log.flush();
+      _exit(exit_code(Errc::environment));
+    });
+    server.stop(drain_grace);
+  }
+  const auto left = std::chrono::floor<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+  stop_database(workspace, std::max<std::chrono::milliseconds>(left, database_grace), log);
+  log.info("stopped");
+}
+
 Result<void> run_server(Running& running, const ServeOptions& options, const std::vector<Route>& routes,
                         Logger& log, const StopSignals& signals) {
   BULKHEAD_CHECK(identity::check_settings(running.issuers));
@@ -220,15 +296,13 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
     BULKHEAD_CHECK(write_file_whole(options.ready_file, boost::json::serialize(ready) + "\n"));
   }
   while (!signals.wait()) {
-    auto revived = running.workspace.revive();
+    auto revived = running.workspace.revive([&signals] { return signals.pending(); });
     if (revived.has_error()) log.failure("the embedded PostgreSQL cannot be started again", revived.error());
     if (revived.has_value() && *revived) log.warn("the embedded PostgreSQL had died and was started again");
   }
-  log.info("stopping");
-  server.stop(drain_grace);
   std::error_code ignored;
   if (!options.ready_file.empty()) std::filesystem::remove(options.ready_file, ignored);
-  log.info("stopped");
+  stop_server(server, running.workspace, log);
   return {};
 }
 
@@ -243,10 +317,12 @@ Result<void> dev(const ServeOptions& options, const std::vector<Route>& routes,
   if (config.port == 0) {
     BULKHEAD_TRY(config.port, free_port(config.address));
   }
+  BULKHEAD_CHECK(check_port(config));
   StopSignals signals;  // before any thread is made, so that all inherit the mask
   Logger log(log_level(config));
   BULKHEAD_TRY(Workspace workspace, Workspace::open(options.database, Workspace::Use::server));
   PidFile pid_file(options.database.data_dir);
+  BULKHEAD_CHECK(warn_of_old_postgres(workspace, log));
   BULKHEAD_CHECK(workspace.prepare(config.binding_signed));
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
   BULKHEAD_CHECK(bring_up_to_date(admin, config, options.app_dir, log));
@@ -266,10 +342,12 @@ Result<void> serve(const ServeOptions& options, const std::vector<Route>& routes
   if (config.identity.empty())
     return Error(Errc::config_invalid, "bulkhead.toml names no issuer of tokens, so nobody could call")
         .hint("add a section [identity.NAME] with issuer and audiences; docs/reference/configuration.md");
+  BULKHEAD_CHECK(check_port(config));
   StopSignals signals;
   Logger log(log_level(config));
   BULKHEAD_TRY(Workspace workspace, Workspace::open(options.database, Workspace::Use::server));
   PidFile pid_file(options.database.data_dir);
+  BULKHEAD_CHECK(warn_of_old_postgres(workspace, log));
   BULKHEAD_CHECK(workspace.log_in());
   std::vector<identity::IssuerSettings> issuers = configured_issuers(config);
   Running running{std::move(workspace), std::move(config), std::move(issuers), {}};

@@ -150,13 +150,17 @@ Result<ChildResult> run_child(const std::vector<std::string>& argv, const std::o
   return result;
 }
 
+int call_as(const std::optional<SystemUser>& user, const std::function<int()>& work) {
+  if (!user) return work();
+  const pid_t pid = fork();
+  if (pid < 0) return errno;
+  if (pid == 0) _exit(become(*user) ? work() : EPERM);
+  return exit_status(pid);
+}
+
 bool can_use_directory(const std::filesystem::path& directory, const std::optional<SystemUser>& user) {
   const std::string path = directory.string();
-  if (!user) return access(path.c_str(), R_OK | W_OK | X_OK) == 0;
-  const pid_t pid = fork();
-  if (pid < 0) return false;
-  if (pid == 0) _exit(become(*user) && access(path.c_str(), R_OK | W_OK | X_OK) == 0 ? 0 : 1);
-  return exit_status(pid) == 0;
+  return call_as(user, [&] { return access(path.c_str(), R_OK | W_OK | X_OK) == 0 ? 0 : errno; }) == 0;
 }
 
 }  // namespace bulkhead

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +35,11 @@ struct ChildResult {
 [[nodiscard]] Result<ChildResult> run_child(const std::vector<std::string>& argv,
                                             const std::optional<SystemUser>& user,
                                             const std::string& input = {});
+
+/// Calls `work` as `user`, in a child process (the caller must then be root), or without a user right here.
+/// `work` returns 0 or an errno, and so does this. In the child only async-signal-safe functions may be
+/// called.
+[[nodiscard]] int call_as(const std::optional<SystemUser>& user, const std::function<int()>& work);
 
 /// Whether `user` could list, enter and write `directory`. Without a user: whether the caller can.
 [[nodiscard]] bool can_use_directory(const std::filesystem::path& directory,

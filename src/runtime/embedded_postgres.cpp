@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "runtime/child_process.hpp"
+#include "runtime/owned_files.hpp"
 #include "runtime/postgres_binaries.hpp"
+#include "runtime/postmaster.hpp"
 
 namespace bulkhead {
 namespace {
@@ -64,15 +66,17 @@ class LockFile {
     }
     return rc == 0;
   }
+  [[nodiscard]] bool take_until(int operation, Clock::time_point until) const {
+    while (!take(operation | LOCK_NB)) {
+      if (Clock::now() >= until) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return true;
+  }
 
  private:
   int fd_ = -1;
 };
-
-std::string read_file(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// The last lines of a log, for an error message.
 std::string tail(const std::string& text) {
@@ -94,36 +98,26 @@ Result<std::string> random_hex(std::size_t bytes) {
   return out;
 }
 
-/// `postmaster.pid`: pid, data folder, start time, port, socket folder, address, shared memory, status.
-struct PidFile {
-  pid_t pid = 0;
-  std::string socket_dir, status;
-};
+/// The logins that nobody but the server's own users have. One may change its own password by SQL, and an
+/// injected statement would lock the server out; so they have none that counts.
+constexpr std::string_view kOwnLogins = "bulkhead_admin,bulkhead_login,bulkhead_catalog";
 
-std::optional<PidFile> read_pid_file(const fs::path& data) {
-  std::istringstream in(read_file(data / "postmaster.pid"));
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  if (lines.empty()) return std::nullopt;
-  PidFile out;
-  out.pid = static_cast<pid_t>(std::atol(lines[0].c_str()));
-  if (lines.size() > 4) out.socket_dir = lines[4];
-  if (lines.size() > 7) out.status = lines[7];
-  while (!out.status.empty() && out.status.back() == ' ') out.status.pop_back();
-  if (out.pid <= 0) return std::nullopt;
+/// pg_hba.conf. `mapped`: PostgreSQL can name the users of `ident_lines`.
+std::string hba_lines(bool mapped) {
+  const std::string method = mapped ? " peer map=bulkhead\n" : " scram-sha-256\n";
+  return "# Written by Bulkhead at each start.\nlocal all " + std::string(kOwnLogins) + method +
+         "local replication " + std::string(kSuperuser) + method + "local all all scram-sha-256\n";
+}
+
+/// pg_ident.conf: these users of this machine may be each of our logins.
+std::string ident_lines(const std::vector<std::string>& users) {
+  std::string out = "# Written by Bulkhead at each start.\n";
+  for (const std::string& user : users) {
+    std::istringstream logins{std::string(kOwnLogins)};
+    for (std::string login; std::getline(logins, login, ',');)
+      out += "bulkhead \"" + user + "\" " + login + "\n";
+  }
   return out;
-}
-
-bool process_exists(pid_t pid) {
-  return kill(pid, 0) == 0 || errno == EPERM;
-}
-
-/// A postmaster works in its data folder; a process that merely got the same number does not.
-bool is_postmaster_of(pid_t pid, const fs::path& data) {
-  std::error_code failed;
-  const auto cwd = fs::read_symlink("/proc/" + std::to_string(pid) + "/cwd", failed);
-  if (failed) return false;
-  return fs::equivalent(cwd, data, failed) && !failed;
 }
 
 std::string quote_conf(std::string_view value) {
@@ -146,22 +140,30 @@ struct EmbeddedPostgres::Impl {
   std::string socket_dir, conninfo;
   pid_t pid = 0;
   bool adopted = false, in_use = false;
+  std::function<bool()> give_up;  ///< Set while somebody may call the start off.
 
   [[nodiscard]] fs::path data() const { return home / "data"; }
 
   Result<void> choose_home();
-  Result<void> make_home(const fs::path& place);
   Result<void> check_owner();
   Result<void> make_cluster();
   Result<void> choose_socket_dir();
+  Result<void> write_access();
   Result<void> write_settings();
   Result<void> launch();
-  Result<void> wait_ready(const PidFile& running, Clock::time_point until);
+  Result<void> wait_ready(const PostmasterFile& running, Clock::time_point until);
   Result<void> start_or_adopt();
+  Result<void> start_anew(Clock::time_point until);
+  Result<void> shut_down(pid_t postmaster, std::chrono::milliseconds patience);
+  [[nodiscard]] bool ended_by(pid_t postmaster, Clock::time_point until) const;
+  [[nodiscard]] bool over(Clock::time_point until) const {
+    return Clock::now() >= until || (give_up && give_up());
+  }
   Result<void> run(const std::vector<std::string>& argv, const std::string& what,
                    const std::string& input = {});
-  Result<void> hand_over(const fs::path& path, mode_t mode);
-  [[nodiscard]] std::optional<PidFile> running() const;
+  [[nodiscard]] uid_t runner() const { return run_as ? run_as->uid : geteuid(); }
+  [[nodiscard]] Postmaster judge(pid_t who) const { return judge_postmaster(who, data(), runner()); }
+  [[nodiscard]] std::optional<PostmasterFile> running() const;
   [[nodiscard]] Error start_error(const std::string& what) const;
 };
 
@@ -172,21 +174,6 @@ Result<void> EmbeddedPostgres::Impl::run(const std::vector<std::string>& argv, c
   return failure(what + " failed: " + tail(result.output));
 }
 
-/// Gives a file or folder of ours to the user PostgreSQL runs as.
-Result<void> EmbeddedPostgres::Impl::hand_over(const fs::path& path, mode_t mode) {
-  if (chmod(path.c_str(), mode) != 0 || (run_as && lchown(path.c_str(), run_as->uid, run_as->gid) != 0)) {
-    return failure("cannot set owner and mode of " + path.string() + ": " + errno_text());
-  }
-  return {};
-}
-
-Result<void> EmbeddedPostgres::Impl::make_home(const fs::path& place) {
-  std::error_code failed;
-  fs::create_directories(place, failed);
-  if (failed) return failure("cannot make the folder " + place.string() + ": " + failed.message());
-  return hand_over(place, 0700);
-}
-
 /// The folder is ours alone to open: as root, become its owner; otherwise be it.
 Result<void> EmbeddedPostgres::Impl::check_owner() {
   struct stat info{};
@@ -194,8 +181,7 @@ Result<void> EmbeddedPostgres::Impl::check_owner() {
   if (geteuid() == 0 && info.st_uid != 0) {
     if (const auto owner = find_user(info.st_uid)) run_as = owner;
   }
-  const uid_t runner = run_as ? run_as->uid : geteuid();
-  if (info.st_uid == runner && can_use_directory(home, run_as)) return {};
+  if (info.st_uid == runner() && can_use_directory(home, run_as)) return {};
   const auto owner = find_user(info.st_uid);
   return failure("the PostgreSQL folder " + home.string() + " belongs to user " +
                  (owner ? owner->name : std::to_string(info.st_uid)) + " and cannot be used by " +
@@ -231,7 +217,7 @@ Result<void> EmbeddedPostgres::Impl::make_cluster() {
   if (!fs::exists(place, failed)) {
     // A link whose target is gone: the cluster was removed by hand.
     fs::remove(place, failed);
-    BULKHEAD_CHECK(make_home(place));
+    BULKHEAD_CHECK(make_owned_folder(place, run_as));
     if (!can_use_directory(place, run_as)) {
       // Some folder above is closed to that user (/root is): live elsewhere, and link to it.
       fs::remove(place, failed);
@@ -239,7 +225,7 @@ Result<void> EmbeddedPostgres::Impl::make_cluster() {
       const fs::path elsewhere = "/var/lib/bulkhead/" + name;
       fs::create_directories(elsewhere.parent_path(), failed);
       if (!failed) fs::permissions(elsewhere.parent_path(), fs::perms(0711), failed);
-      BULKHEAD_CHECK(make_home(elsewhere));
+      BULKHEAD_CHECK(make_owned_folder(elsewhere, run_as));
       if (!can_use_directory(elsewhere, run_as)) {
         return failure("user " + (run_as ? run_as->name : "?") + " can reach neither " + place.string() +
                        " nor " + elsewhere.string())
@@ -258,7 +244,8 @@ Result<void> EmbeddedPostgres::Impl::make_cluster() {
   BULKHEAD_CHECK(check_owner());
 
   std::optional<int> major;
-  if (fs::exists(data() / "PG_VERSION", failed)) major = std::atoi(read_file(data() / "PG_VERSION").c_str());
+  if (fs::exists(data() / "PG_VERSION", failed))
+    major = std::atoi(read_owned_file(data() / "PG_VERSION").c_str());
   BULKHEAD_TRY(binaries, find_postgres(major));
   if (major) return {};
 
@@ -266,8 +253,7 @@ Result<void> EmbeddedPostgres::Impl::make_cluster() {
   const fs::path fresh = home / "data.new", secret = home / "superuser.secret";
   fs::remove_all(fresh, failed);
   BULKHEAD_TRY(auto password, random_hex(24));
-  std::ofstream(secret, std::ios::trunc) << password << '\n';
-  BULKHEAD_CHECK(hand_over(secret, 0600));
+  BULKHEAD_CHECK(write_owned_file(secret, password + "\n", run_as));
   BULKHEAD_CHECK(run({(binaries.dir / "initdb").string(), "-D", fresh.string(), "-U", std::string(kSuperuser),
                       "--auth=scram-sha-256", "--pwfile=" + secret.string(), "--encoding=UTF8",
                       "--locale=C.UTF-8", "--no-instructions", "--no-sync"},
@@ -283,11 +269,9 @@ Result<void> EmbeddedPostgres::Impl::make_cluster() {
               ";\n\n"
               "revoke connect, temporary on database " +
               database + " from public;\n\n"));
-  {
-    std::ofstream conf(fresh / "postgresql.conf", std::ios::app);
-    conf << "\n# Bulkhead writes this file anew at each start:\ninclude 'bulkhead.conf'\n";
-    if (!conf.flush()) return failure("cannot write " + (fresh / "postgresql.conf").string());
-  }
+  BULKHEAD_CHECK(append_owned_file(
+      fresh / "postgresql.conf",
+      "\n# Bulkhead writes this file anew at each start:\ninclude 'bulkhead.conf'\n", run_as));
   // initdb did not sync (it takes longer than all else); one sync of the file system does it for all files.
   const int fd = ::open(fresh.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd >= 0) {
@@ -304,14 +288,13 @@ Result<void> EmbeddedPostgres::Impl::make_cluster() {
 Result<void> EmbeddedPostgres::Impl::choose_socket_dir() {
   const fs::path own = home / "socket";
   if (own.string().size() <= kSocketPathMax) {
-    BULKHEAD_CHECK(make_home(own));
+    BULKHEAD_CHECK(make_owned_folder(own, run_as));
     socket_dir = own.string();
     return {};
   }
-  const uid_t runner = run_as ? run_as->uid : geteuid();
-  std::string kept = read_file(home / "socket.dir");
+  std::string kept = read_owned_file(home / "socket.dir");
   struct stat info{};
-  if (!kept.empty() && lstat(kept.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == runner &&
+  if (!kept.empty() && lstat(kept.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == runner() &&
       (info.st_mode & 0777) == 0700) {
     socket_dir = kept;
     return {};
@@ -325,11 +308,23 @@ Result<void> EmbeddedPostgres::Impl::choose_socket_dir() {
   std::string made = base + "/bulkhead-XXXXXX";
   if (mkdtemp(made.data()) == nullptr)
     return failure("cannot make a folder in " + base + ": " + errno_text());
-  BULKHEAD_CHECK(hand_over(made, 0700));
-  std::ofstream(home / "socket.dir", std::ios::trunc) << made;
-  BULKHEAD_CHECK(hand_over(home / "socket.dir", 0600));
+  BULKHEAD_CHECK(make_owned_folder(made, run_as));
+  BULKHEAD_CHECK(write_owned_file(home / "socket.dir", made, run_as));
   socket_dir = made;
   return {};
+}
+
+/// Who may log in as whom: the user PostgreSQL runs as, and root, which could become that user anyway, so that
+/// a command of root's works beside a server of another user.
+Result<void> EmbeddedPostgres::Impl::write_access() {
+  std::vector<std::string> users;
+  for (const uid_t uid : {runner(), uid_t{0}})
+    if (const auto user = find_user(uid); user && (users.empty() || users.front() != user->name))
+      users.push_back(user->name);
+  // A user without a name, as in some containers, is nobody to `peer`; then the passwords stay.
+  const bool mapped = find_user(runner()).has_value() && find_user(geteuid()).has_value();
+  BULKHEAD_CHECK(write_owned_file(data() / "bulkhead_ident.conf", ident_lines(users), run_as));
+  return write_owned_file(data() / "bulkhead_hba.conf", hba_lines(mapped), run_as);
 }
 
 Result<void> EmbeddedPostgres::Impl::write_settings() {
@@ -338,6 +333,8 @@ Result<void> EmbeddedPostgres::Impl::write_settings() {
       {"port", "5432"},
       {"unix_socket_directories", socket_dir},
       {"unix_socket_permissions", "0700"},
+      {"hba_file", (data() / "bulkhead_hba.conf").string()},
+      {"ident_file", (data() / "bulkhead_ident.conf").string()},
       {"password_encryption", "scram-sha-256"},
       {"wal_level", "logical"},
       {"max_connections", "200"},
@@ -353,48 +350,54 @@ Result<void> EmbeddedPostgres::Impl::write_settings() {
       {"log_truncate_on_rotation", "on"},
       {"log_rotation_age", "1d"},
       {"log_rotation_size", "0"},
-      // DETAIL lines hold whole rows; the log must not.
+      // Errors quote values of requests, statements may hold them, and DETAIL lines whole rows. The server's
+      // own log tells of each failure by its code.
       {"log_error_verbosity", "terse"},
+      {"log_min_messages", "log"},
+      {"log_min_error_statement", "panic"},
       {"cluster_name", "bulkhead"},
   };
   lines.insert(lines.end(), settings.parameters.begin(), settings.parameters.end());
-  const fs::path file = data() / "bulkhead.conf";
-  std::ofstream out(file, std::ios::trunc);
-  out << "# Written by Bulkhead at each start; put your own settings into postgresql.conf after the "
-         "include.\n";
-  for (const auto& [name, value] : lines) out << name << " = " << quote_conf(value) << '\n';
-  if (!out.flush()) return failure("cannot write " + file.string());
-  return hand_over(file, 0600);
+  std::string text =
+      "# Written by Bulkhead at each start; put your own settings into postgresql.conf after the include.\n";
+  for (const auto& [name, value] : lines) text += name + " = " + quote_conf(value) + "\n";
+  return write_owned_file(data() / "bulkhead.conf", text, run_as);
 }
 
-std::optional<PidFile> EmbeddedPostgres::Impl::running() const {
-  const auto file = read_pid_file(data());
-  if (!file || !process_exists(file->pid) || !is_postmaster_of(file->pid, data())) return std::nullopt;
+std::optional<PostmasterFile> EmbeddedPostgres::Impl::running() const {
+  auto file = read_postmaster_file(data());
+  if (file && judge(file->pid) != Postmaster::ours) file.reset();
   return file;
 }
 
 Error EmbeddedPostgres::Impl::start_error(const std::string& what) const {
-  return failure(what + ": " + tail(read_file(home / "start.log")))
+  return failure(what + ": " + tail(read_owned_file(home / "start.log")))
       .hint("PostgreSQL's logs are " + (home / "start.log").string() + " and " + (home / "log").string());
 }
 
 Result<void> EmbeddedPostgres::Impl::launch() {
-  // A foreign process that got the number in a stale pid file would make PostgreSQL refuse to start.
-  if (const auto stale = read_pid_file(data()); stale && process_exists(stale->pid)) {
-    std::error_code ignored;
-    fs::remove(data() / "postmaster.pid", ignored);
+  if (const auto named = read_postmaster_file(data())) {
+    const Postmaster who = judge(named->pid);
+    if (who == Postmaster::unknown) {
+      return failure("the pid file in " + data().string() + " names process " + std::to_string(named->pid) +
+                     ", and this user may not see whether that is PostgreSQL")
+          .hint("stop that process if it is, or else remove the file postmaster.pid");
+    }
+    // A foreign process that got the number in a stale pid file would make PostgreSQL refuse to start. Else
+    // the file stays: by it PostgreSQL finds backends of a killed postmaster.
+    if (who == Postmaster::other) remove_owned(data() / "postmaster.pid", run_as);
   }
   std::error_code ignored;
-  if (fs::file_size(home / "start.log", ignored) > 1'000'000) fs::remove(home / "start.log", ignored);
+  if (fs::file_size(home / "start.log", ignored) > 1'000'000) remove_owned(home / "start.log", run_as);
   return run({(binaries.dir / "pg_ctl").string(), "start", "--no-wait", "--silent", "-D", data().string(),
               "-l", (home / "start.log").string()},
              "pg_ctl start");
 }
 
-Result<void> EmbeddedPostgres::Impl::wait_ready(const PidFile& first, Clock::time_point until) {
-  PidFile seen = first;
+Result<void> EmbeddedPostgres::Impl::wait_ready(const PostmasterFile& first, Clock::time_point until) {
+  PostmasterFile seen = first;
   while (seen.status != "ready") {
-    if (Clock::now() > until) return start_error("PostgreSQL did not become ready in time");
+    if (over(until)) return start_error("PostgreSQL did not become ready in time");
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     const auto again = running();
     if (!again) return start_error("PostgreSQL ended while it started");
@@ -407,6 +410,24 @@ Result<void> EmbeddedPostgres::Impl::wait_ready(const PidFile& first, Clock::tim
 
 /// After the kill of a postmaster its orphaned backends hold the shared memory for a while, and a new one
 /// refuses to start until they have noticed; so starting is tried again until the time is up.
+Result<void> EmbeddedPostgres::Impl::start_anew(Clock::time_point until) {
+  while (running() && !over(until)) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  BULKHEAD_CHECK(choose_socket_dir());
+  BULKHEAD_CHECK(write_access());
+  BULKHEAD_CHECK(write_settings());
+  for (;;) {
+    BULKHEAD_CHECK(launch());
+    std::optional<PostmasterFile> up;
+    // pg_ctl returns before the new postmaster has written its file, or has failed; its fate is in the file
+    // system. This second is not given up: a process that nobody has seen would be stopped by nobody.
+    const auto attempt = std::min(until, Clock::now() + std::chrono::milliseconds(1000));
+    while (!(up = running()) && Clock::now() < attempt)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (up && wait_ready(*up, until).has_value()) return {};
+    if (over(until)) return start_error("PostgreSQL does not start");
+  }
+}
+
 Result<void> EmbeddedPostgres::Impl::start_or_adopt() {
   const auto until = Clock::now() + settings.start_timeout;
   adopted = false;
@@ -416,23 +437,8 @@ Result<void> EmbeddedPostgres::Impl::start_or_adopt() {
       adopted = true;
     }
   }
-  if (!adopted) {
-    while (running() && Clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    BULKHEAD_CHECK(choose_socket_dir());
-    BULKHEAD_CHECK(write_settings());
-    for (;;) {
-      BULKHEAD_CHECK(launch());
-      std::optional<PidFile> up;
-      // pg_ctl returns before the new postmaster has written its file, or has failed; its fate is in the file
-      // system.
-      const auto attempt = std::min(until, Clock::now() + std::chrono::milliseconds(1000));
-      while (!(up = running()) && Clock::now() < attempt)
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      if (up && wait_ready(*up, until).has_value()) break;
-      if (Clock::now() >= until) return start_error("PostgreSQL does not start");
-    }
-  }
-  std::string password = read_file(home / "superuser.secret");
+  if (!adopted) BULKHEAD_CHECK(start_anew(until));
+  std::string password = read_owned_file(home / "superuser.secret");
   while (!password.empty() && password.back() == '\n') password.pop_back();
   if (password.empty()) return failure("cannot read " + (home / "superuser.secret").string());
   conninfo = "host=" + quote_conf(socket_dir) + " port=5432 dbname=" + std::string(kDatabase) +
@@ -494,32 +500,64 @@ const fs::path& EmbeddedPostgres::home() const noexcept {
   return impl_->home;
 }
 
-Result<bool> EmbeddedPostgres::revive() {
-  if (!impl_->in_use || is_postmaster_of(impl_->pid, impl_->data())) return false;
+Result<bool> EmbeddedPostgres::revive(const std::function<bool()>& give_up) {
+  if (!impl_->in_use) return false;
+  const Postmaster who = impl_->judge(impl_->pid);
+  if (who == Postmaster::ours || who == Postmaster::unknown) return false;
   BULKHEAD_TRY(auto start_lock, LockFile::open(impl_->dir / "start.lock"));
-  if (!start_lock.take(LOCK_EX)) return failure("cannot lock " + (impl_->dir / "start.lock").string());
-  BULKHEAD_CHECK(impl_->start_or_adopt());
-  return true;
+  // A command that holds it is about to start PostgreSQL itself; the caller asks again soon.
+  if (!start_lock.take(LOCK_EX | LOCK_NB)) return false;
+  impl_->give_up = give_up;
+  const auto started = impl_->start_or_adopt();
+  impl_->give_up = nullptr;
+  if (started.has_value()) return true;
+  if (give_up && give_up()) return false;
+  return started.error();
 }
 
-Result<void> EmbeddedPostgres::stop() {
+bool EmbeddedPostgres::Impl::ended_by(pid_t postmaster, Clock::time_point until) const {
+  Postmaster who = Postmaster::ours;
+  while ((who = judge(postmaster)) == Postmaster::ours && Clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  return who == Postmaster::gone || who == Postmaster::other;
+}
+
+/// Waits for the process: pg_ctl waits for the pid file to go, and the process ends a moment later.
+Result<void> EmbeddedPostgres::Impl::shut_down(pid_t postmaster, std::chrono::milliseconds patience) {
+  const auto until = Clock::now() + patience;
+  const auto tell = [this](const std::string& mode) {
+    return run({(binaries.dir / "pg_ctl").string(), "stop", "--silent", "--no-wait", "--mode=" + mode, "-D",
+                data().string()},
+               "pg_ctl stop");
+  };
+  // It may end by itself in the meantime; then pg_ctl fails.
+  if (auto told = tell("fast"); told.has_error() && judge(postmaster) == Postmaster::ours) return told;
+  if (ended_by(postmaster, until)) return {};
+  auto told = tell("immediate");
+  const std::string waited = std::to_string(patience.count()) + " ms";
+  if (ended_by(postmaster, Clock::now() + std::chrono::seconds(1)))
+    return failure("PostgreSQL did not stop within " + waited +
+                   " and was ended at once; the next start recovers what was committed");
+  return failure("PostgreSQL (process " + std::to_string(postmaster) + ") did not stop within " + waited +
+                 " and does not answer; it was told to end at once and is left to itself" +
+                 (told.has_error() ? std::string(": ") + std::string(told.error().message()) : ""))
+      .hint("the next start waits for it; if it is frozen: kill -9 " + std::to_string(postmaster));
+}
+
+Result<void> EmbeddedPostgres::stop(std::chrono::milliseconds patience) {
   if (!std::exchange(impl_->in_use, false)) return {};
   BULKHEAD_TRY(auto start_lock, LockFile::open(impl_->dir / "start.lock"));
-  if (!start_lock.take(LOCK_EX)) return failure("cannot lock " + (impl_->dir / "start.lock").string());
+  if (!start_lock.take_until(LOCK_EX, Clock::now() + patience)) {
+    return failure("PostgreSQL was left running: another process holds " +
+                   (impl_->dir / "start.lock").string());
+  }
   // Whoever can lock the users' file alone is the last one out.
   const bool last = impl_->users_lock.take(LOCK_EX | LOCK_NB);
   Result<void> stopped;
   if (const auto running = last ? impl_->running() : std::nullopt) {
-    stopped = impl_->run({(impl_->binaries.dir / "pg_ctl").string(), "stop", "--silent", "--mode=fast",
-                          "--timeout=60", "-D", impl_->data().string()},
-                         "pg_ctl stop");
-    // pg_ctl waits for the pid file to go; the process itself ends a moment later.
-    const auto until = Clock::now() + std::chrono::seconds(10);
-    while (stopped.has_value() && is_postmaster_of(running->pid, impl_->data()) && Clock::now() < until)
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    stopped = impl_->shut_down(running->pid, patience);
     if (stopped.has_value() && impl_->socket_dir != (impl_->home / "socket").string()) {
-      std::error_code ignored;
-      std::filesystem::remove(impl_->socket_dir, ignored);
+      remove_owned(impl_->socket_dir, impl_->run_as);
     }
   }
   impl_->users_lock = LockFile();

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,7 +22,8 @@ struct EmbeddedSettings {
 };
 
 /// Bulkhead's own PostgreSQL cluster in `DIR/postgres` (DESIGN section 5): a unix socket in a directory of
-/// mode 0700 and a random password, no TCP; never as root (user `postgres`, else `nobody`). PostgreSQL runs
+/// mode 0700, no TCP; never as root (user `postgres`, else `nobody`). Who may log in as Bulkhead's own logins
+/// is a matter of the user of the machine (`peer`), not of passwords. PostgreSQL runs
 /// as a process of its own: it outlives a killed Bulkhead, and the next start adopts it.
 ///
 /// Where root keeps DIR closed to others (under /root, say), the cluster lives in /var/lib/bulkhead/… and
@@ -53,10 +55,13 @@ class EmbeddedPostgres {
   [[nodiscard]] const std::filesystem::path& home() const noexcept;
 
   /// Starts PostgreSQL again if it has died; true if it had. Clients see connection errors until then.
-  [[nodiscard]] Result<bool> revive();
+  /// `give_up` is asked every few milliseconds while it starts; when it says true, the result is false.
+  [[nodiscard]] Result<bool> revive(const std::function<bool()>& give_up = {});
   /// Fast shutdown (sessions are ended, nothing committed is lost), unless another process still uses the
-  /// cluster; that one stops it then. Idempotent.
-  [[nodiscard]] Result<void> stop();
+  /// cluster; that one stops it then. A PostgreSQL that has not ended after `patience` is told to end at
+  /// once, which loses nothing committed either but lets the next start recover. Returns a second later at
+  /// most; the error tells what has become of it. Idempotent.
+  [[nodiscard]] Result<void> stop(std::chrono::milliseconds patience = std::chrono::seconds(20));
 
  private:
   struct Impl;

@@ -1,7 +1,9 @@
 #include "runtime/postgres_binaries.hpp"
 
+#include <array>
 #include <cstdlib>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -41,7 +43,21 @@ std::vector<fs::path> candidates() {
   return out;
 }
 
+/// The first minor release of each major version without CVE-2026-14666. Later major versions never had it.
+constexpr std::array<std::pair<int, int>, 4> kRoleChangesHonoured{{{15, 19}, {16, 15}, {17, 11}, {18, 6}}};
+
 }  // namespace
+
+std::string known_defect(int version_number) {
+  const int major = version_number / 10'000, minor = version_number % 10'000;
+  for (const auto& [version, first_good] : kRoleChangesHonoured) {
+    if (version != major || minor >= first_good) continue;
+    return "PostgreSQL " + std::to_string(major) + "." + std::to_string(minor) +
+           " may go on with cached row-level security after a change of roles (CVE-2026-14666); install " +
+           std::to_string(major) + "." + std::to_string(first_good) + " or newer and restart it";
+  }
+  return {};
+}
 
 Result<PostgresBinaries> find_postgres(std::optional<int> wanted_major) {
   const auto fits = [&](const PostgresBinaries& found) {

@@ -19,4 +19,8 @@ struct PostgresBinaries {
 /// newest wins. Errors (`environment`) name the package to install.
 [[nodiscard]] Result<PostgresBinaries> find_postgres(std::optional<int> wanted_major);
 
+/// What an operator should know of a running server by its `server_version_num`: a defect that bears on the
+/// isolation of tenants, and the release without it. Empty when there is nothing to tell.
+[[nodiscard]] std::string known_defect(int version_number);
+
 }  // namespace bulkhead

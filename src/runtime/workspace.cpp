@@ -1,10 +1,13 @@
 #include "runtime/workspace.hpp"
 
+#include <cstdlib>
+
 #include <fmt/format.h>
 
 #include "migrate/bootstrap.hpp"
 #include "pg/conninfo.hpp"
 #include "runtime/embedded_postgres.hpp"
+#include "runtime/postgres_binaries.hpp"
 
 namespace bulkhead::runtime {
 
@@ -68,6 +71,12 @@ Result<void> Workspace::log_in() {
   return {};
 }
 
+Result<std::string> Workspace::known_defect() const {
+  BULKHEAD_TRY(pg::Blocking connection, admin());
+  BULKHEAD_TRY(auto rows, connection.query("show server_version_num"));
+  return bulkhead::known_defect(std::atoi(std::string(rows.text(0, 0)).c_str()));
+}
+
 Result<pg::Blocking> Workspace::admin() const {
   return pg::Blocking::connect(admin_);
 }
@@ -81,9 +90,14 @@ Result<data::BindingKey> Workspace::read_binding_key() const {
   return key;
 }
 
-Result<bool> Workspace::revive() {
+Result<bool> Workspace::revive(const std::function<bool()>& give_up) {
   if (!embedded_) return false;
-  return embedded_->revive();
+  return embedded_->revive(give_up);
+}
+
+Result<void> Workspace::stop(std::chrono::milliseconds patience) {
+  if (!embedded_) return {};
+  return embedded_->stop(patience);
 }
 
 }  // namespace bulkhead::runtime

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -43,6 +45,9 @@ class Workspace {
   /// For `serve`: the database must be prepared already; nothing is changed.
   [[nodiscard]] Result<void> log_in();
 
+  /// What is known to be wrong with this PostgreSQL and bears on tenants; see `known_defect`.
+  [[nodiscard]] Result<std::string> known_defect() const;
+
   /// A new connection with the operator's rights.
   [[nodiscard]] Result<pg::Blocking> admin() const;
   /// What the server's data plane and its view of the catalog log in with; after `prepare`.
@@ -52,8 +57,11 @@ class Workspace {
   [[nodiscard]] const data::BindingKey& binding_key() const noexcept { return key_; }
   /// The same, read again: after a rotation. Any thread.
   [[nodiscard]] Result<data::BindingKey> read_binding_key() const;
-  /// Starts the embedded PostgreSQL again if it has died; true if it had.
-  [[nodiscard]] Result<bool> revive();
+  /// Starts the embedded PostgreSQL again if it has died; true if it had. Ends soon when `give_up` says so.
+  [[nodiscard]] Result<bool> revive(const std::function<bool()>& give_up = {});
+  /// Stops the embedded PostgreSQL, if there is one and nobody else uses it; see EmbeddedPostgres::stop. The
+  /// destructor does the same and tells nobody.
+  [[nodiscard]] Result<void> stop(std::chrono::milliseconds patience);
 
  private:
   Workspace();
