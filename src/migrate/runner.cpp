@@ -130,12 +130,20 @@ Error explained(const MigrationFile& file, const Error& error) {
       .internal(std::string(error.internal()));
 }
 
-Result<void> check_schema(pg::Blocking& admin, const MigrationFile& file) {
+/// Under search_path = pg_catalog: names within the texts that it reads are then whole.
+Result<void> ask_safety(pg::Blocking& admin) {
   BULKHEAD_TRY(auto wrong, admin.query(sql_file("08_check")));
   if (wrong.empty()) return {};
-  return failed(file_name(file) + ": table or view \"" + std::string(wrong.text(0, 0)) +
-                "\": " + std::string(wrong.text(0, 1)))
-      .hint(std::string(wrong.text(0, 2)));
+  std::string message = std::string(wrong.text(0, 0)) + ": " + std::string(wrong.text(0, 1));
+  if (wrong.size() > 1) message += " (and " + std::to_string(wrong.size() - 1) + " more)";
+  return Error(Errc::config_invalid, std::move(message)).hint(std::string(wrong.text(0, 2)));
+}
+
+Result<void> check_schema(pg::Blocking& admin, const MigrationFile& file) {
+  auto safe = ask_safety(admin);
+  if (safe.has_value() || safe.error().code() != Errc::config_invalid) return safe;
+  return failed(file_name(file) + ": " + std::string(safe.error().message()))
+      .hint(std::string(safe.error().hint()));
 }
 
 Result<void> in_transaction(pg::Blocking& admin, const MigrationFile& file, const RunOptions& options,
@@ -250,6 +258,13 @@ Result<std::vector<MigrationFile>> read_migrations(const fs::path& dir) {
     BULKHEAD_CHECK(read_text(files[i]));
   }
   return files;
+}
+
+Result<void> check_tenant_safety(pg::Blocking& admin) {
+  BULKHEAD_CHECK(admin.execute("begin read only; set local search_path = pg_catalog"));
+  auto safe = ask_safety(admin);
+  BULKHEAD_CHECK(admin.execute("rollback"));
+  return safe;
 }
 
 Result<RunReport> run_migrations(pg::Blocking& admin, const std::vector<MigrationFile>& files,
