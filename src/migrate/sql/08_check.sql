@@ -153,6 +153,10 @@ with bulkhead_role as (
                        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = pair.here and a.attname = 'tenant_id'
                        join pg_attribute b on b.attrelid = k.confrelid and b.attnum = pair.there and b.attname = 'tenant_id')
   union all
+  select p.title, 'rows of ' || c.title || ', which are a tenant''s, are read through it past that table''s policies',
+         'alter table app.' || quote_ident(c.relname) || ' no inherit app.' || quote_ident(p.relname) || ';'
+    from pg_inherits i join app p on p.oid = i.inhparent join app c on c.oid = i.inhrelid
+   where c.tenant and not p.tenant  union all
   select title, 'a partition must not be readable by itself: the policies of its parent do not guard it',
          'add to the migration: select bulkhead.tenant_table(' || quote_literal(relname) || ');'
     from app where relispartition and tenant and (readable or writable)

@@ -1,4 +1,5 @@
 #include "migrate/bootstrap.hpp"
+#include "migrate/runner.hpp"
 
 #include <set>
 #include <thread>
@@ -80,6 +81,8 @@ TEST(Bootstrap, WorksForAnOwnerWithCreateroleWhoIsNoSuperuser) {
         "begin; set local role bulkhead_owner; set local search_path = app, bulkhead;"
         "create table note (tenant_id uuid not null default bulkhead.tenant_id(), note_id bigint, body text, "
         "primary key (tenant_id, note_id)); select bulkhead.tenant_table('note'); commit"));
+    const auto safe = migrate::check_tenant_safety(admin);
+    EXPECT_TRUE(safe.has_value()) << safe.error().message();
   }
   must(super.execute("alter role bulkhead_login password '" + known.credentials.login_password +
                      "'; alter role bulkhead_catalog password '" + known.credentials.catalog_password + "'"));

@@ -173,6 +173,10 @@ const Unsafe unsafe[] = {
      "partition "
      "of p1 default; grant update (id) on p2 to app_admin",
      "table \"p2\": a partition must not be readable by itself"},
+    {"create table all_of (id bigint primary key); select bulkhead.shared_table('all_of'); alter table t1 "
+     "inherit "
+     "all_of",
+     "table \"all_of\": rows of table \"t1\", which are a tenant's, are read through it"},
     {"create sequence s; grant all on sequence s to app_member", "sequence \"s\": of a sequence"},
     {"create sequence s; grant usage on sequence s to app_member; grant select on s to app_viewer",
      "only USAGE may be granted"},
@@ -233,13 +237,39 @@ TEST_F(Runner, WhatADoBlockDidIsFoundByWhatTheDatabaseThenHolds) {
   must(run());
   for (const Unsafe& one_unsafe : unsafe) {
     const std::string sql = one_unsafe.sql;
-    write("0002_sneaky.sql", in_block(sql));
+    // A sneaky file covers its tracks.
+    const bool resets = sql.starts_with("reset role");
+    write("0002_sneaky.sql", in_block(resets ? sql + "; set role bulkhead_owner" : sql));
     const std::string told = failure();
     EXPECT_NE(told.find(one_unsafe.about), std::string::npos) << sql << "\n  " << told;
     EXPECT_EQ(told.find("0002_sneaky.sql: "), 0u) << told;
   }
   EXPECT_EQ(one("select max(version) from bulkhead.migration"), "1");
   EXPECT_TRUE(check_tenant_safety(admin_).has_value()) << "each was rolled back";
+}
+
+TEST_F(Runner, TheRoleIsTheSameAtTheEnd) {
+  write("0001_first.sql", table(1) + in_block("reset role"));
+  EXPECT_EQ(failure(),
+            "0001_first.sql: it changed the role that it runs as, from bulkhead_owner to bulkhead_admin");
+}
+
+TEST_F(Runner, WhatIsDeferredToTheCommitIsJudged) {
+  write("0001_first.sql",
+        table(1) +
+            "create function later() returns trigger language plpgsql as $$ begin "
+            "execute 'alter table app.t1 no force row level security'; "
+            "return null; end $$;"
+            "create table note (tenant_id uuid not null default bulkhead.tenant_id(), id bigint, primary key "
+            "(tenant_id, id)); select bulkhead.tenant_table('note');"
+            "create constraint trigger later after update on note deferrable initially deferred for each row "
+            "execute function later();");
+  must(run());
+  const auto acme = Postgres::make_tenant(database_, "acme");
+  write("0002_second.sql",
+        "insert into note (tenant_id, id) values ('" + acme + "', 1); update note set id = 2;");
+  EXPECT_NE(failure().find("table \"t1\": it has a column tenant_id, but row-level"), std::string::npos)
+      << failure();
 }
 
 TEST_F(Runner, WhatIsSafePasses) {
