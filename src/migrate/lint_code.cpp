@@ -90,7 +90,10 @@ void append_texts(std::string_view body, std::size_t depth, std::vector<std::str
   if (depth == deepest) return;
   const auto code = code_tokens(body);
   for (std::size_t i = 0; i < code.size();) {
-    if (code[i].kind != TokenKind::string) {
+    // What RAISE says is prose.
+    const bool raises = sql::is_word(body, code[i], "raise") && at_begin(body, code, i);
+    while (raises && i < code.size() && code[i].kind != TokenKind::semicolon) ++i;
+    if (raises || code[i].kind != TokenKind::string) {
       ++i;
       continue;
     }

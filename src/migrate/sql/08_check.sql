@@ -51,8 +51,8 @@ with bulkhead_role as (
 ), func as (
   select p.oid, p.oid::regprocedure::text as name, n.nspname, p.prosecdef, p.proleakproof, p.proowner, p.provolatile, p.prosrc, l.lanpltrusted, l.lanname,
          coalesce(p.proconfig, '{}') as settings,
-         p.proacl is null or exists (select from aclexplode(p.proacl) a, the where a.grantee = any(the.not_to_be_granted)
-                                        and not (n.nspname = 'bulkhead' and a.grantee <> 0)) as too_wide
+         p.proacl is null or exists (select from aclexplode(p.proacl) a, the
+                                      where a.grantee = 0 or (n.nspname = 'app' and a.grantee = any(the.not_to_be_granted))) as too_wide
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
    where n.nspname in ('app', 'bulkhead', 'catalog')
      -- What an administrator installed as an extension is the administrator's.

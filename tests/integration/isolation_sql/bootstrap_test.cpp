@@ -1,11 +1,11 @@
 #include "migrate/bootstrap.hpp"
-#include "migrate/runner.hpp"
 
 #include <set>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "migrate/runner.hpp"
 #include "support/postgres.hpp"
 
 namespace bulkhead::test {

@@ -151,7 +151,9 @@ const Case cases[] = {
      "create function f() returns void language plpgsql as 'begin set local role app_owner; end';",
      "create function f() returns void language plpgsql as 'begin update t set a = 1; end';"},
     {"tenant-context", "do $$ begin execute 'reset role'; end $$;",
-     "do $$ begin raise notice 'reset role of the actor'; update t set a = 1; end $$;"},
+     "do $$ begin if true then raise exception 'set role' using hint = 'reset role'; end if; update t set "
+     "role = "
+     "1; end $$;"},
     {"tenant-context", "do $$ begin execute 'set local ' || 'role app_owner'; end $$;",
      "create function f() returns void language sql as 'update member set role = 1';"},
     {"tenant-context", "do $$ declare r text; begin execute 'set role ' || r; end $$;",
