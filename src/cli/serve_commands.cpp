@@ -216,6 +216,16 @@ Result<void> seed(const Workspace& workspace, const AppConfig& config, const std
   return {};
 }
 
+/// Whatever was done to the database since the last migration: nothing is served that is not tenant-safe.
+Result<void> refuse_unsafe(const Workspace& workspace) {
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  auto safe = migrate::check_tenant_safety(admin);
+  if (safe.has_value() || safe.error().code() != Errc::config_invalid) return safe;
+  return Error(Errc::config_invalid, fmt::format("the database is not tenant-safe, so nothing is served: {}",
+                                                 safe.error().message()))
+      .hint(std::string(safe.error().hint()));
+}
+
 struct Running {
   Workspace workspace;
   AppConfig config;
@@ -276,6 +286,7 @@ void stop_server(runtime::Server& server, Workspace& workspace, Logger& log) {
 Result<void> run_server(Running& running, const ServeOptions& options, const std::vector<Route>& routes,
                         Logger& log, const StopSignals& signals) {
   BULKHEAD_CHECK(identity::check_settings(running.issuers));
+  BULKHEAD_CHECK(refuse_unsafe(running.workspace));
   runtime::ServerSettings settings;
   settings.config = running.config;
   settings.login_conninfo = running.workspace.login_conninfo();

@@ -50,7 +50,7 @@ void judge_directives(const ParsedFile& file, std::size_t index, Report& report)
     } else if (directive.kind != "allow" && directive.kind != "definer" && directive.kind != "shared" &&
                directive.kind != "fixed") {
       report.add("directive", place, "\"bulkhead: " + directive.kind + "\" is no directive",
-                 "allow <rule> <reason>, shared, or definer <reason>");
+                 "allow <rule> <reason>, or shared");
     }
   }
 }

@@ -94,7 +94,7 @@ class FileFixer {
 
   static bool grants_too_much(const Object& node) {
     if (!sql::flag_of(node, "is_grant")) return false;
-    if (list_of(node, "privileges").empty()) return true;
+    if (!grant_excess(node).empty()) return true;
     for (const Value& value : list_of(node, "grantees")) {
       const Object* role = node_of(value, "RoleSpec");
       if (role == nullptr || !text_of(*role, "rolename").starts_with("app_")) return true;

@@ -28,6 +28,8 @@ class Report {
 /// Rules about what a statement does.
 void judge_statement(const ParsedFile& file, std::size_t file_index, const ParsedStatement& statement,
                      const Model& model, Report& report);
+/// What a GRANT gives beyond what the app's roles may have, as a message; empty when it does not.
+[[nodiscard]] std::string grant_excess(const sql::Object& statement);
 /// Rules about tables and views as they stand at the end.
 void judge_tables(const Model& model, Report& report);
 /// Both, over all files, in order.

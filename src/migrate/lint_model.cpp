@@ -132,6 +132,7 @@ class Replay {
     if (tag == "DropStmt") return drop();
     if (tag == "RenameStmt") return rename();
     if (tag == "SelectStmt") return mark();
+    if (tag == "CommentStmt") return comment();
     if (tag == "CreateEnumStmt") {
       auto names = names_of(list_of(node_, "typeName"));
       if (!names.empty()) model_.enums.insert(names.back());
@@ -259,7 +260,11 @@ class Replay {
       if (list == nullptr) continue;
       const auto& items = list_of(*list, "items");
       const Object* element = items.empty() ? nullptr : node_of(items[0], "IndexElem");
-      columns.emplace_back(element != nullptr ? text_of(*element, "name") : "");
+      const Object* op = items.size() < 2 ? nullptr : node_of(items[1], "List");
+      // Apart by anything but equality is not apart by tenant.
+      bool equal = op != nullptr && names_of(list_of(*op, "items")).back() == "=";
+      std::string_view name = element != nullptr ? text_of(*element, "name") : "";
+      columns.emplace_back(name == "tenant_id" && !equal ? "" : name);
     }
     return columns;
   }
@@ -491,6 +496,20 @@ class Replay {
     auto it = model_.tables.find(marked_name(call->argument));
     if (it == model_.tables.end()) return;
     it->second.mark = tenant ? ModelTable::Mark::tenant : ModelTable::Mark::shared;
+  }
+
+  /// `comment on function f(…) is '… bulkhead: definer <reason>'`
+  void comment() {
+    constexpr std::string_view mark = "bulkhead: definer ";
+    std::string_view text = text_of(node_, "comment");
+    const auto at = text.find(mark);
+    if (at == std::string_view::npos ||
+        text.find_first_not_of(" \n", at + mark.size()) == std::string_view::npos)
+      return;
+    const Value* object = value_of(node_, "object");
+    const Object* function = object != nullptr ? node_of(*object, "ObjectWithArgs") : nullptr;
+    auto names = function != nullptr ? names_of(list_of(*function, "objname")) : std::vector<std::string>{};
+    if (!names.empty()) model_.definers.insert(names.back());
   }
 
   Model& model_;

@@ -76,6 +76,8 @@ class Model {
   std::map<std::string, ModelTable, std::less<>> tables;
   std::map<std::string, ModelView, std::less<>> views;
   std::set<std::string, std::less<>> enums;
+  /// Functions whose comment says why they are SECURITY DEFINER.
+  std::set<std::string, std::less<>> definers;
 
   [[nodiscard]] const ModelTable* table(std::string_view name) const;
 

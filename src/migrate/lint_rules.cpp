@@ -70,7 +70,7 @@ constexpr std::array rules = {
              "A view with security_invoker, or a tenant table that a trigger keeps."},
     LintRule{"definer-reason", error, "A SECURITY DEFINER function without a reason.",
              "It runs with its owner's rights whoever calls it.",
-             "`-- bulkhead: definer <reason>` on the line before, or security invoker"},
+             "`comment on function f(…) is 'bulkhead: definer <reason>';`, or security invoker"},
     LintRule{"definer-search-path", error,
              "A SECURITY DEFINER function without a fixed search_path that ends with pg_temp.",
              "A caller's own schema or temporary table would be found first.",
@@ -79,11 +79,22 @@ constexpr std::array rules = {
              "It is run before the policy and sees other tenants' rows.", "Leave out LEAKPROOF."},
     LintRule{"tenant-immutable", error, "An IMMUTABLE function that reads the tenant or a setting.",
              "A cached plan then shows another tenant's rows.", "STABLE"},
-    LintRule{"tenant-context", error,
-             "A function or DO block that sets the tenant's context or a role, or switches row security.",
-             "The server alone binds a tenant and a role.", "Leave it out."},
-    LintRule{"grant-too-much", error, "GRANT of ALL, TRUNCATE, REFERENCES or TRIGGER on tables.",
-             "These pass row-level security.",
+    LintRule{
+        "tenant-context", error,
+        "A function or DO block that sets the tenant's context or a role, or switches row security, also in "
+        "a text that it executes or as an option (`set role = …`).",
+        "The server alone binds a tenant and a role.", "Leave it out."},
+    LintRule{
+        "dynamic-sql", warning,
+        "A function that executes SQL which it makes up (EXECUTE of anything but a constant, or a format() "
+        "with %I and %L alone).",
+        "A value that gets into the text runs as the caller: the tenant's row-level security is the only "
+        "wall left, and nothing here has seen the SQL.",
+        "Static SQL, or EXECUTE of a constant with USING"},
+    LintRule{"grant-too-much", error,
+             "GRANT of ALL, TRUNCATE, REFERENCES or TRIGGER on tables, of more than USAGE on sequences and "
+             "schemas, or WITH GRANT OPTION.",
+             "These pass row-level security; a sequence serves all tenants.",
              "`grant select, insert, update, delete`; tenant_table() does it"},
     LintRule{"grant-to", error, "GRANT to PUBLIC, bulkhead_login or another role of the server.",
              "Without a bound role nothing may be readable.", "app_viewer, app_member, app_admin, app_owner"},
@@ -118,7 +129,7 @@ constexpr std::array rules = {
              "Write the columns out, then `insert … select`."},
     LintRule{"partition-unmarked", error, "A partition or child of a table that is not marked itself.",
              "Addressed directly it has no row-level security; the parent's does not guard it.",
-             "`select bulkhead.tenant_table('child');`"},
+             "`select bulkhead.tenant_table('child');`: a partition gets policies and no grants"},
     LintRule{"outside-app", error, "A name in a schema other than app.",
              "Only app is guarded, served and moved with its tenants.", "Leave out the schema."},
 };
@@ -150,7 +161,22 @@ std::string lint_rules_markdown() {
       "  at whose end it stands. The reason is required.\n"
       "- `-- bulkhead: shared` before a CREATE TABLE: reference data, the same for all tenants. For "
       "`--fix`.\n"
-      "- `-- bulkhead: definer <reason>` before a SECURITY DEFINER function.\n\n"
+      "\n"
+      "A SECURITY DEFINER function gives its reason in the database, where an audit finds it:\n"
+      "`comment on function f(integer) is 'bulkhead: definer <reason>';`.\n\n"
+      "The linter reads text. The bodies of functions and DO blocks, and the strings in them, are judged as "
+      "far "
+      "as they\n"
+      "can be read; what a program puts together at run time cannot. So after each migration, and whenever a "
+      "server starts,\n"
+      "the database itself is asked: policies (compared word by word), keys, grants on tables, columns and "
+      "sequences,\n"
+      "views, functions, rules, owners, default privileges, and the attributes, memberships and settings of "
+      "Bulkhead's\n"
+      "roles. A migration that leaves anything else behind is rolled back; a server over such a database "
+      "refuses "
+      "to start,\n"
+      "and names what it is about and what to write.\n\n"
       "This page is made from the rules themselves; a test keeps it fresh.\n\n"
       "| rule | | refused | because | write instead |\n|---|---|---|---|---|\n";
   for (const LintRule& rule : rules) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "migrate/lint_code.hpp"
 #include "migrate/lint_judge.hpp"
 
 namespace bulkhead::migrate {
@@ -37,31 +38,29 @@ constexpr std::array app_roles = {"app_viewer"sv, "app_member"sv, "app_admin"sv,
 constexpr std::array foreign_extensions = {"dblink"sv,     "postgres_fdw"sv, "file_fdw"sv, "adminpack"sv,
                                            "plpython3u"sv, "plperlu"sv,      "pltclu"sv};
 
-/// Whether a body of code (plpgsql, SQL) holds one of these sequences of words.
-bool holds_words(std::string_view body, std::initializer_list<std::string_view> words) {
-  auto tokens = sql::tokenize(body, migration_limits());
-  if (!tokens) return false;
-  std::vector<sql::Token> code;
-  std::copy_if(tokens->begin(), tokens->end(), std::back_inserter(code),
-               [](const sql::Token& token) { return token.kind != sql::TokenKind::comment; });
-  for (std::size_t i = 0; i + words.size() <= code.size(); ++i) {
-    std::size_t k = 0;
-    while (k < words.size() && sql::is_word(body, code[i + k], words.begin()[k])) ++k;
-    if (k == words.size()) return true;
-  }
-  return false;
+/// Settings that are the server's business alone.
+bool binds(std::string_view setting) {
+  return setting == "role" || setting == "session_authorization" || setting == "row_security" ||
+         setting == "session_replication_role" || setting.starts_with("bulkhead.");
 }
+
+/// Where a statement stands that was found in a body of code: the outer statement's place, and what it is.
+struct Within {
+  std::size_t offset = 0;
+  std::string what;
+};
 
 class StatementJudge {
  public:
   StatementJudge(const ParsedFile& file, std::size_t file_index, const ParsedStatement& statement,
-                 const Model& model, Report& report)
+                 const Model& model, Report& report, const Within* within = nullptr)
       : file_(file),
         index_(file_index),
         statement_(statement),
         node_(*statement.node),
         model_(model),
-        report_(report) {}
+        report_(report),
+        within_(within) {}
 
   void run() {
     const std::string& tag = statement_.tag;
@@ -77,7 +76,7 @@ class StatementJudge {
     if (tag == "AlterTableStmt") alter_table();
     if (tag == "DropStmt") drop();
     if (tag == "RuleStmt") add("rewrite-rule", "a rule rewrites statements with the owner's rights");
-    if (tag == "VariableSetStmt") add("session-state", "a migration sets " + variable());
+    if (tag == "VariableSetStmt") set_variable();
     if (tag == "TransactionStmt") add("transaction-command", "a transaction command in a migration");
     if (tag == "VacuumStmt") vacuum();
     if (tag == "IndexStmt" && flag_of(node_, "concurrent")) {
@@ -97,6 +96,10 @@ class StatementJudge {
  private:
   void add(std::string_view rule, std::string message, std::string suggestion = "", std::int64_t offset = 0) {
     std::size_t at = offset > 0 ? static_cast<std::size_t>(offset) : file_.begin_of(statement_);
+    if (within_ != nullptr) {
+      at = within_->offset;
+      message = within_->what + ": " + message;
+    }
     report_.add(rule, {index_, at}, std::move(message), std::move(suggestion));
   }
 
@@ -167,7 +170,7 @@ class StatementJudge {
 
   struct Function {
     bool definer = false, leakproof = false, immutable = false, fixed_path = false, native = false;
-    std::string body;
+    std::string body, binds;  ///< `binds`: a setting that the function must not have.
   };
 
   static Function read_function(const boost::json::array& options) {
@@ -184,7 +187,7 @@ class StatementJudge {
       if (name == "language" && text != nullptr) {
         f.native = text_of(*text, "sval") == "c" || text_of(*text, "sval") == "internal";
       }
-      if (name == "set") f.fixed_path |= fixed_path(*argument);
+      if (name == "set") read_setting(*argument, f);
       if (name != "as") continue;
       if (const Object* list = node_of(*argument, "List")) {
         for (const std::string& part : names_of(list_of(*list, "items"))) f.body += part + "\n";
@@ -194,11 +197,14 @@ class StatementJudge {
     return f;
   }
 
-  static bool fixed_path(const Value& value) {
+  static void read_setting(const Value& value, Function& f) {
     const Object* set = node_of(value, "VariableSetStmt");
-    if (set == nullptr || text_of(*set, "name") != "search_path") return false;
+    if (set == nullptr) return;
+    std::string_view name = text_of(*set, "name");
+    if (migrate::binds(name)) f.binds = name;
     const auto& arguments = list_of(*set, "args");
-    return !arguments.empty() && sql::string_constant(arguments[arguments.size() - 1]) == "pg_temp";
+    f.fixed_path |= name == "search_path" && !arguments.empty() &&
+                    sql::string_constant(arguments[arguments.size() - 1]) == "pg_temp";
   }
 
   void function() {
@@ -210,17 +216,30 @@ class StatementJudge {
     definer(f, name);
     if (f.leakproof) add("leakproof", "function " + name + " is LEAKPROOF");
     if (f.native) add("foreign-data", "function " + name + " is native code");
+    if (!f.binds.empty()) add("tenant-context", "function " + name + " sets " + f.binds);
+    if (node_.contains("sql_body")) f.body = written_body();
     bool reads = holds_words(f.body, {"tenant_id"}) || holds_words(f.body, {"current_setting"});
     if (f.immutable && reads)
       add("tenant-immutable", "function " + name + " reads the tenant and is IMMUTABLE");
     judge_body(f.body, "function " + name);
+    if (runs_made_up_sql(f.body)) {
+      add("dynamic-sql", "function " + name + " runs SQL that it makes up");
+    }
+  }
+
+  /// The text of BEGIN ATOMIC … END or of RETURN ….
+  [[nodiscard]] std::string written_body() const {
+    std::size_t from = file_.find_word(statement_.first, statement_.last, "atomic");
+    if (from == statement_.last) from = file_.find_word(statement_.first, statement_.last, "return");
+    std::size_t begin = from < statement_.last ? file_.code[from].begin : file_.begin_of(statement_);
+    return file_.text.substr(begin, file_.code[statement_.last - 1].end - begin);
   }
 
   void definer(const Function& f, const std::string& name) {
     if (!f.definer) return;
-    const Directive* reason = file_.directive("definer", file_.begin_of(statement_));
-    if (reason == nullptr || reason->reason.empty()) {
-      add("definer-reason", "function " + name + " is SECURITY DEFINER and nothing says why");
+    if (!model_.definers.contains(name)) {
+      add("definer-reason", "function " + name + " is SECURITY DEFINER and nothing says why",
+          "comment on function " + name + "(…) is 'bulkhead: definer <reason>';");
     }
     if (!f.fixed_path)
       add("definer-search-path", "function " + name + " has no fixed search_path that ends with pg_temp");
@@ -236,6 +255,7 @@ class StatementJudge {
       add("tenant-immutable", "function " + name + " is made IMMUTABLE afterwards",
           "create or replace function … stable");
     if (f.definer) definer(f, name);
+    if (!f.binds.empty()) add("tenant-context", "function " + name + " is made to set " + f.binds);
   }
 
   void code_body(const std::string& what) {
@@ -243,32 +263,53 @@ class StatementJudge {
     judge_body(f.body, what);
   }
 
+  /// The body, and the texts of the strings in it, which it may execute.
   void judge_body(std::string_view body, const std::string& what) {
-    bool sets = holds_words(body, {"set_config"}) || holds_words(body, {"set", "role"}) ||
-                holds_words(body, {"set", "local", "role"}) || holds_words(body, {"reset", "role"}) ||
-                holds_words(body, {"row_security"}) ||
-                body.find("bulkhead.context") != std::string_view::npos;
+    for (const std::string& text : code_texts(body)) {
+      judge_words(text, what);
+      for (const std::string& definition : definitions_in(text)) judge_definition(definition, what);
+    }
+  }
+
+  /// What needs no statement to be wrong; and texts that only lack a name, such as `'set role ' || x`.
+  void judge_words(std::string_view text, const std::string& what) {
+    bool sets = holds_words(text, {"set_config"}) || holds_words(text, {"row_security"}) ||
+                text.find("bulkhead.context") != std::string_view::npos || is_begun(text, {"set", "role"}) ||
+                is_begun(text, {"set", "local", "role"}) || is_begun(text, {"set", "session", "role"}) ||
+                is_begun(text, {"set", "session", "authorization"});
     if (sets) add("tenant-context", what + " sets the tenant's context or a role");
-    if (holds_words(body, {"lo_import"}) || holds_words(body, {"lo_from_bytea"}) ||
-        holds_words(body, {"lo_create"})) {
+    bool roles = is_begun(text, {"alter", "role"}) || is_begun(text, {"create", "role"}) ||
+                 is_begun(text, {"drop", "role"}) || is_begun(text, {"alter", "user"}) ||
+                 is_begun(text, {"create", "user"});
+    if (roles) add("role-statement", what + " makes or changes roles");
+    if (holds_words(text, {"lo_import"}) || holds_words(text, {"lo_from_bytea"}) ||
+        holds_words(text, {"lo_create"})) {
       add("large-object", what + " makes large objects");
     }
-    if (holds_words(body, {"dblink"}) || holds_words(body, {"dblink_exec"}))
+    if (holds_words(text, {"dblink"}) || holds_words(text, {"dblink_exec"}))
       add("foreign-data", what + " calls dblink");
+  }
+
+  /// A statement in a body is judged as if it stood in the file. What does not parse was no statement.
+  void judge_definition(const std::string& text, const std::string& what) {
+    ParsedFile inner(SourceFile{file_.name, text});
+    Within place{within_ != nullptr ? within_->offset : file_.begin_of(statement_),
+                 within_ != nullptr ? within_->what : what};
+    for (const ParsedStatement& statement : inner.statements) {
+      StatementJudge(inner, index_, statement, model_, report_, &place).run();
+    }
+  }
+
+  void set_variable() {
+    std::string_view name = text_of(node_, "name");
+    // A function may have settings of its own, as long as they bind nobody.
+    if (within_ == nullptr) add("session-state", "a migration sets " + variable());
+    if (within_ != nullptr && binds(name)) add("tenant-context", "it sets " + std::string(name));
   }
 
   void grant(const Object& statement) {
     if (!flag_of(statement, "is_grant")) return;
-    std::string_view type = text_of(statement, "objtype");
-    bool tables = type == "OBJECT_TABLE" || type.empty();
-    const auto& privileges = list_of(statement, "privileges");
-    bool too_much = privileges.empty();
-    for (const Value& value : privileges) {
-      const Object* privilege = node_of(value, "AccessPriv");
-      std::string_view name = privilege != nullptr ? text_of(*privilege, "priv_name") : "";
-      too_much |= name.empty() || name == "truncate" || name == "references" || name == "trigger";
-    }
-    if (tables && too_much) add("grant-too-much", "GRANT gives rights that pass row-level security");
+    if (std::string excess = grant_excess(statement); !excess.empty()) add("grant-too-much", excess);
     for (const Value& value : list_of(statement, "grantees")) {
       const Object* role = node_of(value, "RoleSpec");
       if (role == nullptr) continue;
@@ -370,9 +411,35 @@ class StatementJudge {
   const Object& node_;
   const Model& model_;
   Report& report_;
+  const Within* within_;  ///< Null for a statement of the file itself.
 };
 
+/// Whether a privilege on this kind of object lets its holder past row-level security, or see what others do.
+bool exceeds(std::string_view type, std::string_view privilege) {
+  if (type == "OBJECT_TABLE" || type.empty())
+    return privilege.empty() || privilege == "truncate" || privilege == "references" ||
+           privilege == "trigger";
+  if (type == "OBJECT_SEQUENCE" || type == "OBJECT_SCHEMA") return privilege != "usage";
+  return type != "OBJECT_FUNCTION" && type != "OBJECT_PROCEDURE" && type != "OBJECT_ROUTINE" &&
+         type != "OBJECT_TYPE" && type != "OBJECT_DOMAIN";
+}
+
 }  // namespace
+
+std::string grant_excess(const Object& statement) {
+  std::string_view type = text_of(statement, "objtype");
+  const auto& privileges = list_of(statement, "privileges");
+  bool too_much = privileges.empty() && exceeds(type, "");
+  for (const Value& value : privileges) {
+    const Object* privilege = node_of(value, "AccessPriv");
+    too_much |= exceeds(type, privilege != nullptr ? text_of(*privilege, "priv_name") : "");
+  }
+  if (flag_of(statement, "grant_option")) return "WITH GRANT OPTION lets the app's roles grant";
+  if (!too_much) return "";
+  if (type == "OBJECT_SEQUENCE") return "GRANT gives more than USAGE on a sequence, which serves all tenants";
+  return type == "OBJECT_TABLE" || type.empty() ? "GRANT gives rights that pass row-level security"
+                                                : "GRANT gives rights that the app's roles must not have";
+}
 
 void judge_statement(const ParsedFile& file, std::size_t file_index, const ParsedStatement& statement,
                      const Model& model, Report& report) {

@@ -130,19 +130,40 @@ Error explained(const MigrationFile& file, const Error& error) {
       .internal(std::string(error.internal()));
 }
 
-Result<void> check_schema(pg::Blocking& admin, const MigrationFile& file) {
+/// Under search_path = pg_catalog: names within the texts that it reads are then whole.
+Result<void> ask_safety(pg::Blocking& admin) {
   BULKHEAD_TRY(auto wrong, admin.query(sql_file("08_check")));
   if (wrong.empty()) return {};
-  return failed(file_name(file) + ": table or view \"" + std::string(wrong.text(0, 0)) +
-                "\": " + std::string(wrong.text(0, 1)))
-      .hint(std::string(wrong.text(0, 2)));
+  std::string message = std::string(wrong.text(0, 0)) + ": " + std::string(wrong.text(0, 1));
+  if (wrong.size() > 1) message += " (and " + std::to_string(wrong.size() - 1) + " more)";
+  return Error(Errc::config_invalid, std::move(message)).hint(std::string(wrong.text(0, 2)));
+}
+
+Result<void> check_schema(pg::Blocking& admin, const MigrationFile& file) {
+  auto safe = ask_safety(admin);
+  if (safe.has_value() || safe.error().code() != Errc::config_invalid) return safe;
+  return failed(file_name(file) + ": " + std::string(safe.error().message()))
+      .hint(std::string(safe.error().hint()));
+}
+
+/// A DO block that went back to the administrator's role left all that follows it in the file with that role.
+Result<void> check_role(pg::Blocking& admin, const MigrationFile& file) {
+  BULKHEAD_TRY(auto role, admin.query("select current_user"));
+  if (role.text(0, 0) == "bulkhead_owner") return {};
+  return failed(file_name(file) + ": it changed the role that it runs as, from bulkhead_owner to " +
+                std::string(role.text(0, 0)))
+      .hint("migrations run as bulkhead_owner; take RESET ROLE or SET ROLE out");
 }
 
 Result<void> in_transaction(pg::Blocking& admin, const MigrationFile& file, const RunOptions& options,
                             Clock::time_point begun) {
   BULKHEAD_CHECK(admin.execute("set local lock_timeout = " + std::to_string(options.lock_timeout.count())));
   BULKHEAD_CHECK(admin.execute("set local role bulkhead_owner; set local search_path = app, bulkhead"));
-  if (auto done = admin.execute(file.sql); done.has_error()) return explained(file, done.error());
+  // What the file deferred is done now, by the role that deferred it, and judged with the rest.
+  auto done = admin.execute(file.sql);
+  if (done.has_value()) done = admin.execute("set constraints all immediate");
+  if (done.has_error()) return explained(file, done.error());
+  BULKHEAD_CHECK(check_role(admin, file));
   // A function or DO block can have changed any of these.
   BULKHEAD_CHECK(admin.execute("reset role; set local search_path = pg_catalog"));
   BULKHEAD_CHECK(check_schema(admin, file));
@@ -250,6 +271,13 @@ Result<std::vector<MigrationFile>> read_migrations(const fs::path& dir) {
     BULKHEAD_CHECK(read_text(files[i]));
   }
   return files;
+}
+
+Result<void> check_tenant_safety(pg::Blocking& admin) {
+  BULKHEAD_CHECK(admin.execute("begin read only; set local search_path = pg_catalog"));
+  auto safe = ask_safety(admin);
+  BULKHEAD_CHECK(admin.execute("rollback"));
+  return safe;
 }
 
 Result<RunReport> run_migrations(pg::Blocking& admin, const std::vector<MigrationFile>& files,

@@ -60,11 +60,17 @@ struct RunReport {
   std::size_t up_to_date = 0;  ///< Files that had been applied before.
 };
 
+/// What keeps tenants apart, as the database has it now: tables, views, sequences and functions of the app
+/// with their policies, keys and grants, and the attributes and memberships of Bulkhead's roles. A question
+/// in a transaction of its own; takes tens of milliseconds. Error (`config_invalid`): what it is about and
+/// what is wrong with it; the hint says what to write.
+[[nodiscard]] Result<void> check_tenant_safety(pg::Blocking& admin);
+
 /// Applies what the ledger `bulkhead.migration` does not hold yet to the pool: each file in a transaction of
-/// its own, as bulkhead_owner, with search_path app, bulkhead. At the end of each file every table must be a
-/// tenant table or a shared one. One run at a time in a database (advisory lock). Servers hear of it: NOTIFY
-/// bulkhead_migrated, payload the version. Errors (`migration_failed`) name file, line and column; the files
-/// before the failed one stay applied.
+/// its own, as bulkhead_owner, with search_path app, bulkhead. At the end of each file what
+/// `check_tenant_safety` asks must hold. One run at a time in a database (advisory lock). Servers hear of it:
+/// NOTIFY bulkhead_migrated, payload the version. Errors (`migration_failed`) name file, line and column; the
+/// files before the failed one stay applied.
 [[nodiscard]] Result<RunReport> run_migrations(pg::Blocking& admin, const std::vector<MigrationFile>& files,
                                                const RunOptions& options = {});
 

@@ -49,11 +49,13 @@ begin
   select string_agg(quote_ident(c.relname), ', ') into problem
     from pg_index i join pg_class c on c.oid = i.indexrelid
     left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-   where i.indrelid = relation and i.indisunique and a.attname is distinct from 'tenant_id';
+    left join pg_constraint k on k.conindid = i.indexrelid and k.contype = 'x'
+   where i.indrelid = relation and (i.indisunique or i.indisexclusion)
+     and (a.attname is distinct from 'tenant_id' or k.conexclop[1] <> '=(uuid,uuid)'::regoperator);
   if problem is not null then
     raise exception 'bulkhead.tenant_table(%): unique index(es) % do not begin with tenant_id', quote_literal(name), problem
       using errcode = '42P16', detail = 'A unique key across tenants would tell one that another uses a value.',
-            hint = 'put tenant_id first: unique (tenant_id, …)';
+            hint = 'put tenant_id first: unique (tenant_id, …), exclude using gist (tenant_id with =, …)';
   end if;
   select string_agg(quote_ident(k.conname), ', ') into problem
     from pg_constraint k
@@ -81,8 +83,11 @@ begin
   -- a server's session calls gets nothing by this, whoever owns it.
   execute format('create policy bulkhead_migrations on %s to bulkhead_owner using ((select pg_has_role(session_user, ''bulkhead_owner'', ''member'')))', relation);
   execute format('revoke all on %s from public, bulkhead_login, bulkhead_catalog, app_viewer, app_member, app_admin, app_owner', relation);
-  execute format('grant select on %s to app_viewer, app_member, app_admin, app_owner', relation);
-  execute format('grant insert, update, delete on %s to app_member, app_admin, app_owner', relation);
+  -- A partition is used through its parent alone, whose policies then hold.
+  if not (select relispartition from pg_class where oid = relation) then
+    execute format('grant select on %s to app_viewer, app_member, app_admin, app_owner', relation);
+    execute format('grant insert, update, delete on %s to app_member, app_admin, app_owner', relation);
+  end if;
   -- serial columns and explicit sequences of the table; identity columns need no grant.
   for sequence in
     select d.objid::regclass from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S'

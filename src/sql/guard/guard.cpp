@@ -54,6 +54,7 @@ class Guard {
     const Value* statement = value_of(statements[0].get_object(), "stmt");
     if (statement == nullptr) return refuse("the text holds no statement", 0, "write one statement");
     BULKHEAD_CHECK(any_statement(*statement, {}));
+    BULKHEAD_CHECK(attributes());
     for (std::int64_t location : tenant_uses_) {
       if (!tenant_ties_.contains(location)) {
         return refuse("$1 is the tenant and is used as an ordinary value", location,
@@ -191,6 +192,7 @@ class Guard {
         return refuse("a function with a column definition list", 0, "read from tables of the app");
       }
       for (const Value& call : list_of(*node, "functions")) BULKHEAD_CHECK(expression(call, names));
+      function_aliases(*node);
       return {};
     }
     return refuse(std::string(tag) + " is not allowed in FROM", 0,
@@ -431,6 +433,8 @@ class Guard {
     if (tag == "SelectStmt") return select(*node, names);
     if (tag == "InsertStmt" || tag == "UpdateStmt" || tag == "DeleteStmt") return any_statement(value, names);
     if (tag == "FuncCall") BULKHEAD_CHECK(call(*node));
+    if (tag == "A_Indirection") BULKHEAD_CHECK(indirection(*node));
+    if (tag == "ColumnRef") column(*node);
     if (tag == "A_Expr") BULKHEAD_CHECK(operation(*node));
     if (tag == "ParamRef") BULKHEAD_CHECK(parameter(*node));
     if (tag == "TypeName") BULKHEAD_CHECK(type(*node));
@@ -464,6 +468,51 @@ class Guard {
     return {};
   }
 
+  /// `(x).f` is `f(x)` in PostgreSQL wherever x has no column f, for scalars too.
+  Result<void> indirection(const Object& node) const {
+    for (const std::string& name : names_of(list_of(node, "indirection"))) {
+      if (is_refused_function(name)) return refuse_attribute(name, 0);
+    }
+    return {};
+  }
+
+  Error refuse_attribute(const std::string& name, std::int64_t where) const {
+    return refuse("attribute notation calls the function " + name +
+                      ", which sets or reads the server's state or reaches outside",
+                  where, "do this in a migration, or in the program; a column of this name needs its table");
+  }
+
+  /// Every name that a function in FROM goes by. Its row is a scalar when its result is one, so `f.g` may call
+  /// g; the rows of tables and sub-selects are composites, which no refused function takes.
+  void function_aliases(const Object& item) {
+    if (const Object* alias = child_of(item, "alias")) {
+      function_rows_.emplace(text_of(*alias, "aliasname"));
+      return;
+    }
+    for (const Value& function : list_of(item, "functions")) {
+      const Object* list = node_of(function, "List");
+      const array& parts = list_of(list != nullptr ? *list : item, "items");
+      const Object* call = parts.empty() ? nullptr : node_of(parts[0], "FuncCall");
+      auto names = call != nullptr ? names_of(list_of(*call, "funcname")) : std::vector<std::string>{};
+      if (!names.empty()) function_rows_.insert(names.back());
+    }
+  }
+
+  void column(const Object& node) {
+    auto names = names_of(list_of(node, "fields"));
+    if (names.size() > 1 && is_refused_function(names.back())) {
+      attributes_.push_back({names[names.size() - 2], names.back(), number_of(node, "location")});
+    }
+  }
+
+  /// Judged at the end, when all of FROM was seen.
+  Result<void> attributes() const {
+    for (const Attribute& attribute : attributes_) {
+      if (function_rows_.contains(attribute.row)) return refuse_attribute(attribute.name, attribute.where);
+    }
+    return {};
+  }
+
   Result<void> operation(const Object& node) const {
     auto names = names_of(list_of(node, "name"));
     if (names.size() < 2 || names[0] == "pg_catalog") return {};
@@ -490,9 +539,16 @@ class Guard {
     return {};
   }
 
+  struct Attribute {
+    std::string row, name;
+    std::int64_t where = 0;
+  };
+
   std::string_view sql_;
   const Relations& relations_;
   GuardedStatement result_;
+  Names function_rows_;
+  std::vector<Attribute> attributes_;
   std::set<std::int64_t> tenant_uses_, tenant_ties_;  ///< Where `$1` stands, and where it stands rightly.
 };
 

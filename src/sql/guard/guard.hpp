@@ -26,7 +26,8 @@ struct GuardedStatement {
 /// * INSERT gives `$1` for tenant_id; its conflict target begins with tenant_id; UPDATE never assigns
 /// tenant_id;
 /// * `$1` is used for nothing else;
-/// * no functions that set, reach outside or read the server's own state, no system catalogues.
+/// * no functions that set, reach outside or read the server's own state, also not as `(x).f`, which calls
+///   f; no system catalogues.
 ///
 /// This wall is against mistakes in a handler's text. Row-level security and the binding stand behind it.
 ///

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "migrate/runner.hpp"
 #include "support/postgres.hpp"
 
 namespace bulkhead::test {
@@ -88,6 +89,8 @@ TEST(Bootstrap, WorksForAnOwnerWithCreateroleWhoIsNoSuperuser) {
         "begin; set local role bulkhead_owner; set local search_path = app, bulkhead;"
         "create table note (tenant_id uuid not null default bulkhead.tenant_id(), note_id bigint, body text, "
         "primary key (tenant_id, note_id)); select bulkhead.tenant_table('note'); commit"));
+    const auto safe = migrate::check_tenant_safety(admin);
+    EXPECT_TRUE(safe.has_value()) << safe.error().message();
   }
   EXPECT_TRUE(pg::Blocking::connect(known.login).has_value());
   must(super.execute("revoke connect on database template_signed from rds_admin"));

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 
+#include "migrate/runner.hpp"
 #include "support/postgres.hpp"
 
 namespace bulkhead::test {
@@ -347,6 +348,22 @@ TEST_F(IsolationBySql, APermissivePolicyOfALaterMigrationWidensNothing) {
   EXPECT_EQ(ask("insert into app.note(tenant_id, note_id, body) values ($1::uuid, 9, 'planted')", {b_}),
             "ERROR 42501");
   end();
+}
+
+TEST_F(IsolationBySql, APolicyThatHoldsForTheOwnerOpensDefinerFunctionsAndIsFound) {
+  Postgres::migrate(database_, "create policy oops on note using (true) with check (true)");
+  must(bind(a_, "app_member"));
+  EXPECT_EQ(ask("select app.careless('select count(*) from app.note')"), "6")
+      << "the floor is for the app's roles: the owner's function gets what a policy for PUBLIC gives";
+  end();
+  Postgres::migrate(database_, "drop function careless(text)");
+  const auto safe = migrate::check_tenant_safety(admin_);
+  ASSERT_TRUE(safe.has_error());
+  EXPECT_EQ(
+      safe.error().message(),
+      "table \"note\": policy oops holds for others than the app's roles and does not begin with the tenant");
+  Postgres::migrate(database_, "alter policy oops on note to app_member");
+  EXPECT_TRUE(migrate::check_tenant_safety(admin_).has_value());
 }
 
 TEST_F(IsolationBySql, NothingSurvivesTheTransaction) {

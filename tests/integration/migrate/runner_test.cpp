@@ -138,6 +138,197 @@ TEST_F(Runner, EveryTableIsOneOrTheOther) {
   EXPECT_TRUE(run().has_value());
 }
 
+/// What a migration may do behind the linter's back, in DO blocks, and what it is then told.
+struct Unsafe {
+  const char *sql, *about;
+};
+const Unsafe unsafe[] = {
+    {"alter policy bulkhead_floor on t1 using (true)",
+     "table \"t1\": it has a column tenant_id, but row-level"},
+    {"alter policy bulkhead_floor on t1 with check (true)", "with the policies of a tenant table"},
+    {"alter policy bulkhead_tenant on t1 to app_member", "with the policies of a tenant table"},
+    {"alter policy bulkhead_migrations on t1 using (true)", "with the policies of a tenant table"},
+    {"drop policy bulkhead_floor on t1; create policy bulkhead_floor on t1 using (tenant_id = (select "
+     "bulkhead.tenant_id())) with check (tenant_id = (select bulkhead.tenant_id()))",
+     "with the policies of a tenant table"},
+    {"create policy wide on t1 using (true)", "policy wide holds for others than the app's roles"},
+    {"create policy wide on t1 to bulkhead_owner using (tenant_id = (select bulkhead.tenant_id()) or id > 0)",
+     "policy wide holds for others"},
+    {"alter table t1 alter tenant_id drop default", "its column tenant_id is not what"},
+    {"alter table t1 add code text; create unique index code_key on t1 (code)",
+     "unique index or exclusion constraint code_key does not begin"},
+    {"alter table t1 add room int4range; alter table t1 add constraint apart exclude using gist (room with "
+     "&&)",
+     "unique index or exclusion constraint apart does not begin"},
+    {"create table r (tenant_id uuid not null default bulkhead.tenant_id(), id bigint, owner uuid, primary "
+     "key "
+     "(tenant_id, id)); select bulkhead.tenant_table('r'); alter table r add constraint loose foreign key "
+     "(owner, id) references t1",
+     "table \"r\": foreign key loose does not carry tenant_id"},
+    {"create materialized view m as select tenant_id, id from t1; grant select (tenant_id, id) on m to "
+     "app_member",
+     "materialized view \"m\": a materialized view holds"},
+    {"create table p1 (tenant_id uuid not null default bulkhead.tenant_id(), id bigint, primary key "
+     "(tenant_id, id)) partition by range (id); select bulkhead.tenant_table('p1'); create table p2 "
+     "partition "
+     "of p1 default; grant update (id) on p2 to app_admin",
+     "table \"p2\": a partition must not be readable by itself"},
+    {"create table all_of (id bigint primary key); select bulkhead.shared_table('all_of'); alter table t1 "
+     "inherit "
+     "all_of",
+     "table \"all_of\": rows of table \"t1\", which are a tenant's, are read through it"},
+    {"create sequence s; grant all on sequence s to app_member", "sequence \"s\": of a sequence"},
+    {"create sequence s; grant usage on sequence s to app_member; grant select on s to app_viewer",
+     "only USAGE may be granted"},
+    {"grant select on t1 to app_viewer with grant option", "it is granted WITH GRANT OPTION"},
+    {"grant select on t1 to bulkhead_login", "it is granted to PUBLIC or to a login"},
+    {"grant select (id) on t1 to public", "it is granted to PUBLIC or to a login"},
+    {"create rule r as on insert to t1 do also select 1", "rule r rewrites statements"},
+    {"grant create on schema app to app_member", "schema app: others than its owner may make objects"},
+    {"alter default privileges in schema app grant select on tables to app_member",
+     "default privileges of bulkhead_owner"},
+    {"create view v with (security_invoker = 0) as select * from t1", "security_invoker"},
+    {"create function f() returns int language sql as 'select 1'; grant execute on function f() to public",
+     "function app.f(): PUBLIC or a login"},
+    {"create function f() returns int language sql security definer set search_path = app, pg_temp as "
+     "'select 1'",
+     "function app.f(): it is SECURITY DEFINER and nothing says why"},
+    {"create function f() returns int language sql security definer set search_path = pg_temp, app as "
+     "'select 1'; comment on function f() is 'bulkhead: definer it counts'",
+     "SECURITY DEFINER without a fixed search_path"},
+    {"create function f() returns int language sql set row_security = off as 'select 1'",
+     "sets the tenant's context or a role"},
+    {"reset role; create function f() returns int language sql set role = app_owner as 'select 1'; alter "
+     "function f() owner to bulkhead_owner; revoke all on function f() from public",
+     "sets the tenant's context or a role"},
+    {"create function f() returns text language sql immutable as 'select current_setting(''a.b'')'",
+     "it reads the tenant and is IMMUTABLE"},
+    // What only a superuser's RESET ROLE makes possible.
+    {"reset role; alter role app_viewer bypassrls", "role app_viewer: it has attributes"},
+    {"reset role; alter role app_viewer inherit", "role app_viewer: it has attributes"},
+    {"reset role; grant bulkhead_owner to app_viewer", "role app_viewer: it is a member of bulkhead_owner"},
+    {"reset role; grant app_viewer to bulkhead_login with admin option",
+     "role bulkhead_login: it is a member"},
+    {"reset role; alter role bulkhead_login set row_security = off",
+     "role bulkhead_login: it has settings of its own: row_security=off"},
+    {"reset role; create table mine (id int primary key)", "table \"mine\": it belongs to bulkhead_admin"},
+    {"reset role; grant select on bulkhead.binding_key to app_viewer",
+     "table \"bulkhead.binding_key\": roles"},
+    {"reset role; create function f() returns int language sql as 'select 1'",
+     "function app.f(): it belongs to bulkhead_admin"},
+    {"reset role; alter table t1 disable row level security", "row-level security is not on"},
+    {"reset role; create function f() returns int leakproof language sql as 'select 1'; alter function f() "
+     "owner to bulkhead_owner; revoke all on function f() from public",
+     "it is LEAKPROOF"},
+};
+
+std::string in_block(const std::string& sql) {
+  std::string out = "do $block$ begin\n";
+  for (std::size_t at = 0; at < sql.size();) {
+    const std::size_t end = std::min(sql.find("; ", at), sql.size());
+    out += "  execute $text$" + sql.substr(at, end - at) + "$text$;\n";
+    at = end + 2;
+  }
+  return out + "end $block$;";
+}
+
+TEST_F(Runner, WhatADoBlockDidIsFoundByWhatTheDatabaseThenHolds) {
+  write("0001_first.sql", table(1));
+  must(run());
+  for (const Unsafe& one_unsafe : unsafe) {
+    const std::string sql = one_unsafe.sql;
+    // A sneaky file covers its tracks.
+    const bool resets = sql.starts_with("reset role");
+    write("0002_sneaky.sql", in_block(resets ? sql + "; set role bulkhead_owner" : sql));
+    const std::string told = failure();
+    EXPECT_NE(told.find(one_unsafe.about), std::string::npos) << sql << "\n  " << told;
+    EXPECT_EQ(told.find("0002_sneaky.sql: "), 0u) << told;
+  }
+  EXPECT_EQ(one("select max(version) from bulkhead.migration"), "1");
+  EXPECT_TRUE(check_tenant_safety(admin_).has_value()) << "each was rolled back";
+}
+
+TEST_F(Runner, TheRoleIsTheSameAtTheEnd) {
+  write("0001_first.sql", table(1) + in_block("reset role"));
+  EXPECT_EQ(failure(),
+            "0001_first.sql: it changed the role that it runs as, from bulkhead_owner to bulkhead_admin");
+}
+
+TEST_F(Runner, WhatIsDeferredToTheCommitIsJudged) {
+  write("0001_first.sql",
+        table(1) +
+            "create function later() returns trigger language plpgsql as $$ begin "
+            "execute 'alter table app.t1 no force row level security'; "
+            "return null; end $$;"
+            "create table note (tenant_id uuid not null default bulkhead.tenant_id(), id bigint, primary key "
+            "(tenant_id, id)); select bulkhead.tenant_table('note');"
+            "create constraint trigger later after update on note deferrable initially deferred for each row "
+            "execute function later();");
+  must(run());
+  const auto acme = Postgres::make_tenant(database_, "acme");
+  write("0002_second.sql",
+        "insert into note (tenant_id, id) values ('" + acme + "', 1); update note set id = 2;");
+  EXPECT_NE(failure().find("table \"t1\": it has a column tenant_id, but row-level"), std::string::npos)
+      << failure();
+}
+
+TEST_F(Runner, WhatIsSafePasses) {
+  write("0001_first.sql",
+        table(1) +
+            "alter table t1 add room int4range, add code text, add n serial;"
+            "alter table t1 add unique (tenant_id, code), add foreign key (tenant_id, id) references t1;"
+            "create policy mine on t1 to app_member using (true);"
+            "create policy for_all on t1 using (tenant_id = (select bulkhead.tenant_id()) and id > 0);"
+            "create policy narrow on t1 as restrictive using (id > 0);"
+            "create view v with (security_invoker) as select * from t1; grant select on v to app_viewer;"
+            "create function plain() returns int language sql as 'select 1';"
+            "grant execute on function plain() to app_member;"
+            "create function counted() returns bigint language sql stable security definer "
+            "set search_path = pg_catalog, app, pg_temp as 'select count(*) from t1';"
+            "comment on function counted() is 'How many there are (bulkhead: definer it counts all rows)';"
+            "create procedure p() language plpgsql as 'begin end';"
+            "create sequence s; grant usage on sequence s to app_member;"
+            "grant update (code) on t1 to app_viewer;"
+            "select bulkhead.tenant_numbered('t1', 'id');");
+  EXPECT_EQ(failure(), "no error");
+}
+
+TEST_F(Runner, APartitionIsATenantTableWithoutGrants) {
+  write(
+      "0001_parts.sql",
+      "create table event (tenant_id uuid not null default bulkhead.tenant_id(), id bigint, day date not "
+      "null, "
+      "primary key (tenant_id, id, day)) partition by range (day);"
+      "select bulkhead.tenant_table('event');"
+      "create table event_2025 partition of event for values from ('2025-01-01') to ('2026-01-01');"
+      "select bulkhead.tenant_table('event_2025');"
+      "create table kind (id int primary key) partition by range (id); select bulkhead.shared_table('kind');"
+      "create table kind_1 partition of kind default; select bulkhead.shared_table('kind_1');");
+  EXPECT_EQ(failure(), "no error");
+  EXPECT_EQ(one("select has_table_privilege('app_owner', 'app.event', 'select') || ' ' || "
+                "has_any_column_privilege('app_owner', 'app.event_2025', 'select,insert,update') || ' ' || "
+                "relrowsecurity from pg_class where relname = 'event_2025'"),
+            "true false true");
+}
+
+TEST_F(Runner, AServerAsksTheSameOfTheWholeDatabase) {
+  write("0001_first.sql", table(1));
+  must(run());
+  EXPECT_TRUE(check_tenant_safety(admin_).has_value());
+  must(
+      admin_.execute("set search_path = app, bulkhead; alter table app.t1 no force row level security; "
+                     "grant truncate on app.t1 to app_owner"));
+  const auto unsafe_now = check_tenant_safety(admin_);
+  ASSERT_TRUE(unsafe_now.has_error());
+  EXPECT_EQ(unsafe_now.error().code(), Errc::config_invalid);
+  EXPECT_EQ(
+      unsafe_now.error().message(),
+      "table \"t1\": it has a column tenant_id, but row-level security is not on with the policies of a "
+      "tenant table (and 1 more)");
+  EXPECT_EQ(unsafe_now.error().hint(), "add to the migration: select bulkhead.tenant_table('t1');");
+  EXPECT_EQ(one("show search_path"), "app, bulkhead");
+}
+
 TEST_F(Runner, TenantTableTellsWhatIsMissing) {
   const auto complains = [&](const std::string& definition, const std::string& about) {
     write("0001_x.sql",
@@ -158,6 +349,10 @@ TEST_F(Runner, TenantTableTellsWhatIsMissing) {
       "tenant_id uuid not null default bulkhead.tenant_id(), id bigint, code text unique, primary key "
       "(tenant_id, id)",
       "unique index(es) x_code_key");
+  complains(
+      "tenant_id uuid not null default bulkhead.tenant_id(), id bigint, room int4range, primary key "
+      "(tenant_id, id), exclude using gist (room with &&)",
+      "unique index(es) x_room_excl");
   write("0001_x.sql", "select bulkhead.tenant_table('absent');");
   EXPECT_NE(failure().find("there is no such table"), std::string::npos);
 }

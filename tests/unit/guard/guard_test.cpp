@@ -93,6 +93,9 @@ INSTANTIATE_TEST_SUITE_P(
         "delete from orders o using line l where o.tenant_id = $1 and l.tenant_id = $1 and l.order_id = o.id",
         "with gone as (delete from line where tenant_id = $1 returning id) select count(*) from gone",
         "select bulkhead.tenant_id() from orders where tenant_id = $1",
+        "select (c.address).region, c.registered_at, c.has_dog from customer c where c.tenant_id = $1",
+        "select q.page_count from (select count(*) as page_count from orders where tenant_id = $1) q",
+        "select (array[1, 2])[1], n.value from jsonb_each_text($2::jsonb) as n(key, value)",
         "select 'set role x; $1' -- $1; begin"));
 
 class Hostile : public testing::TestWithParam<const char*> {};
@@ -143,6 +146,16 @@ INSTANTIATE_TEST_SUITE_P(
         "select table_to_xml('orders', true, true, '')", "select database_to_xml(true, true, '')",
         "select lo_import('/etc/passwd')", "select lo_get(1)", "select dblink('host=x', 'select 1')",
         "select * from dblink('x') as t(a int)", "select txid_current()", "select setval('s', 1)",
+        "select (('select to_tsvector(body) from orders'::text).ts_stat).word", "select ($2::text).ts_stat",
+        "select ($2::text).ts_stat.word", "select (123).pg_terminate_backend",
+        "select (1::bigint).pg_advisory_lock", "select ('bulkhead.context'::text).current_setting",
+        "select (3.0::float8).pg_sleep", "select (f).ts_stat from unnest(array[$2::text]) f",
+        "select f.ts_stat from unnest(array[$2::text]) f",
+        "select unnest.ts_stat from unnest(array[$2::text])",
+        "select f.current_setting from orders o, lateral unnest(array[o.note]) f where o.tenant_id = $1",
+        "select (select f.pg_sleep) from generate_series(1, 2) f", "select setseed(0.5)",
+        "select (0.5).setseed", "select next_id('orders')", "select raise_counter('orders', 9)",
+        "select getpgusername()", "select pg_advisory_unlock_all()", "select lo_from_bytea(0, '')",
         "select lastval()", "select ts_stat('select 1')", "select has_table_privilege('x', 'y')",
         "select bulkhead.resides($1, 1, true)", "select bulkhead.tenant_table('x')", "select other.f()",
         "select 'pg_authid'::regclass", "select cast('x' as regproc)", "select to_regclass('x')",

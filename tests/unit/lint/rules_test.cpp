@@ -119,8 +119,19 @@ const Case cases[] = {
     {"materialized-view", "create materialized view m as select * from s;",
      "create view m as select * from s;"},
     {"definer-reason", "create function f() returns int language sql security definer as 'select 1';",
-     "-- bulkhead: definer it counts all\ncreate function f() returns int language sql security definer as "
-     "'select 1';"},
+     "create function f() returns int language sql security definer as 'select 1'; comment on function f() "
+     "is "
+     "'Counts. bulkhead: definer it counts all';"},
+    {"definer-reason",
+     "create function f() returns int language sql security definer as 'select 1'; comment on function f() "
+     "is "
+     "'bulkhead: definer ';",
+     "create function f() returns int language sql security invoker as 'select 1';"},
+    {"definer-reason",
+     "do $$ begin execute 'create function f() returns int language sql security definer as ''select 1'''; "
+     "end "
+     "$$;",
+     "do $$ begin execute 'create function f() returns int language sql as ''select 1'''; end $$;"},
     {"definer-search-path",
      "create function f() returns int language sql security definer set search_path = app as 'select 1';",
      "create function f() returns int language sql security definer set search_path = app, pg_temp as "
@@ -139,6 +150,75 @@ const Case cases[] = {
     {"tenant-context",
      "create function f() returns void language plpgsql as 'begin set local role app_owner; end';",
      "create function f() returns void language plpgsql as 'begin update t set a = 1; end';"},
+    {"tenant-context", "do $$ begin execute 'reset role'; end $$;",
+     "do $$ begin if true then raise exception 'set role' using hint = 'reset role'; end if; update t set "
+     "role = "
+     "1; end $$;"},
+    {"tenant-context", "do $$ begin execute 'set local ' || 'role app_owner'; end $$;",
+     "create function f() returns void language sql as 'update member set role = 1';"},
+    {"tenant-context", "do $$ declare r text; begin execute 'set role ' || r; end $$;",
+     "do $$ begin perform 'a set role'; end $$;"},
+    {"tenant-context", "do $$ begin execute format('set session authorization %I', 'x'); end $$;",
+     "do $$ begin execute format('comment on table %I is %L', 't', 'x'); end $$;"},
+    {"tenant-context",
+     "do $a$ begin execute $b$ do $c$ begin execute 'reset session authorization'; end $c$ $b$; end $a$;",
+     "do $a$ begin execute $b$ do $c$ begin perform 1; end $c$ $b$; end $a$;"},
+    {"tenant-context", "create function f() returns int language sql set role = app_owner as 'select 1';",
+     "create function f() returns int language sql set work_mem = '1MB' as 'select 1';"},
+    {"tenant-context", "create function f() returns int language sql set row_security = off as 'select 1';",
+     "create function f() returns int language sql set search_path = app as 'select 1';"},
+    {"tenant-context", "alter function f() set bulkhead.context = 'x';", "alter function f() reset all;"},
+    {"tenant-context",
+     "create function f() returns text begin atomic select set_config('bulkhead.context', 'x', true); end;",
+     "create function f() returns text begin atomic select lower('x'); end;"},
+    {"tenant-immutable",
+     "create function f() returns uuid immutable begin atomic select bulkhead.tenant_id(); end;",
+     "create function f() returns uuid stable return bulkhead.tenant_id();"},
+    {"dynamic-sql", "create function f(q text) returns void language plpgsql as $$ begin execute q; end $$;",
+     "create function f(q text) returns void language plpgsql as $$ begin execute 'select $1' using q; end "
+     "$$;"},
+    {"dynamic-sql",
+     "create function f() returns trigger language plpgsql as $$ begin if true then execute 'select ' || "
+     "new.name into new.name; end if; end $$;",
+     "create function f(n text) returns void language plpgsql as $$ begin execute format('select %L from "
+     "%I', n, "
+     "n); end $$;"},
+    {"dynamic-sql",
+     "create function f(n text) returns setof t language plpgsql as $$ begin return query execute "
+     "format('select * from t %s', n); end $$;",
+     "create function f() returns setof t language plpgsql as $$ declare r t; begin for r in execute 'select "
+     "* "
+     "from t' loop return next r; end loop; grant execute on function f to app_member; end $$;"},
+    {"grant-too-much", "grant all on sequence q to app_member;", "grant usage on sequence q to app_member;"},
+    {"grant-too-much", "grant select on all sequences in schema app to app_member;",
+     "grant usage on all sequences in schema app to app_member;"},
+    {"grant-too-much", "grant select on t to app_owner with grant option;",
+     "grant all on function f to app_owner;"},
+    {"grant-too-much", "grant create on schema app to app_member;",
+     "grant usage on schema app to app_member;"},
+    {"grant-too-much", "do $$ begin grant all on t to app_member; end $$;",
+     "do $$ begin grant select on t to app_member; end $$;"},
+    {"grant-to", "do $$ begin execute 'grant select on t to bulkhead_login'; end $$;",
+     "do $$ begin execute 'grant select on t to app_viewer'; end $$;"},
+    {"role-statement", "do $$ begin execute 'alter role app_member bypassrls'; end $$;",
+     "do $$ begin raise notice 'alter role'', they said'; end $$;"},
+    {"role-statement", "do $$ begin if true then create role x; end if; end $$;", "do $$ begin end $$;"},
+    {"role-statement", "do $$ declare n text; begin execute 'alter role ' || n || ' superuser'; end $$;",
+     "do $$ begin execute 'create table x (a int)'; end $$;"},
+    {"role-statement", "do $$ begin execute format('grant bulkhead_owner to %I', 'app_owner'); end $$;",
+     "do $$ begin execute format('grant select on t to app_owner'); end $$;"},
+    {"rls-off",
+     "do $$ begin execute 'alter policy bulkhead_floor on t using (true) with check (true)'; end $$;",
+     "do $$ begin execute 'create policy p on t as restrictive using (a = 1)'; end $$;"},
+    {"rls-off", "do $$ begin execute format('alter table %s disable row level security', 't'); end $$;",
+     "do $$ begin execute format('alter table %s add z int', 't'); end $$;"},
+    {"materialized-view", "do $$ begin create materialized view m as select * from t; end $$;",
+     "do $$ begin create view m with (security_invoker) as select * from t; end $$;"},
+    {"leakproof",
+     "do $$ begin execute 'create function f() returns int language sql leakproof as ''select 1'''; end $$;",
+     "do $$ begin execute 'create function f() returns int language sql as ''select 1'''; end $$;"},
+    {"unique-tenant", TENANT(PK ", exclude using gist (tenant_id with <>, id with =)"),
+     TENANT(PK ", exclude using gist (tenant_id with operator(pg_catalog.=), id with =)")},
     {"grant-too-much", "grant all on t to app_owner;", "grant select, insert on t to app_owner;"},
     {"grant-too-much", "grant select, truncate on t to app_owner;",
      "grant execute on function f to app_owner;"},
@@ -237,6 +317,17 @@ TEST(LintRules, AllowCoversItsStatementOrItsLineAlone) {
   EXPECT_TRUE(finds(run("-- bulkhead: allow rls-off a cache\ntruncate t;"), "truncate"));
   EXPECT_TRUE(finds(run("-- bulkhead: allow truncate\ntruncate t;"), "truncate"));
   EXPECT_TRUE(finds(run("select '-- bulkhead: allow truncate x'; truncate t;"), "truncate"));
+}
+
+TEST(LintRules, WhatIsFoundInABodyStandsAtItsStatement) {
+  auto findings = run("select 1;\n  do $$ begin\n  execute 'reset role; truncate t';\nend $$;");
+  ASSERT_EQ(findings.size(), 2U) << print(findings);
+  EXPECT_EQ(findings[0].line, 3U);
+  EXPECT_EQ(findings[0].column, 3U);
+  EXPECT_EQ(findings[0].message, "a DO block: it sets role");
+  EXPECT_EQ(findings[1].message, "a DO block: TRUNCATE empties the table for all tenants");
+  EXPECT_EQ(
+      print(run("-- bulkhead: allow truncate it is a cache\ndo $$ begin execute 'truncate t'; end $$;")), "");
 }
 
 TEST(LintRules, BrokenFileDoesNotHideTheOthers) {
