@@ -161,7 +161,9 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().body_bytes, 1024, 1024 * million);
        }},
-      {"http", "connections", "10000", "Open client connections, for each io thread.",
+      {"http", "connections", "10000",
+       "Open client connections, for each io thread; fewer, with a warning, where the limit of open files "
+       "leaves no room for them.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().connections, 1, million);
        }},

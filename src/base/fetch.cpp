@@ -14,6 +14,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 
 namespace bulkhead {
@@ -129,22 +130,29 @@ std::string url_part(CURLU* url, CURLUPart part) {
   return copy;
 }
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host.ends_with(".localhost") || host.starts_with("127.") || host == "[::1]";
+/// This machine, whatever a resolver says: libcurl asks none for names below localhost (RFC 6761 section 6.3).
+bool is_loopback(const std::string& host) {
+  in_addr address{};
+  if (inet_pton(AF_INET, host.c_str(), &address) == 1) return (ntohl(address.s_addr) >> 24) == 127;
+  return host == "localhost" || host.ends_with(".localhost") || host == "[::1]";
 }
 
-/// Scheme allowed, no user and password in it (they would end in logs).
+/// Scheme allowed for that host, no user and password in it (they would end in logs).
 Result<std::string> allowed_host(const FetchRequest& request) {
   Url url(curl_url());
   if (!url || curl_url_set(url.get(), CURLUPART_URL, request.url.c_str(), 0) != CURLUE_OK ||
       request.url.find('\0') != std::string::npos)
     return Error(Errc::usage, "this is not an absolute URL").internal("URL: " + request.url);
   std::string scheme = url_part(url.get(), CURLUPART_SCHEME);
+  std::string host = url_part(url.get(), CURLUPART_HOST);
   if (scheme != "https" && !(scheme == "http" && request.allow_http))
     return Error(Errc::usage, "only https URLs are fetched").internal("URL: " + request.url);
+  if (scheme == "http" && !is_loopback(host))
+    return Error(Errc::usage, "without TLS only this machine is asked (localhost, 127.0.0.0/8, [::1])")
+        .internal("URL: " + request.url);
   if (!url_part(url.get(), CURLUPART_USER).empty() || !url_part(url.get(), CURLUPART_PASSWORD).empty())
     return Error(Errc::usage, "a URL with user or password is not fetched");
-  return url_part(url.get(), CURLUPART_HOST);
+  return host;
 }
 
 /// Every option must take: a connection without one of them would be another, weaker one.
@@ -201,6 +209,12 @@ std::optional<std::string_view> FetchResponse::header(std::string_view name) con
   for (const auto& [key, value] : headers)
     if (key == name) return value;
   return std::nullopt;
+}
+
+Result<void> check_url(const FetchRequest& request) {
+  auto host = allowed_host(request);
+  if (host.has_error()) return host.error();
+  return {};
 }
 
 Result<FetchResponse> fetch_blocking(const FetchRequest& request, const std::atomic<bool>* stop) {

@@ -20,7 +20,7 @@ struct FetchRequest {
   FetchRequest() = default;
   explicit FetchRequest(std::string where) : url(std::move(where)) {}
 
-  std::string url;  ///< Absolute, https (or http where `allow_http`).
+  std::string url;  ///< Absolute, https (or, of this machine, http where `allow_http`).
   std::vector<std::pair<std::string, std::string>> headers;
   std::chrono::milliseconds deadline{2000};  ///< For the whole exchange: name, connect, TLS, header, body.
   std::size_t body_limit = std::size_t{1} << 20;  ///< Bytes; a longer body is an error, not cut.
@@ -36,6 +36,9 @@ struct FetchResponse {
   /// The first header of this name (give it in lower case).
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const noexcept;
 };
+
+/// Whether the URL would be fetched at all. Errors: `usage`.
+[[nodiscard]] Result<void> check_url(const FetchRequest& request);
 
 /// Does the exchange on the calling thread. Any status is a response; `Errc::upstream_failed` when there is
 /// none, `Errc::deadline_exceeded` when it took too long, `Errc::usage` when the URL is not allowed. `stop`,

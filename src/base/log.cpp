@@ -1,8 +1,10 @@
 #include "base/log.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <cmath>
 #include <condition_variable>
 #include <cstring>
@@ -10,8 +12,11 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <poll.h>
+#include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/utf8.hpp"
@@ -22,41 +27,165 @@ namespace {
 
 constexpr std::chrono::milliseconds flush_every{200};
 constexpr std::size_t flush_above = 64 * 1024;
+/// Lines that nobody takes are kept up to this, then lost.
+constexpr std::size_t most_gathered = 4 * 1024 * 1024;
+/// How long the end waits for a reader that takes nothing.
+constexpr std::chrono::milliseconds last_patience{1000};
 
-/// Gathers whole lines and hands them to a file descriptor in one write.
-class LineSink final : public spdlog::sinks::base_sink<std::mutex> {
+void append_timestamp(std::string& out, std::chrono::system_clock::time_point now);
+
+/// Where lines are gathered, and the thread that writes them. Whoever logs only appends: a reader that stalls
+/// (a pipe, a terminal, a full disk) costs lines, never a request. Shared with the thread, which may hang in a
+/// write for longer than anybody waits for it.
+class Outlet : public std::enable_shared_from_this<Outlet> {
  public:
-  LineSink(int descriptor, bool owned) : descriptor_(descriptor), owned_(owned) {
-    gathered_.reserve(flush_above * 2);
+  Outlet(int descriptor, bool owned) : descriptor_(descriptor), owned_(owned) {
+    struct stat about{};
+    regular_file_ = ::fstat(descriptor, &about) == 0 && S_ISREG(about.st_mode);
   }
-  ~LineSink() override {
-    flush_();
+  Outlet(const Outlet&) = delete;
+  Outlet& operator=(const Outlet&) = delete;
+  ~Outlet() {
     if (owned_) ::close(descriptor_);
   }
-  LineSink(const LineSink&) = delete;
-  LineSink& operator=(const LineSink&) = delete;
 
- private:
-  void sink_it_(const spdlog::details::log_msg& line) override {
-    gathered_.append(line.payload.data(), line.payload.size());
+  void append(std::string_view line) {
+    std::lock_guard lock(mutex_);
+    if (gathered_.size() + being_written_ + line.size() >= most_gathered) {
+      ++lost_;
+      return;
+    }
+    gathered_.append(line);
     gathered_.push_back('\n');
-    if (gathered_.size() >= flush_above) flush_();
+    if (gathered_.size() >= flush_above) hurry();
   }
 
-  void flush_() override {
-    std::size_t written = 0;
-    while (written < gathered_.size()) {
-      ssize_t count = ::write(descriptor_, gathered_.data() + written, gathered_.size() - written);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) break;  // A full disk or a closed pipe loses lines, not requests.
-      written += static_cast<std::size_t>(count);
+  /// Has what is gathered written soon; does not wait for it.
+  void write_soon() {
+    std::lock_guard lock(mutex_);
+    hurry();
+  }
+
+  /// Waits until what was gathered so far is written or lost, but no longer than that.
+  bool wait_written(std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    hurry();
+    return written_.wait_for(lock, patience, [&] { return gathered_.empty() && being_written_ == 0; });
+  }
+
+  void stop() {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    give_up_at_ = std::chrono::steady_clock::now() + last_patience;
+    hurry();
+  }
+  /// Whether the thread has ended, which it does within that time unless it hangs in a write.
+  bool wait_stopped(std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    return written_.wait_for(lock, patience, [&] { return stopped_; });
+  }
+
+  /// The thread.
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_ || !gathered_.empty()) {
+      if (!stopping_) work_.wait_for(lock, flush_every, [&] { return hurry_; });
+      hurry_ = false;
+      std::string batch;
+      batch.swap(gathered_);
+      const std::uint64_t untold = lost_ - told_;
+      if (untold > 0) append_loss(batch, untold);
+      if (batch.empty()) continue;
+      being_written_ = batch.size();
+      lock.unlock();
+      const std::size_t unwritten = write(batch);
+      lock.lock();
+      being_written_ = 0;
+      // What says that lines were lost stands last and is no such line itself: when it is lost, it is still to be said.
+      if (unwritten == 0)
+        told_ += untold;
+      else
+        lost_ += unwritten - (untold > 0 ? 1 : 0);
+      written_.notify_all();
     }
-    gathered_.clear();
+    stopped_ = true;
+    written_.notify_all();
+  }
+
+  [[nodiscard]] std::uint64_t lost() const {
+    std::lock_guard lock(mutex_);
+    return lost_;
+  }
+
+ private:
+  void hurry() {
+    hurry_ = true;
+    work_.notify_one();
+  }
+
+  /// The log itself says what it lacks, as soon as it is read again.
+  static void append_loss(std::string& batch, std::uint64_t lines) {
+    batch.append("{\"ts\":\"");
+    append_timestamp(batch, std::chrono::system_clock::now());
+    batch.append("\",\"level\":\"warn\",\"msg\":\"log lines were lost\",\"lines\":");
+    batch.append(std::to_string(lines)).append("}\n");
+  }
+
+  /// How many lines could not be written.
+  std::size_t write(std::string_view batch) {
+    while (!batch.empty()) {
+      if (!wait_writable()) break;
+      std::string_view piece = batch.substr(0, piece_length(batch));
+      ssize_t count = ::write(descriptor_, piece.data(), piece.size());
+      if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (count <= 0) break;  // A full disk or a closed pipe.
+      batch.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return static_cast<std::size_t>(std::count(batch.begin(), batch.end(), '\n'));
+  }
+
+  /// A file takes everything. A pipe that is writable takes PIPE_BUF bytes without blocking, and such a piece,
+  /// of whole lines where they fit, is not mixed with what other processes write.
+  [[nodiscard]] std::size_t piece_length(std::string_view batch) const {
+    if (regular_file_ || batch.size() <= PIPE_BUF) return batch.size();
+    std::size_t end = batch.rfind('\n', PIPE_BUF - 1);
+    return end == std::string_view::npos ? PIPE_BUF : end + 1;
+  }
+
+  /// False once nobody waits any more.
+  bool wait_writable() {
+    if (regular_file_) return true;
+    pollfd ready{descriptor_, POLLOUT, 0};
+    while (::poll(&ready, 1, static_cast<int>(flush_every.count())) <= 0) {
+      std::lock_guard lock(mutex_);
+      if (stopping_ && std::chrono::steady_clock::now() >= give_up_at_) return false;
+    }
+    return true;  // Or broken, which the write will tell.
   }
 
   int descriptor_;
-  bool owned_;
+  bool owned_, regular_file_ = false;
+  mutable std::mutex mutex_;
+  std::condition_variable work_, written_;
   std::string gathered_;
+  std::size_t being_written_ = 0;      ///< Bytes, as they were before the write.
+  std::uint64_t lost_ = 0, told_ = 0;  ///< Lines.
+  bool hurry_ = false, stopping_ = false, stopped_ = false;
+  std::chrono::steady_clock::time_point give_up_at_;
+};
+
+/// spdlog's end of an outlet.
+class LineSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit LineSink(std::shared_ptr<Outlet> outlet) : outlet_(std::move(outlet)) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    outlet_->append({line.payload.data(), line.payload.size()});
+  }
+  void flush_() override { outlet_->write_soon(); }
+
+  std::shared_ptr<Outlet> outlet_;
 };
 
 spdlog::level::level_enum spdlog_level(LogLevel level) noexcept {
@@ -182,17 +311,21 @@ std::string begin_line(LogLevel level, std::string_view message) {
 }  // namespace
 
 struct Logger::Impl {
-  Impl(spdlog::sink_ptr sink, LogLevel at_least) : logger("bulkhead", std::move(sink)) {
+  Impl(int descriptor, bool owned, LogLevel at_least)
+      : outlet(std::make_shared<Outlet>(descriptor, owned)),
+        logger("bulkhead", std::make_shared<LineSink>(outlet)),
+        writer([outlet = outlet] { outlet->run(); }) {
     logger.set_level(spdlog_level(at_least));
     logger.flush_on(spdlog::level::warn);
-    flusher = std::jthread([this](const std::stop_token& stop) { flush_until(stop); });
   }
-
-  void flush_until(const std::stop_token& stop) {
-    std::mutex mutex;
-    std::unique_lock lock(mutex);
-    std::condition_variable_any stopped;
-    while (!stopped.wait_for(lock, stop, flush_every, [&] { return stop.stop_requested(); })) logger.flush();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() {
+    outlet->stop();
+    if (outlet->wait_stopped(2 * last_patience))
+      writer.join();
+    else
+      writer.detach();  // It holds the outlet and nothing else.
   }
 
   void finish(LogLevel level, std::string& line) {
@@ -200,8 +333,9 @@ struct Logger::Impl {
     logger.log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
   }
 
+  std::shared_ptr<Outlet> outlet;
   spdlog::logger logger;
-  std::jthread flusher;  ///< Last: stopped before the logger goes, whose sink writes what is left.
+  std::thread writer;
 };
 
 Logger::Logger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -209,15 +343,18 @@ Logger::Logger(Logger&&) noexcept = default;
 Logger& Logger::operator=(Logger&&) noexcept = default;
 Logger::~Logger() = default;
 
-Logger::Logger(LogLevel at_least)
-    : impl_(std::make_unique<Impl>(std::make_shared<LineSink>(STDERR_FILENO, false), at_least)) {}
+Logger::Logger(LogLevel at_least) : impl_(std::make_unique<Impl>(STDERR_FILENO, false, at_least)) {}
 
 Result<Logger> Logger::to_file(const std::filesystem::path& file, LogLevel at_least) {
   int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
   if (descriptor < 0)
     return Error(Errc::environment,
                  "cannot write the log file " + file.string() + ": " + std::strerror(errno));
-  return Logger(std::make_unique<Impl>(std::make_shared<LineSink>(descriptor, true), at_least));
+  return Logger(std::make_unique<Impl>(descriptor, true, at_least));
+}
+
+Logger Logger::to_descriptor(int descriptor, LogLevel at_least) {
+  return Logger(std::make_unique<Impl>(descriptor, false, at_least));
 }
 
 Logger Logger::nowhere() {
@@ -267,7 +404,11 @@ void Logger::access(const AccessLine& access) {
 }
 
 void Logger::flush() {
-  if (impl_) impl_->logger.flush();
+  if (impl_) static_cast<void>(impl_->outlet->wait_written(last_patience));
+}
+
+std::uint64_t Logger::lost_lines() const {
+  return impl_ ? impl_->outlet->lost() : 0;
 }
 
 }  // namespace bulkhead

@@ -46,12 +46,14 @@ struct AccessLine {
 };
 
 /// Writes JSON lines {"ts":…,"level":…,"msg":…,…}. `ts` is RFC 3339 in UTC with milliseconds. Lines are
-/// gathered and reach the file within 200 ms, at once from `warn` upwards, and when the Logger goes. Never
+/// gathered and written by a thread of the Logger's, within 200 ms, at once from `warn` upwards, and when the
+/// Logger goes, which waits for them for a second. Never
 /// logs a token: fields whose name says secret (`authorization`, `token`, `password`, `secret`, `cookie`) are
 /// written as "[redacted]".
 ///
-/// Thread-safe; pass it by reference to where it is needed. A line that cannot be written is lost: logging
-/// never fails a request.
+/// Thread-safe; pass it by reference to where it is needed. Logging never waits and never fails a request: of
+/// what the reader of a pipe does not take, 4 MiB are kept, and further lines are lost. How many is counted, and
+/// the log says it itself once it is taken again.
 class Logger {
  public:
   /// To standard error.
@@ -59,6 +61,8 @@ class Logger {
   /// Appends to `file`. Errors: `environment`.
   [[nodiscard]] static Result<Logger> to_file(const std::filesystem::path& file,
                                               LogLevel at_least = LogLevel::info);
+  /// To a descriptor of the caller's, open for longer than the Logger.
+  [[nodiscard]] static Logger to_descriptor(int descriptor, LogLevel at_least = LogLevel::info);
   /// Drops everything.
   [[nodiscard]] static Logger nowhere();
   Logger(Logger&&) noexcept;
@@ -83,7 +87,10 @@ class Logger {
   void failure(std::string_view message, const Error& error, std::initializer_list<LogField> fields = {});
   /// Level `error` from status 500, else `info`.
   void access(const AccessLine& line);
+  /// Waits until everything is written, for a second at most.
   void flush();
+  /// Lines that could not be written since the start.
+  [[nodiscard]] std::uint64_t lost_lines() const;
 
  private:
   struct Impl;

@@ -21,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kLoadDeadline{5};
 /// How long what is known is served without asking again after the catalog failed to answer.
 constexpr std::chrono::milliseconds kDownPause{1000};
+/// Between two times that news for everyone take effect.
+constexpr std::chrono::milliseconds kNewsPause{100};
 
 /// Something that is being read from the catalog; whoever asks for the same thing meanwhile waits for the
 /// same answer.
@@ -51,13 +53,35 @@ class Seat {
   asio::steady_timer& timer_;
 };
 
-/// What is known of one key. `valid`: nothing has said since that it changed.
-template <class T>
-struct Entry {
-  T value{};
+/// What is known of one tenant.
+struct KnownTenant {
+  TenantRef record;
   Clock::time_point loaded;
-  bool valid = false;
+  bool valid = false;  ///< Nothing has said since that it may have changed.
+  bool told = false;   ///< It was told to have changed: served only after it was read again.
 };
+
+/// What had been told when something was read. Memberships are many; instead of looking for those that
+/// changed, each remembers this.
+struct Generation {
+  std::uint64_t heard_again = 0;  ///< How often the listener came back, having missed who knows what.
+  std::uint64_t everyone = 0;     ///< Of news that concern any membership.
+  std::uint64_t tenant = 0;       ///< The latest news of the tenant.
+};
+
+struct KnownMembership {
+  std::optional<Membership> membership;
+  TenantId tenant;
+  Generation generation;
+  Clock::time_point loaded;
+};
+
+/// Who waits for the catalog gets 503, whatever was wrong with it.
+Error catalog_failed(const Error& error) {
+  return Error(Errc::database_unavailable, "the catalog cannot be read")
+      .internal(std::string(error.message()) + ": " + std::string(error.internal()))
+      .sqlstate(std::string(error.sqlstate()));
+}
 
 pg::Unit one_step(const pg::ShapeRef& shape, std::initializer_list<std::string_view> values) {
   pg::Unit unit;
@@ -98,23 +122,24 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
 
   // --- tenants
 
-  Entry<TenantRef>* tenant_entry(std::string_view slug_or_id) {
+  KnownTenant* tenant_entry(std::string_view slug_or_id) {
     if (const auto uuid = Uuid::parse(slug_or_id)) return tenants.find(*uuid);
     const Uuid* id = ids_by_slug.find(std::string(slug_or_id));
     if (id == nullptr) return nullptr;
     auto* entry = tenants.find(*id);
     // A renamed tenant's old slug may have been given to another.
-    return entry != nullptr && entry->value->slug == slug_or_id ? entry : nullptr;
+    return entry != nullptr && entry->record->slug == slug_or_id ? entry : nullptr;
   }
 
   std::optional<TenantRef> known_tenant(std::string_view slug_or_id) {
     const auto now = Clock::now();
+    if (news_waits && now >= news_due) take_news();
     if (auto* entry = tenant_entry(slug_or_id); entry != nullptr && entry->valid) {
       if (now - entry->loaded > settings.fresh_ttl) {
         entry->loaded = now;  // One refresh at a time.
         fly_tenant(std::string(slug_or_id));
       }
-      return entry->value;
+      return entry->record;
     }
     if (const auto* until = unknown_tenants.find(std::string(slug_or_id)); until != nullptr && now < *until)
       return TenantRef();
@@ -126,7 +151,15 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
   }
 
   Task<std::optional<Error>> load_tenant(std::string slug_or_id) {
-    const auto seen = changes;
+    auto error = co_await read_tenant(slug_or_id);
+    if (!error) co_return std::nullopt;
+    if (auto* entry = tenant_entry(slug_or_id)) entry->loaded = due_soon();
+    co_return catalog_failed(*error);
+  }
+
+  Task<std::optional<Error>> read_tenant(std::string slug_or_id) {
+    const auto seen = generation;
+    const auto seen_news = news, seen_forgotten = forgotten;
     const bool by_id = Uuid::parse(slug_or_id).has_value();
     auto unit = one_step(by_id ? by_id_shape : by_slug_shape, {slug_or_id});
     auto outcome = co_await lanes.run(pg::Lane::read, std::move(unit), Clock::now() + kLoadDeadline);
@@ -134,7 +167,7 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
     if (outcome->error) co_return *outcome->error;
     const Rows& rows = outcome->rows.at(0);
     if (rows.empty()) {
-      if (auto* entry = tenant_entry(slug_or_id)) tenants.erase(entry->value->id.uuid());
+      if (auto* entry = tenant_entry(slug_or_id)) tenants.erase(entry->record->id.uuid());
       unknown_tenants.put(slug_or_id, Clock::now() + settings.unknown_ttl);
       co_return std::nullopt;
     }
@@ -143,13 +176,25 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
     const auto made = std::make_shared<const TenantRecord>(std::move(*record));
     ids_by_slug.put(made->slug, made->id.uuid());
     unknown_tenants.erase(slug_or_id);
-    Entry<TenantRef> entry;
-    entry.value = made;
+    KnownTenant entry;
+    entry.record = made;
     entry.loaded = Clock::now();
     // Told of a change while reading: what was read may be from before it.
-    entry.valid = seen == changes;
+    entry.told = generation.everyone != seen.everyone || latest_news(made->id) > seen_news;
+    entry.valid = !entry.told && generation.heard_again == seen.heard_again && forgotten == seen_forgotten;
     tenants.put(made->id.uuid(), std::move(entry));
     co_return std::nullopt;
+  }
+
+  /// What is answered when the catalog cannot be read: what is known, but never what was told to have changed,
+  /// which may be that the tenant was suspended.
+  Result<TenantRef> tenant_without_catalog(std::string_view slug_or_id, Error error) {
+    if (news_waits) take_news();
+    auto* entry = tenant_entry(slug_or_id);
+    if (entry == nullptr || entry->told) return error;
+    entry->valid = true;
+    entry->loaded = due_soon();
+    return entry->record;
   }
 
   // --- memberships
@@ -157,14 +202,16 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
   std::optional<std::optional<Membership>> known_membership(const TenantId& tenant, std::string_view issuer,
                                                             std::string_view subject) {
     const auto now = Clock::now();
+    if (news_waits && now >= news_due) take_news();
     auto* entry = memberships.find(membership_key(tenant, issuer, subject));
-    if (entry == nullptr || !is_current(*entry)) return std::nullopt;
-    if (!entry->value.membership && now - entry->loaded > settings.unknown_ttl) return std::nullopt;
+    if (entry == nullptr || was_told(*entry) || entry->generation.heard_again != generation.heard_again)
+      return std::nullopt;
+    if (!entry->membership && now - entry->loaded > settings.unknown_ttl) return std::nullopt;
     if (now - entry->loaded > settings.fresh_ttl) {
       entry->loaded = now;
       fly_membership(tenant, std::string(issuer), std::string(subject));
     }
-    return entry->value.membership;
+    return entry->membership;
   }
 
   FlightRef fly_membership(TenantId tenant, std::string issuer, std::string subject) {
@@ -173,13 +220,22 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
   }
 
   Task<std::optional<Error>> load_membership(TenantId tenant, std::string issuer, std::string subject) {
-    const auto seen = changes;
+    auto error = co_await read_membership(tenant, issuer, subject);
+    if (!error) co_return std::nullopt;
+    if (auto* entry = memberships.find(membership_key(tenant, issuer, subject))) entry->loaded = due_soon();
+    co_return catalog_failed(*error);
+  }
+
+  Task<std::optional<Error>> read_membership(TenantId tenant, std::string issuer, std::string subject) {
+    // Written down before reading: what is told meanwhile makes what was read out of date.
+    KnownMembership entry;
+    entry.tenant = tenant;
+    entry.generation = generation_of(tenant);
     auto unit = one_step(membership_shape, {tenant.text(), issuer, subject});
     auto outcome = co_await lanes.run(pg::Lane::read, std::move(unit), Clock::now() + kLoadDeadline);
     if (outcome.has_error()) co_return outcome.error();
     if (outcome->error) co_return *outcome->error;
     const Rows& rows = outcome->rows.at(0);
-    Entry<Known> entry;
     if (!rows.empty()) {
       const auto user = Uuid::parse(rows.text(0, 0));
       const auto role = parse_role(rows.text(0, 2));
@@ -190,14 +246,21 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
       membership.user = UserId(*user);
       membership.user_name = rows.text(0, 1);
       membership.role = *role;
-      entry.value.membership = std::move(membership);
+      entry.membership = std::move(membership);
     }
-    entry.value.generation = generation_of(tenant);
-    entry.value.tenant = tenant;
     entry.loaded = Clock::now();
-    entry.valid = seen == changes;
     memberships.put(membership_key(tenant, issuer, subject), std::move(entry));
     co_return std::nullopt;
+  }
+
+  /// As for tenants. Whoever is not known as a member gets the error: "not a member" may be out of date, too.
+  Result<std::optional<Membership>> membership_without_catalog(const std::string& key, Error error) {
+    if (news_waits) take_news();
+    auto* entry = memberships.find(key);
+    if (entry == nullptr || !entry->membership || was_told(*entry)) return error;
+    entry->generation = generation_of(entry->tenant);
+    entry->loaded = due_soon();
+    return entry->membership;
   }
 
   // --- flights
@@ -238,60 +301,91 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
       return Uuid::parse(payload.substr(word.size()));
     };
     if (const auto tenant = id_after("tenant ")) {
-      forget(TenantId(*tenant));
-    } else if (const auto of = id_after("membership ")) {
-      ++changes;
-      if (generations.size() >= 100'000) {
-        generations.clear();
-        ++everything;
+      tell(*tenant);
+      if (auto* entry = tenants.find(*tenant)) {
+        entry->valid = false;
+        entry->told = true;
       }
-      ++generations[*of];
-    } else {
-      forget_everything();
+      unknown_tenants.clear();
+    } else if (const auto of = id_after("membership ")) {
+      tell(*of);
+    } else if (payload != "key") {
+      tell_everyone(payload != "user");
     }
   }
 
+  void tell(const Uuid& tenant) {
+    if (latest.size() >= 100'000) {
+      latest.clear();
+      ++generation.everyone;
+    }
+    latest[tenant] = ++news;
+  }
+
+  /// News for everyone come seldom, and make everything be read again. But whoever can run SQL can NOTIFY, so a
+  /// flood of them takes effect ten times a second.
+  void tell_everyone(bool tenants_too) {
+    news_waits = true;
+    news_of_tenants = news_of_tenants || tenants_too;
+    if (Clock::now() >= news_due) take_news();
+  }
+
+  void take_news() {
+    news_waits = false;
+    news_due = Clock::now() + kNewsPause;
+    ++generation.everyone;
+    if (!std::exchange(news_of_tenants, false)) return;
+    tenants.for_each([](KnownTenant& entry) {
+      entry.valid = false;
+      entry.told = true;
+    });
+    unknown_tenants.clear();
+  }
+
   void forget(const TenantId& tenant) {
-    ++changes;
+    ++forgotten;
     if (auto* entry = tenants.find(tenant.uuid())) entry->valid = false;
     unknown_tenants.clear();
   }
 
-  /// The values stay, to be served if the catalog does not answer.
-  void forget_everything() {
-    ++changes;
-    ++everything;
-    tenants.for_each([](Entry<TenantRef>& entry) { entry.valid = false; });
+  /// What was sent while nobody listened has been missed. The values stay, to be served if the catalog does not
+  /// answer: nothing says that they changed.
+  void listening_again() {
+    ++generation.heard_again;
+    tenants.for_each([](KnownTenant& entry) { entry.valid = false; });
     unknown_tenants.clear();
   }
 
-  /// Memberships are many; instead of looking for those that changed, each remembers at which count it was
-  /// read.
-  using Generation = std::pair<std::uint64_t, std::uint64_t>;
-  struct Known {
-    std::optional<Membership> membership;
-    TenantId tenant;
-    Generation generation;
-  };
+  [[nodiscard]] std::uint64_t latest_news(const TenantId& tenant) const {
+    const auto at = latest.find(tenant.uuid());
+    return at == latest.end() ? 0 : at->second;
+  }
   [[nodiscard]] Generation generation_of(const TenantId& tenant) const {
-    const auto at = generations.find(tenant.uuid());
-    return {everything, at == generations.end() ? 0 : at->second};
+    Generation now = generation;
+    now.tenant = latest_news(tenant);
+    return now;
   }
-  [[nodiscard]] bool is_current(const Entry<Known>& entry) const {
-    return entry.valid && entry.value.generation == generation_of(entry.value.tenant);
+  [[nodiscard]] bool was_told(const KnownMembership& entry) const {
+    return entry.generation.everyone != generation.everyone ||
+           entry.generation.tenant != latest_news(entry.tenant);
   }
+  /// When something must have been read for it to be refreshed again in a moment.
+  [[nodiscard]] Clock::time_point due_soon() const { return Clock::now() - settings.fresh_ttl + kDownPause; }
 
   asio::any_io_executor executor;
   pg::Lanes& lanes;
   ViewSettings settings;
-  Lru<Uuid, Entry<TenantRef>> tenants;
+  Lru<Uuid, KnownTenant> tenants;
   Lru<std::string, Uuid> ids_by_slug;
   Lru<std::string, Clock::time_point> unknown_tenants;  ///< Until when "there is none" is believed.
-  Lru<std::string, Entry<Known>> memberships;
+  Lru<std::string, KnownMembership> memberships;
   std::unordered_map<std::string, FlightRef> flights;
-  std::unordered_map<Uuid, std::uint64_t> generations;
-  std::uint64_t everything = 0;
-  std::uint64_t changes = 0;  ///< Grows with each thing that was forgotten.
+  std::unordered_map<Uuid, std::uint64_t> latest;  ///< News of a tenant or its memberships, by number.
+  std::uint64_t news = 0;                          ///< Number of the latest.
+  Generation generation;                           ///< `tenant` is left 0.
+  std::uint64_t forgotten = 0;                     ///< Calls of `forget`.
+  bool news_waits = false, news_of_tenants = false;
+  Clock::time_point news_due;  ///< When news for everyone may take effect next.
   std::unique_ptr<pg::Listener> listener;
   pg::ShapeRef by_id_shape = std::make_shared<const pg::Shape>(tenant_query("t.id = $1::uuid"));
   pg::ShapeRef by_slug_shape = std::make_shared<const pg::Shape>(tenant_query("t.slug = $1"));
@@ -309,8 +403,7 @@ View::View(asio::any_io_executor executor, pg::Lanes& catalog, std::string conni
   impl_->listener = std::make_unique<pg::Listener>(
       std::move(executor), std::move(conninfo), std::vector<std::string>{"bulkhead_catalog"},
       [impl](std::string_view, std::string_view payload) { impl->heard(payload); },
-      // What was sent while nobody listened has been missed.
-      [impl] { impl->forget_everything(); });
+      [impl] { impl->listening_again(); });
 }
 
 View::~View() {
@@ -323,16 +416,16 @@ std::optional<TenantRef> View::known_tenant(std::string_view slug_or_id) {
 
 Task<Result<TenantRef>> View::tenant(std::string slug_or_id, Deadline deadline) {
   const auto impl = impl_;
-  if (auto known = impl->known_tenant(slug_or_id)) co_return *known;
-  auto flight = impl->fly_tenant(slug_or_id);
-  const auto error = co_await impl->arrive(std::move(flight), deadline);
+  // A flight that was joined may have read before what was told since; the second one has not.
+  for (int flights = 0; flights < 2; ++flights) {
+    if (auto known = impl->known_tenant(slug_or_id)) co_return *known;
+    auto flight = impl->fly_tenant(slug_or_id);
+    auto error = co_await impl->arrive(flight, deadline);
+    if (error && !flight->landed) co_return *error;
+    if (error) co_return impl->tenant_without_catalog(slug_or_id, *error);
+  }
   auto* entry = impl->tenant_entry(slug_or_id);
-  if (!error) co_return entry != nullptr ? entry->value : TenantRef();
-  // The catalog is down: what was known goes on being served.
-  if (entry == nullptr) co_return *error;
-  entry->valid = true;
-  entry->loaded = Clock::now() - impl->settings.fresh_ttl + kDownPause;
-  co_return entry->value;
+  co_return entry != nullptr ? entry->record : TenantRef();
 }
 
 std::optional<std::optional<Membership>> View::known_membership(const TenantId& tenant,
@@ -344,16 +437,16 @@ std::optional<std::optional<Membership>> View::known_membership(const TenantId& 
 Task<Result<std::optional<Membership>>> View::membership(TenantId tenant, std::string issuer,
                                                          std::string subject, Deadline deadline) {
   const auto impl = impl_;
-  if (auto known = impl->known_membership(tenant, issuer, subject)) co_return *known;
-  auto flight = impl->fly_membership(tenant, issuer, subject);
-  const auto error = co_await impl->arrive(std::move(flight), deadline);
-  auto* entry = impl->memberships.find(membership_key(tenant, issuer, subject));
-  if (!error) co_return entry != nullptr ? entry->value.membership : std::optional<Membership>();
-  if (entry == nullptr || !entry->value.membership) co_return *error;
-  entry->valid = true;
-  entry->value.generation = impl->generation_of(tenant);
-  entry->loaded = Clock::now() - impl->settings.fresh_ttl + kDownPause;
-  co_return entry->value.membership;
+  const std::string key = membership_key(tenant, issuer, subject);
+  for (int flights = 0; flights < 2; ++flights) {
+    if (auto known = impl->known_membership(tenant, issuer, subject)) co_return *known;
+    auto flight = impl->fly_membership(tenant, issuer, subject);
+    auto error = co_await impl->arrive(flight, deadline);
+    if (error && !flight->landed) co_return *error;
+    if (error) co_return impl->membership_without_catalog(key, *error);
+  }
+  auto* entry = impl->memberships.find(key);
+  co_return entry != nullptr ? entry->membership : std::optional<Membership>();
 }
 
 void View::forget(const TenantId& tenant) {

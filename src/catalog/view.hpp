@@ -19,8 +19,10 @@ struct ViewSettings {
 };
 
 /// One io thread's bounded view of the catalog, filled on demand, invalidated by NOTIFY (channel
-/// `bulkhead_catalog`, payload "tenant <uuid>", "membership <tenant uuid>" or "*") and by `forget`. Serves
-/// what it knows when the catalog is down. Not thread-safe: one an io thread.
+/// `bulkhead_catalog`, payload "tenant <uuid>", "membership <tenant uuid>", "user" for any membership, "*" for
+/// everything; "key" is not for it) and by `forget`. When the catalog is down it serves what it knows, but not
+/// what it was told to have changed: that is `database_unavailable` until it could be read again, so that
+/// nothing brings back what was revoked. Not thread-safe: one an io thread.
 class View {
  public:
   /// `catalog`: lanes to the catalog database under the login `bulkhead_catalog`. `conninfo`: of the same

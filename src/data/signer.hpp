@@ -16,6 +16,8 @@ enum class Binding : std::uint8_t { signed_context, plain };
 struct BindingKey {
   std::int32_t id = 0;
   std::string secret;  ///< 32 bytes.
+
+  [[nodiscard]] bool operator==(const BindingKey&) const = default;
 };
 
 /// Makes the tenant context that `bulkhead.tenant_id()` accepts:

@@ -63,8 +63,7 @@ Result<Named> Entry::names_of(const Request& request, std::optional<std::string_
     if (host.kind == HostTenant::Kind::unknown) named.add_unknown();
   }
   if (enabled(Source::header)) {
-    BULKHEAD_TRY(auto header, tenant_of_header(request));
-    if (header) named.add(std::move(*header));
+    BULKHEAD_CHECK(tenants_of_header(request, named));
   }
   if (path_tenant) {
     if (!enabled(Source::path)) return Error(Errc::route_not_found, "there is nothing at this path");
@@ -99,7 +98,7 @@ std::optional<Result<RequestContext>> Entry::admit_known(const Request& request,
   Result<Named> named = names_of(request, path_tenant, *claims);
   if (named.has_error()) return named.error();
   Found found;
-  found.names = named->names().size();
+  found.names = named->count();
   std::array<catalog::TenantRef, Named::most> tenants;
   if (!named->unknown()) {
     for (std::size_t i = 0; i < found.names; ++i) {
@@ -126,7 +125,7 @@ Task<Result<RequestContext>> Entry::admit(const Request& request, std::optional<
                   co_await verifier_.verify(std::string(token), std::chrono::system_clock::now()));
   BULKHEAD_CO_TRY(Named named, names_of(request, path_tenant, *claims));
   Found found;
-  found.names = named.names().size();
+  found.names = named.count();
   std::array<catalog::TenantRef, Named::most> tenants;
   if (!named.unknown()) {
     for (std::size_t i = 0; i < found.names; ++i) {

@@ -109,16 +109,18 @@ Result<std::string_view> bearer_token(const Request& request) {
   return token;
 }
 
-Result<std::optional<std::string>> tenant_of_header(const Request& request) {
-  std::optional<std::string> found;
+Result<void> tenants_of_header(const Request& request, Named& named) {
+  std::size_t different = 0;
   for (const HeaderView& header : request.headers) {
     if (!same_name(header.name, "x-tenant-id")) continue;
     auto name = tenant_name(header.value);
     if (!name) return Error(Errc::tenant_malformed, "X-Tenant-ID is neither a tenant's slug nor its id");
-    if (found && *found != *name) return conflict();
-    found = std::move(name);
+    std::size_t before = named.names().size();
+    named.add(std::move(*name));
+    different += named.names().size() - before;
+    if (different > 2) return conflict();
   }
-  return found;
+  return {};
 }
 
 Result<void> judge(const Found& found, Role at_least) {

@@ -40,16 +40,19 @@ struct HostTenant {
 /// `path` as it was, without that prefix. What is left is "/" at least.
 [[nodiscard]] std::optional<std::string_view> tenant_of_path(std::string_view& path) noexcept;
 
-/// The tenants that the sources of one request name: at most one per source, each only once.
+/// The tenants that the sources of one request name, each name only once.
 class Named {
  public:
-  static constexpr std::size_t most = 4;  ///< Sources.
+  /// One per source, and of the header a second: a slug and an id may be one tenant's, three are never.
+  static constexpr std::size_t most = 5;
 
   void add(std::string name);
   /// A source that names something no tenant can be called.
   void add_unknown() noexcept { unknown_ = true; }
   [[nodiscard]] std::span<const std::string> names() const noexcept { return {names_.data(), count_}; }
   [[nodiscard]] bool unknown() const noexcept { return unknown_; }
+  /// Different names, one that no tenant can have included.
+  [[nodiscard]] std::size_t count() const noexcept { return count_ + (unknown_ ? 1 : 0); }
 
  private:
   std::array<std::string, most> names_;
@@ -61,9 +64,9 @@ class Named {
 /// repeated; `token_malformed` when what follows the scheme cannot be one (RFC 6750 section 2.1).
 [[nodiscard]] Result<std::string_view> bearer_token(const Request& request);
 
-/// The header X-Tenant-ID. Repeated with one value it counts once. Errors: `tenant_conflict`,
-/// `tenant_malformed`.
-[[nodiscard]] Result<std::optional<std::string>> tenant_of_header(const Request& request);
+/// Adds what the header X-Tenant-ID names. It may stand there more than once, like any two sources that agree.
+/// Errors: `tenant_conflict` for more names than one tenant has; `tenant_malformed`.
+[[nodiscard]] Result<void> tenants_of_header(const Request& request, Named& named);
 
 /// What was looked up for an authenticated caller.
 struct Found {

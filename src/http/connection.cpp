@@ -109,7 +109,9 @@ void Connection::enter_handler() noexcept {
 
 void Connection::check_time() {
   if (shared_->tick < expires_) return;
-  expires_ = never;
+  // Again at the next tick, until the stage is over: a read that has completed, but was not yet looked at, is
+  // beyond cancelling, and the next one is not begun.
+  expires_ = shared_->tick + 1;
   timed_out_ = true;
   boost::system::error_code ignored;
   socket_.cancel(ignored);
@@ -127,26 +129,22 @@ void Connection::close_now() {
 Task<std::size_t> Connection::receive(asio::mutable_buffer space) {
   boost::system::error_code code;
   std::size_t got = co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, code));
-  co_return code ? 0 : got;
+  co_return code || timed_out_ ? 0 : got;
 }
 
 Task<void> Connection::converse() {
   for (;;) {
     scanner_ = HeadScanner();
+    head_only_ = false;
     std::optional<Refusal> refusal;
-    stage_ = Stage::idle;
-    expires_ = shared_->tick +
-               static_cast<std::uint64_t>(
-                   (first_ ? shared_->limits.header_timeout : shared_->limits.idle_timeout).count()) *
-                   ticks_per_second +
-               1;
+    enter(Stage::idle, first_ ? shared_->limits.header_timeout : shared_->limits.idle_timeout);
     while (scan_head(refusal) == HeadScanner::State::more) {
       // In this frame and not in `receive()`: this is the one wait that every request passes.
       boost::system::error_code code;
       auto space = input_.room();
       std::size_t got =
           co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, code));
-      if (code) {
+      if (code || timed_out_) {
         co_await nothing_came();
         co_return;
       }
@@ -165,7 +163,7 @@ Task<void> Connection::converse() {
     }
     Response response = co_await answer();
     Framing framing;
-    framing.head = head_.request.method == Method::head;
+    framing.head = head_only_;
     framing.http11 = head_.http11;
     framing.keep_alive = head_.keep_alive && !response.close && !shared_->draining;
     if (!begin_send(response, framing)) {
@@ -215,7 +213,9 @@ std::optional<Refusal> Connection::begin_request() {
   first_ = false;
   shared_->requests += 1;
   used_ = scanner_.length();
-  if (auto refusal = parse_head(input_.text().substr(0, used_), head_)) return refusal;
+  auto refused = parse_head(input_.text().substr(0, used_), head_);
+  head_only_ = head_.request.method == Method::head;
+  if (refused) return refused;
   head_.request.peer = peer_;
   head_.request.peer_is_loopback = peer_is_loopback_;
   if (head_.content_length > shared_->limits.body_bytes)
@@ -375,6 +375,7 @@ Task<void> Connection::refuse(Refusal refusal) {
   if (shared_->refusal_observer) shared_->refusal_observer(refusal.status, refusal.error, peer_);
   Response response = problem_response(refusal.error, refusal.status);
   Framing framing;
+  framing.head = head_only_;
   if (!begin_send(response, framing)) {
     Next next = co_await finish_send();
     if (next == Next::hang_up) co_return;

@@ -130,6 +130,7 @@ class Connection {
   bool peer_is_loopback_ = false;
   Stage stage_ = Stage::idle;
   bool timed_out_ = false, first_ = true;
+  bool head_only_ = false;  ///< The request under way is a HEAD: even a refusal has no body.
   static constexpr std::uint64_t never = ~std::uint64_t{0};
   std::uint64_t expires_ = never;
   InputBuffer input_;

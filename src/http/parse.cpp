@@ -107,22 +107,51 @@ Refusal refuse(unsigned status, std::string message) {
   return {status, Error(code, std::move(message))};
 }
 
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
+bool is_alphanumeric(char c) noexcept {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 /// A version that has HTTP's form but is not ours is 505; anything else in its place is a malformed line.
 bool names_other_version(std::string_view text) noexcept {
   std::string_view line = text.substr(0, text.find('\r'));
   std::string_view version = line.substr(std::min(line.size(), line.rfind(' ') + 1));
-  auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  return version.size() == 8 && version.starts_with("HTTP/") && digit(version[5]) && version[6] == '.' &&
-         digit(version[7]) && version != "HTTP/1.1" && version != "HTTP/1.0";
+  return version.size() == 8 && version.starts_with("HTTP/") && is_digit(version[5]) && version[6] == '.' &&
+         is_digit(version[7]) && version != "HTTP/1.1" && version != "HTTP/1.0";
 }
 
-/// RFC 3986 `host [":" port]`, or nothing. Stricter readers come later (the entry); here only what cannot be
-/// a host at all is refused.
-bool plausible_host(std::string_view host) noexcept {
-  return std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-._~:[]%!$&'()*+;=").find(c) != std::string_view::npos;
+/// A name of labels, none of them empty but one behind a last dot; or empty, which is allowed to say "none".
+bool plausible_name(std::string_view name) noexcept {
+  char before = '.';
+  for (char c : name) {
+    if (c == '.' && before == '.') return false;
+    if (c != '.' && !is_alphanumeric(c) &&
+        std::string_view("-_~%!$&'()*+;=").find(c) == std::string_view::npos)
+      return false;
+    before = c;
+  }
+  return true;
+}
+
+/// RFC 3986 section 3.2.2, an address in brackets.
+bool plausible_address(std::string_view text) noexcept {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_alphanumeric(c) || std::string_view("-._~:%").find(c) != std::string_view::npos;
   });
+}
+
+/// RFC 3986 `host [":" port]`, or nothing. What another reader could take for another host is refused: a front
+/// end may have routed by the first label, or by what stands before the second colon.
+bool plausible_host(std::string_view host) noexcept {
+  bool in_brackets = host.starts_with('[');
+  std::size_t end = in_brackets ? host.find(']') : std::min(host.find(':'), host.size());
+  if (end == std::string_view::npos) return false;
+  std::string_view port = host.substr(end + (in_brackets ? 1 : 0));
+  if (!port.empty() && (port[0] != ':' || !std::all_of(port.begin() + 1, port.end(), is_digit))) return false;
+  return in_brackets ? plausible_address(host.substr(1, end - 1)) : plausible_name(host.substr(0, end));
 }
 
 /// Fills path and query, and takes the authority off an absolute-form target (RFC 9112 section 3.2.2). An
@@ -177,6 +206,8 @@ std::optional<Refusal> check_framing(const HeadParser& parser, const Head& head)
 }  // namespace
 
 HeadScanner::State HeadScanner::scan(std::string_view text) noexcept {
+  if (at_ == 0 && text == "\r")
+    return State::more;  // The first half of an empty line, which is to be ignored.
   if (at_ == 0 && !text.empty() && (text[0] <= ' ' || text[0] == 0x7f)) return State::malformed;
   while (seen_ < text.size()) {
     const void* found = std::memchr(text.data() + seen_, '\n', text.size() - seen_);

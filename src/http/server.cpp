@@ -24,6 +24,8 @@ constexpr std::chrono::milliseconds tick_length{250};
 /// After an accept failed (out of file descriptors, mostly): long enough not to spin, short enough not to be
 /// noticed.
 constexpr std::chrono::milliseconds accept_pause{50};
+/// Between two times that somebody is told of it.
+constexpr std::chrono::minutes complaint_pause{1};
 
 Error listen_error(const std::string& address, std::uint16_t port, const boost::system::error_code& code) {
   std::string where = address + ":" + std::to_string(port);
@@ -41,10 +43,14 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   Acceptor acceptor;
   asio::steady_timer ticker;
   std::chrono::sys_seconds date_of{};
+  AcceptObserver accept_observer;
+  std::chrono::steady_clock::time_point complain_from;
+  bool closed = false;  ///< For good: nothing is left whose time would be up.
 
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port);
   void stop();
   void close_all();
+  void accept_failed(const boost::system::error_code& code);
   void refresh_date();
   static Task<void> accept(std::shared_ptr<Impl> self);
   static Task<void> tick(std::shared_ptr<Impl> self);
@@ -98,10 +104,18 @@ Task<void> Server::Impl::accept(std::shared_ptr<Impl> self) {
       auto connection = std::make_unique<Connection>(std::move(socket), self->shared);
       asio::co_spawn(shared.io, Connection::run(std::move(connection)), asio::detached);
     } else if (self->acceptor.is_open()) {
+      self->accept_failed(code);
       shared.slot_free.expires_after(accept_pause);
       co_await shared.slot_free.async_wait(asio::redirect_error(asio::use_awaitable, code));
     }
   }
+}
+
+void Server::Impl::accept_failed(const boost::system::error_code& code) {
+  auto now = std::chrono::steady_clock::now();
+  if (!accept_observer || now < complain_from) return;
+  complain_from = now + complaint_pause;
+  accept_observer(code.message());
 }
 
 Task<void> Server::Impl::tick(std::shared_ptr<Impl> self) {
@@ -110,7 +124,8 @@ Task<void> Server::Impl::tick(std::shared_ptr<Impl> self) {
     boost::system::error_code code;
     self->ticker.expires_after(tick_length);
     co_await self->ticker.async_wait(asio::redirect_error(asio::use_awaitable, code));
-    if (code) co_return;
+    // A tick that was on its way already is beyond cancelling.
+    if (code || self->closed) co_return;
     ++shared.tick;
     self->refresh_date();
     for (Connection* connection : shared.open) connection->check_time();
@@ -125,6 +140,7 @@ void Server::Impl::stop() {
 }
 
 void Server::Impl::close_all() {
+  closed = true;
   ticker.cancel();
   for (Connection* connection : shared->open) connection->close_now();
 }
@@ -171,6 +187,10 @@ Counters Server::counters() const noexcept {
 
 void Server::observe_refusals(RefusalObserver observer) {
   impl_->shared->refusal_observer = std::move(observer);
+}
+
+void Server::observe_accept_failures(AcceptObserver observer) {
+  impl_->accept_observer = std::move(observer);
 }
 
 Result<void> check_port_is_free(const std::string& address, std::uint16_t port) {

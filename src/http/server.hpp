@@ -39,6 +39,10 @@ struct Counters {
 /// Told of each refused request, on the server's io thread; must not throw.
 using RefusalObserver = std::function<void(unsigned status, const Error& error, std::string_view peer)>;
 
+/// Told that connections cannot be accepted (too many open files, mostly), once a minute at most, on the server's
+/// io thread; must not throw.
+using AcceptObserver = std::function<void(const std::string& why)>;
+
 /// Whether nobody listens there yet. SO_REUSEPORT, which lets the io threads share a port, would also let two
 /// servers share it unnoticed; a process asks this once before its first `Server::listen`. Errors:
 /// `environment`.
@@ -59,6 +63,8 @@ class Server {
 
   /// Before `listen`.
   void observe_refusals(RefusalObserver observer);
+  /// Before `listen`.
+  void observe_accept_failures(AcceptObserver observer);
 
   /// Any thread.
   [[nodiscard]] std::size_t open_connections() const noexcept;

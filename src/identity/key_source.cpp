@@ -118,8 +118,10 @@ Result<void> check_one(const IssuerSettings& settings) {
     return {};
   }
   const std::string& url = settings.jwks_uri.empty() ? settings.issuer : settings.jwks_uri;
-  if (!url.starts_with("https://") && !(settings.allow_http && url.starts_with("http://")))
-    return config_error(settings, "\"" + url + "\" does not begin with https://");
+  FetchRequest request(url);
+  request.allow_http = settings.allow_http;
+  if (auto allowed = check_url(request); !allowed)
+    return config_error(settings, "\"" + url + "\": " + std::string(allowed.error().message()));
   return {};
 }
 
@@ -183,11 +185,12 @@ struct KeySource::Impl {
   /// With the issuer's mutex held: whether a fetch is running afterwards.
   bool start(Issuer& issuer, std::int64_t now) {
     if (issuer.fetching) return true;
-    if (!issuer.settings.static_jwks.empty() || stop) return false;
+    if (!issuer.settings.static_jwks.empty()) return false;
     if (now < issuer.not_before && now + clock_jump_seconds >= issuer.attempted) return false;
+    std::lock_guard lock(pool_mutex);
+    if (stop) return false;
     issuer.fetching = true;
     issuer.attempted = now;
-    std::lock_guard lock(pool_mutex);
     if (!pool) pool = std::make_unique<boost::asio::thread_pool>(2);
     boost::asio::post(*pool, [this, &issuer, now, uri = issuer.jwks_uri] {
       auto loaded = load(issuer.settings, uri, times, stop);
@@ -255,8 +258,17 @@ KeySource::KeySource(std::vector<IssuerSettings> issuers, const KeyTimes& times)
 }
 
 KeySource::~KeySource() {
-  impl_->stop = true;
-  if (impl_->pool) impl_->pool->join();
+  stop();
+}
+
+void KeySource::stop() {
+  boost::asio::thread_pool* pool = nullptr;
+  {
+    std::lock_guard lock(impl_->pool_mutex);
+    impl_->stop = true;
+    pool = impl_->pool.get();
+  }
+  if (pool != nullptr) pool->join();
 }
 
 std::size_t KeySource::size() const noexcept {

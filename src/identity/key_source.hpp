@@ -44,8 +44,7 @@ struct KeyTimes {
 /// wish.
 ///
 /// Times are the callers' `now`. A clock that was set back by more than minutes causes a fetch, no more.
-/// Lifetime: ends before the io_contexts of the tasks that `wait` made. The destructor waits for a running
-/// fetch, which it stops within a second.
+/// Lifetime: `stop`, or its end, comes before the end of the io_contexts of the tasks that `wait` made.
 class KeySource {
  public:
   using Time = std::chrono::system_clock::time_point;
@@ -55,6 +54,9 @@ class KeySource {
   KeySource(const KeySource&) = delete;
   KeySource& operator=(const KeySource&) = delete;
   ~KeySource();
+  /// Waits for the running fetches, which end within a second, and starts no others: from then on nothing is
+  /// posted to a caller's io_context but from that caller's own `wait`.
+  void stop();
 
   [[nodiscard]] std::size_t size() const noexcept;
   [[nodiscard]] const IssuerSettings& settings(std::size_t issuer) const noexcept;

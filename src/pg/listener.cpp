@@ -67,6 +67,8 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
     const auto values = info->values();
     Connection connection(PQconnectStartParams(keywords.data(), values.data(), 0));
     if (!connection || PQstatus(connection.get()) == CONNECTION_BAD) co_return nullptr;
+    // The server's last words would go to stderr, between the program's own lines.
+    PQsetNoticeReceiver(connection.get(), [](void*, const PGresult*) {}, nullptr);
     auto poll = PGRES_POLLING_WRITING;
     while (poll != PGRES_POLLING_OK) {
       const auto what = poll == PGRES_POLLING_READING ? Descriptor::wait_read : Descriptor::wait_write;

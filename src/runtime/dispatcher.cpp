@@ -90,6 +90,10 @@ Task<Response> Dispatcher::answer(Request& request) {
     // A bug, here or in a handler. The one border that catches everything: the client gets no detail, the log does.
     response =
         problem_response(Error(Errc::internal, "internal error").internal(error.what()), 0, seen.trace_id);
+  } catch (...) {
+    response = problem_response(
+        Error(Errc::internal, "internal error").internal("an exception that is no std::exception"), 0,
+        seen.trace_id);
   }
   observe(request, response, seen);
   co_return response;

@@ -26,6 +26,7 @@
 #include "pg/blocking.hpp"
 #include "pg/lanes.hpp"
 #include "pg/listener.hpp"
+#include "runtime/descriptors.hpp"
 
 namespace bulkhead::runtime {
 
@@ -34,6 +35,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::string_view pool_schema = "app";
+/// Between two times that relations or keys are read again, whatever is notified.
+constexpr std::chrono::milliseconds news_pause{1000};
 
 entry::EntrySettings entry_settings(const AppConfig& config) {
   entry::EntrySettings settings;
@@ -206,7 +209,10 @@ struct Server::IoThread {
 };
 
 Server::Server(ServerSettings settings, const std::vector<Route>& routes, Logger& log)
-    : shared_(std::make_unique<Shared>(std::move(settings), log)), routes_(routes) {}
+    : shared_(std::make_unique<Shared>(std::move(settings), log)),
+      routes_(routes),
+      reload_(background_, news_pause, [this] { reload_after_news(); }),
+      renew_key_(background_, news_pause, [this] { renew_key_after_news(); }) {}
 
 Server::~Server() {
   stop(std::chrono::milliseconds(0));
@@ -215,6 +221,8 @@ Server::~Server() {
 Result<void> Server::reload() {
   BULKHEAD_TRY(pg::Blocking connection, pg::Blocking::connect(shared_->settings.login_conninfo));
   BULKHEAD_TRY(sql::RelationsRef relations, sql::Relations::load(connection, pool_schema));
+  sql::RelationsRef before = shared_->relations();
+  if (before && before->same_as(*relations)) return {};
   std::atomic_store(&shared_->current, std::move(relations));
   return {};
 }
@@ -229,6 +237,18 @@ Result<bool> Server::statement_names_are_hidden() const {
   return readable.text(0, 0) == "f";
 }
 
+/// Clients must never take the files that the database needs.
+void Server::limit_connections(std::size_t threads) {
+  AppConfig& config = shared_->settings.config;
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  const std::size_t allowed = connections_within(descriptors, config, threads);
+  if (allowed < config.connections)
+    shared_->log.warn(
+        "fewer client connections than http.connections: the limit of open files is too low",
+        {{"configured", config.connections}, {"allowed", allowed}, {"open_files", descriptors}});
+  config.connections = allowed;
+}
+
 Result<std::uint16_t> Server::start() {
   BULKHEAD_CHECK(reload());
   if (shared_->settings.config.binding_signed) {
@@ -241,6 +261,7 @@ Result<std::uint16_t> Server::start() {
   }
   const AppConfig& config = shared_->settings.config;
   std::size_t count = thread_count(config);
+  limit_connections(count);
   for (std::size_t i = 0; i < count; ++i) threads_.push_back(std::make_unique<IoThread>(*shared_));
   // The loops do not run yet: the port is known before the routes are made, because the development issuer's
   // address stands in them.
@@ -254,6 +275,9 @@ Result<std::uint16_t> Server::start() {
                                        {"detail", error.message()},
                                        {"peer", peer}});
         });
+    thread->http->observe_accept_failures([&log = shared_->log](const std::string& why) {
+      log.warn("connections cannot be accepted", {{"detail", why}});
+    });
     BULKHEAD_TRY(shared_->port, thread->http->listen(config.address, shared_->port));
   }
   register_metrics();
@@ -276,7 +300,6 @@ void Server::stop(std::chrono::milliseconds grace) {
   // The listener belongs to the first thread, which does not run if `start` failed.
   if (threads_.front()->thread.joinable())
     asio::post(threads_.front()->io, asio::use_future([this] { database_listener_.reset(); })).wait();
-  background_.join();
   auto deadline = std::chrono::steady_clock::now() + grace;
   std::vector<std::future<void>> drained;
   for (auto& thread : threads_) {
@@ -284,11 +307,15 @@ void Server::stop(std::chrono::milliseconds grace) {
     drained.push_back(asio::co_spawn(thread->io, thread->drain(deadline), asio::use_future));
   }
   for (auto& future : drained) future.wait();
+  // What waits there is no longer needed, and what is being read is bounded; it posts to the loops.
+  background_.stop();
+  background_.join();
   for (auto& thread : threads_) {
     thread->keep.reset();
     thread->io.stop();
     if (thread->thread.joinable()) thread->thread.join();
   }
+  shared_->keys->stop();  // It posts to the loops, too.
   threads_.clear();
 }
 
@@ -341,6 +368,9 @@ Task<Response> Server::scrape() {
 
 void Server::register_metrics() {
   Metrics& metrics = shared_->metrics;
+  metrics.observe(Metrics::Kind::counter, "bulkhead_log_lines_lost_total",
+                  "Log lines that could not be written: their reader does not keep up.", {},
+                  [&log = shared_->log] { return static_cast<double>(log.lost_lines()); });
   for (std::size_t i = 0; i < threads_.size(); ++i) {
     IoThread* thread = threads_[i].get();
     Metrics::Labels labels{{"thread", std::to_string(i)}};
@@ -365,12 +395,12 @@ void Server::watch_database() {
   // the listening connection was away and may have missed it.
   IoThread& first = *threads_.front();
   auto on_notify = [this](std::string_view channel, std::string_view payload) {
-    if (channel == "bulkhead_migrated") reload_in_background();
-    if (channel == "bulkhead_catalog" && payload == "*") renew_key_in_background();
+    if (channel == "bulkhead_migrated") reload_.ask();
+    if (channel == "bulkhead_catalog" && payload == "key") renew_key_.ask();
   };
   auto on_listening = [this] {
-    reload_in_background();
-    renew_key_in_background();
+    reload_.ask();
+    renew_key_.ask();
   };
   asio::post(first.io, [this, &first, on_notify, on_listening] {
     database_listener_ = std::make_unique<pg::Listener>(
@@ -379,30 +409,31 @@ void Server::watch_database() {
   });
 }
 
-void Server::renew_key_in_background() {
+void Server::renew_key_after_news() {
   if (!shared_->settings.read_binding_key) return;
-  asio::post(background_, [this] {
-    Result<data::BindingKey> key = shared_->settings.read_binding_key();
-    if (key.has_error()) {
-      // The former key goes on for an hour after a rotation.
-      shared_->log.failure("the binding key cannot be read again", key.error());
-      return;
-    }
-    for (auto& thread : threads_)
-      asio::post(thread->io, [&signer = thread->signer, key = *key] { signer.rotate(key); });
-  });
+  Result<data::BindingKey> key = shared_->settings.read_binding_key();
+  if (key.has_error()) {
+    // The former key goes on for an hour after a rotation.
+    shared_->log.failure("the binding key cannot be read again", key.error());
+    return;
+  }
+  if (*key == shared_->settings.binding_key) return;
+  shared_->settings.binding_key = *key;
+  for (auto& thread : threads_)
+    asio::post(thread->io, [&signer = thread->signer, key = *key] { signer.rotate(key); });
 }
 
-void Server::reload_in_background() {
-  asio::post(background_, [this] {
-    Result<void> reloaded = reload();
-    if (reloaded.has_error()) {
-      shared_->log.failure("the relations cannot be read again; the former ones stay", reloaded.error());
-      return;
-    }
-    for (auto& thread : threads_)
-      asio::post(thread->io, [&lanes = thread->lanes] { lanes.forget_statements(); });
-  });
+void Server::reload_after_news() {
+  sql::RelationsRef before = shared_->relations();
+  Result<void> reloaded = reload();
+  if (reloaded.has_error()) {
+    shared_->log.failure("the relations cannot be read again; the former ones stay", reloaded.error());
+    return;
+  }
+  // Plans are made for relations; anybody may say that these changed.
+  if (shared_->relations() == before) return;
+  for (auto& thread : threads_)
+    asio::post(thread->io, [&lanes = thread->lanes] { lanes.forget_statements(); });
 }
 
 }  // namespace bulkhead::runtime

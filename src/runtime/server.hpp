@@ -15,6 +15,7 @@
 #include "data/signer.hpp"
 #include "identity/verifier.hpp"
 #include "runtime/dispatcher.hpp"
+#include "runtime/occasional.hpp"
 #include "sql/relations.hpp"
 #include "sql/render.hpp"
 
@@ -61,16 +62,18 @@ class Server {
   [[nodiscard]] std::vector<OpenRoute> system_routes();
   Task<Response> readiness();
   Task<Response> scrape();
+  void limit_connections(std::size_t threads);
   void register_metrics();
   void watch_database();
-  void reload_in_background();
-  void renew_key_in_background();
+  void reload_after_news();
+  void renew_key_after_news();
 
   std::unique_ptr<Shared> shared_;
   const std::vector<Route>& routes_;
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::unique_ptr<pg::Listener> database_listener_;
-  boost::asio::thread_pool background_{1};  ///< Reads relations, which blocks.
+  boost::asio::thread_pool background_{1};  ///< Reads relations and keys, which blocks.
+  Occasional reload_, renew_key_;
 };
 
 }  // namespace bulkhead::runtime

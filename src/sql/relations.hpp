@@ -34,6 +34,8 @@ struct Column {
   bool convert = false;  ///< Must be wrapped in `to_json()` to be JSON (arrays, composite types, extensions).
   bool is_json = false;  ///< json or jsonb: a payload's value is stored as the JSON text that it is.
   std::string comment;
+
+  [[nodiscard]] bool operator==(const Column&) const = default;
 };
 
 /// A foreign key, tenant column left out on both sides.
@@ -42,6 +44,8 @@ struct ForeignKey {
   std::string from, to;  ///< Relations.
   std::vector<std::string> from_columns, to_columns;
   bool from_unique = false;  ///< One-to-one: the referencing columns are unique, too.
+
+  [[nodiscard]] bool operator==(const ForeignKey&) const = default;
 };
 
 /// A table or view of the app, as introspected. `tenant_id` is not among `columns`, `primary_key` or `foreign
@@ -57,6 +61,7 @@ struct Relation {
   std::string comment;
 
   [[nodiscard]] const Column* column(std::string_view column_name) const noexcept;
+  [[nodiscard]] bool operator==(const Relation&) const = default;
 };
 
 /// Everything the app's schema holds at one version. Immutable once loaded; shared between threads; swapped
@@ -71,6 +76,10 @@ class Relations {
   Relations& operator=(const Relations&) = delete;
   ~Relations() = default;
 
+  /// Nothing has changed between the two.
+  [[nodiscard]] bool same_as(const Relations& other) const {
+    return relations_ == other.relations_ && foreign_keys_ == other.foreign_keys_;
+  }
   [[nodiscard]] const Relation* find(std::string_view name) const noexcept;
   [[nodiscard]] const std::vector<Relation>& all() const noexcept { return relations_; }
   [[nodiscard]] const std::vector<ForeignKey>& foreign_keys() const noexcept { return foreign_keys_; }

@@ -25,8 +25,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   request.headers = headers;
   auto token = entry::bearer_token(request);
   if (token.has_value() && token->find(' ') != std::string_view::npos) std::abort();
-  auto header = entry::tenant_of_header(request);
-  if (header.has_value() && header->has_value() && entry::tenant_name(**header) != **header) std::abort();
+  entry::Named named;
+  if (entry::tenants_of_header(request, named).has_value())
+    for (const std::string& name : named.names())
+      if (entry::tenant_name(name) != name) std::abort();
   if (auto trace = entry::parse_traceparent(text); trace && trace->trace_id.size() != 32) std::abort();
   return 0;
 }

@@ -91,8 +91,8 @@ begin
     tenant := (case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end ->> 'tenant_id')::uuid;
     perform pg_notify('bulkhead_catalog', 'membership ' || tenant);
   else
-    -- A user or an identity: in any number of tenants.
-    perform pg_notify('bulkhead_catalog', '*');
+    -- A user or an identity: a member of any number of tenants.
+    perform pg_notify('bulkhead_catalog', 'user');
   end if;
   return null;
 end
@@ -106,5 +106,6 @@ create or replace trigger tell after insert or update or delete on catalog.membe
   for each row execute function catalog.tell('membership');
 create or replace trigger tell after update or delete on catalog.app_user
   for each row execute function catalog.tell('user');
-create or replace trigger tell after insert or update or delete on catalog.identity
+-- A new identity is not told: nobody knows it yet but as "not a member", which is believed for a moment only.
+create or replace trigger tell after update or delete on catalog.identity
   for each row execute function catalog.tell('user');

@@ -107,7 +107,7 @@ begin
    where c.name like 'binding_key:%'
      and not exists (select from bulkhead.binding_key k where 'binding_key:' || k.id = c.name);
   insert into catalog.credential(name, secret) values ('binding_key:' || fresh, encode(secret, 'hex'));
-  perform pg_notify('bulkhead_catalog', '*');
+  perform pg_notify('bulkhead_catalog', 'key');
   return fresh;
 end
 $$;

@@ -32,6 +32,15 @@ TEST(Fetch, BringsStatusHeadersAndBody) {
   EXPECT_EQ(response->header("x-other"), std::nullopt);
 }
 
+TEST(Fetch, WithoutTlsAsksThisMachineOnly) {
+  for (const char* url :
+       {"http://192.0.2.2/", "http://127.evil.example/", "http://localhost.evil.example/"}) {
+    auto response = fetch_blocking(request_for(url));
+    ASSERT_TRUE(response.has_error());
+    EXPECT_EQ(response.error().code(), Errc::usage) << url;
+  }
+}
+
 TEST(Fetch, FollowsNoRedirect) {
   Imposter server([](const std::string& path) {
     return path == "/" ? Imposter::status("302 Found", "Location: /secret\r\n") : Imposter::ok("secret");

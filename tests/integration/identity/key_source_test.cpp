@@ -111,6 +111,13 @@ TEST_F(KeySourceTest, IsUnavailableWhileNothingWasEverFetched) {
   EXPECT_EQ(check(token(ed25519()), now + seconds(1)), accepted);
 }
 
+TEST_F(KeySourceTest, FetchesNothingOnceItWasStopped) {
+  verifier();
+  source->stop();
+  EXPECT_NE(check(token(ed25519())), accepted);
+  EXPECT_EQ(server.requests("/.well-known/openid-configuration"), 0);
+}
+
 TEST_F(KeySourceTest, RefusesATokenWithoutAskingTheIssuer) {
   EXPECT_EQ(check("garbage"), Errc::token_malformed);
   EXPECT_EQ(check(ed25519().sign(R"({"alg":"none"})", "{}").value()), Errc::token_algorithm);

@@ -5,10 +5,12 @@
 
 #include <boost/json/object.hpp>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <bulkhead/json.hpp>
 
+#include "runtime/descriptors.hpp"
 #include "shops.hpp"
 
 /// What the operator sees: health, metrics, logs; and what changes under a running server.
@@ -193,6 +195,67 @@ TEST_F(OperationsTest, TheBindingKeyRotatesWhileServing) {
   EXPECT_TRUE(eventually([&] { return caller.get("/rest/v1/artist?artist_id=eq.1").status == 200; }));
   EXPECT_EQ(compact(caller.get("/rest/v1/artist?artist_id=eq.1")),
             R"([{"artist_id":1,"name":"ACME artist 1"}])");
+}
+
+TEST_F(OperationsTest, WhoeverNotifiesMakesNobodyPrepareAgain) {
+  Caller caller = ann(), scraper(server(), "");
+  pg::Blocking login = shops().database.connect_login();
+  const auto read_all = [&] {
+    for (int i = 0; i < 50; ++i) ASSERT_EQ(caller.get("/rest/v1/artist?artist_id=eq.1").status, 200u);
+  };
+  read_all();
+  double connects = metric_sum(scraper, "bulkhead_pg_connects_total");
+  double before = metric_sum(scraper, "bulkhead_pg_prepares_total");
+  for (int round = 0; round < 40; ++round) {
+    // Without any privilege: this is what injected SQL can do.
+    must(login.query("select pg_notify('bulkhead_migrated', $1), pg_notify('bulkhead_catalog', 'key')",
+                     {std::to_string(round)}));
+    read_all();
+  }
+  EXPECT_EQ(metric_sum(scraper, "bulkhead_pg_connects_total"), connects);
+  EXPECT_EQ(metric_sum(scraper, "bulkhead_pg_prepares_total"), before);
+}
+
+TEST_F(OperationsTest, WhatAHandlerThrowsIsLoggedWhateverItIs) {
+  std::filesystem::path file = std::filesystem::path(::testing::TempDir()) / "bulkhead_thrown.log";
+  std::filesystem::remove(file);
+  {
+    TestServerSettings settings;
+    settings.log_file = file;
+    settings.routes.push_back(
+        Route{Method::post, "/v1/throw", Role::viewer,
+              [](const Request&, TenantSession&) -> Task<Result<Response>> { throw 1; }});
+    TestServer other(shops().database, std::move(settings));
+    EXPECT_EQ(Caller(other, other.token("acme", "ann", "member")).post("/v1/throw", "{}").status, 500u);
+  }
+  std::ifstream log(file);
+  std::stringstream text;
+  text << log.rdbuf();
+  EXPECT_NE(text.str().find("/v1/throw"), std::string::npos) << text.str();
+  EXPECT_NE(text.str().find("an exception that is no std::exception"), std::string::npos) << text.str();
+  std::filesystem::remove(file);
+}
+
+TEST_F(OperationsTest, ClientsAreFewerThanFiles) {
+  AppConfig config;
+  config.connections = 10'000;
+  config.read_connections = 2;
+  config.write_connections = 8;
+  EXPECT_EQ(runtime::connections_within(1'000'000, config, 2), 10'000u);
+  std::size_t few = runtime::connections_within(1024, config, 2);
+  EXPECT_GT(few, 300u);
+  EXPECT_LT(2 * few + 2 * (2 + 8 + 32), 1024u);
+  EXPECT_EQ(runtime::connections_within(10, config, 4), 1u);
+  // A server takes what it may have.
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit low = before;
+  low.rlim_cur = 256;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  TestServer other(shops().database, {});
+  rlimit after{};
+  getrlimit(RLIMIT_NOFILE, &after);
+  EXPECT_EQ(after.rlim_cur, before.rlim_max);
 }
 
 TEST_F(OperationsTest, APortInUseIsAnErrorNotAHang) {

@@ -1,11 +1,15 @@
 #include "base/log.hpp"
 
+#include <csignal>
 #include <fstream>
 #include <thread>
 
 #include <boost/json/object.hpp>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include "base/json.hpp"
 
@@ -82,12 +86,18 @@ TEST_F(LogTest, LevelsBelowTheLowestAreDropped) {
 
 TEST_F(LogTest, WarningsReachTheFileAtOnceAndInfoWithoutBeingAsked) {
   Logger log = logger();
+  auto eventually = [&](std::size_t count) {
+    auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (lines().size() < count && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
+    return lines().size() == count;
+  };
   log.warn("now");
-  EXPECT_EQ(lines().size(), 1U);
+  EXPECT_TRUE(eventually(1));
   log.info("soon");
-  auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (lines().size() < 2 && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
-  EXPECT_EQ(lines().size(), 2U);
+  EXPECT_TRUE(eventually(2));
+  log.info("at last");
+  log.flush();
+  EXPECT_EQ(lines().size(), 3U);
 }
 
 TEST_F(LogTest, AccessTellsARequest) {
@@ -133,6 +143,81 @@ TEST_F(LogTest, LinesOfManyThreadsStayWhole) {
     for (std::thread& thread : threads) thread.join();
   }
   EXPECT_EQ(lines().size(), 8000U);
+}
+
+/// A pipe whose reader does nothing until it is told to.
+class Pipe {
+ public:
+  Pipe() {
+    if (::pipe2(ends_.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  ~Pipe() {
+    close_reader();
+    ::close(ends_[1]);
+  }
+  [[nodiscard]] int writer() const { return ends_[1]; }
+  void close_reader() {
+    if (ends_[0] >= 0) ::close(ends_[0]);
+    ends_[0] = -1;
+  }
+  /// Reads until `text` has come.
+  std::string until(std::string_view text) {
+    std::string all;
+    std::array<char, 65536> piece{};
+    while (all.find(text) == std::string::npos) {
+      pollfd waiting{ends_[0], POLLIN, 0};
+      if (::poll(&waiting, 1, 20'000) <= 0) return all + " (nothing more came)";
+      ssize_t got = ::read(ends_[0], piece.data(), piece.size());
+      if (got <= 0) return all + " (the end came)";
+      all.append(piece.data(), static_cast<std::size_t>(got));
+    }
+    return all;
+  }
+
+ private:
+  std::array<int, 2> ends_{-1, -1};
+};
+
+TEST(Log, AReaderThatStallsCostsLinesAndNoTime) {
+  Pipe pipe;
+  Logger log = Logger::to_descriptor(pipe.writer());
+  const std::string kilobyte(1000, 'x');
+  // Warnings, too: those are to be written at once.
+  for (int i = 0; i < 6000; ++i) {
+    log.info(kilobyte);
+    log.warn(kilobyte);
+  }
+  std::uint64_t lost = log.lost_lines();
+  EXPECT_GT(lost, 6000U) << "12 MB were logged, a pipe and 4 MiB are kept";
+  EXPECT_LT(lost, 9000U);
+  std::string read = pipe.until("\"msg\":\"log lines were lost\",\"lines\":" + std::to_string(lost) + "}\n");
+  EXPECT_TRUE(read.ends_with("}\n")) << read.substr(read.size() - 200);
+  std::size_t kept = 0;
+  for (std::size_t at = 0; (at = read.find(kilobyte, at)) != std::string::npos; at += kilobyte.size()) ++kept;
+  EXPECT_EQ(kept + lost, 12'000U);
+}
+
+TEST(Log, TheEndDoesNotWaitForAReaderThatStalls) {
+  Pipe pipe;
+  auto begun = std::chrono::steady_clock::now();
+  {
+    Logger log = Logger::to_descriptor(pipe.writer());
+    for (int i = 0; i < 1000; ++i) log.error(std::string(1000, 'x'));
+    log.flush();
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(15));
+}
+
+TEST(Log, AReaderThatIsGoneCostsLines) {
+  std::signal(SIGPIPE, SIG_IGN);
+  Pipe pipe;
+  pipe.close_reader();
+  Logger log = Logger::to_descriptor(pipe.writer());
+  log.warn("nobody reads this");
+  log.flush();
+  EXPECT_EQ(log.lost_lines(), 1U);
 }
 
 TEST(Log, NowhereTakesEverything) {

@@ -109,20 +109,30 @@ TEST(BearerToken, ErrorsDoNotEchoIt) {
   EXPECT_EQ(refused.error().internal().find("s3cret"), std::string_view::npos);
 }
 
-Result<std::optional<std::string>> header_of(std::initializer_list<HeaderView> headers) {
+/// The names that the header adds; an error as its code's name.
+std::vector<std::string> header_of(std::initializer_list<HeaderView> headers) {
   std::vector<HeaderView> list(headers);
-  return tenant_of_header(request_with(list));
+  Named named;
+  auto added = tenants_of_header(request_with(list), named);
+  if (added.has_error()) return {std::string(error_info(added.error().code()).name)};
+  return {named.names().begin(), named.names().end()};
 }
 
-TEST(TenantOfHeader, RepeatedHeadersMustAgree) {
-  EXPECT_EQ(header_of({}).value(), std::nullopt);
-  EXPECT_EQ(header_of({{"x-tenant-id", "acme"}}).value(), "acme");
-  EXPECT_EQ(header_of({{"x-tenant-id", "acme"}, {"X-Tenant-Id", "acme"}}).value(), "acme");
-  EXPECT_EQ(header_of({{"x-tenant-id", "acme"}, {"X-Tenant-Id", "globex"}}).error().code(),
-            Errc::tenant_conflict);
-  EXPECT_EQ(header_of({{"x-tenant-id", "acme, globex"}}).error().code(), Errc::tenant_malformed);
-  EXPECT_EQ(header_of({{"x-tenant-id", ""}}).error().code(), Errc::tenant_malformed);
-  EXPECT_EQ(header_of({{"x-forwarded-host", "acme.localhost"}}).value(), std::nullopt);
+TEST(TenantsOfHeader, EachIsASourceOfItsOwn) {
+  using Names = std::vector<std::string>;
+  const std::string id = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+  const Names conflict{std::string(error_info(Errc::tenant_conflict).name)};
+  const Names malformed{std::string(error_info(Errc::tenant_malformed).name)};
+  EXPECT_EQ(header_of({}), Names());
+  EXPECT_EQ(header_of({{"x-tenant-id", "acme"}}), Names{"acme"});
+  EXPECT_EQ(header_of({{"x-tenant-id", "acme"}, {"X-Tenant-Id", "acme"}}), Names{"acme"});
+  EXPECT_EQ(header_of({{"x-tenant-id", "acme"}, {"X-Tenant-Id", id}}), (Names{"acme", id}))
+      << "whether they are one tenant is seen when they were looked up";
+  EXPECT_EQ(header_of({{"x-tenant-id", "acme"}, {"x-tenant-id", "globex"}, {"x-tenant-id", "initech"}}),
+            conflict);
+  EXPECT_EQ(header_of({{"x-tenant-id", "acme, globex"}}), malformed);
+  EXPECT_EQ(header_of({{"x-tenant-id", ""}}), malformed);
+  EXPECT_EQ(header_of({{"x-forwarded-host", "acme.localhost"}}), Names());
 }
 
 TEST(PathTenant, IsTakenOffThePath) {
@@ -153,6 +163,9 @@ TEST(Named, KeepsEachNameOnce) {
   ASSERT_EQ(named.names().size(), 2U);
   EXPECT_EQ(named.names()[0], "acme");
   EXPECT_EQ(named.names()[1], "globex");
+  EXPECT_EQ(named.count(), 2U);
+  named.add_unknown();
+  EXPECT_EQ(named.count(), 3U) << "what no tenant can be called is a name, too";
 }
 
 catalog::TenantRef tenant(catalog::TenantStatus status = catalog::TenantStatus::active) {

@@ -46,6 +46,13 @@ TEST(ParseHead, AHeadThatDripsInIsTheSame) {
   EXPECT_EQ(scanner.length(), text.size() - 3);
 }
 
+TEST(HeadScanner, AnEmptyLineBeforeTheRequestMayComeInHalves) {
+  HeadScanner scanner;
+  EXPECT_EQ(scanner.scan("\r"), HeadScanner::State::more);
+  EXPECT_EQ(scanner.length(), 0U) << "nothing is counted yet: the pair is skipped when it is there";
+  EXPECT_EQ(scanner.scan("\rG"), HeadScanner::State::malformed);
+}
+
 struct Case {
   const char* name;
   std::string text;
@@ -70,6 +77,18 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"EmptyHost", with("Host:\r\n"), 0}, Case{"HostWithSpace", with("Host: a b\r\n"), 400},
         Case{"HostWithComma", with("Host: a, b\r\n"), 400}, Case{"HostWithSlash", with("Host: a/b\r\n"), 400},
         Case{"HostWithAt", with("Host: a@b\r\n"), 400}, Case{"Ipv6Host", with("Host: [::1]:80\r\n"), 0},
+        Case{"Ipv6HostAlone", with("Host: [fe80::1%25eth0]\r\n"), 0},
+        Case{"HostWithLastDot", with("Host: a.example.:80\r\n"), 0},
+        Case{"HostWithEmptyPort", with("Host: a.example:\r\n"), 0},
+        Case{"HostWithPortOfLetters", with("Host: globex.localhost:8x\r\n"), 400},
+        Case{"HostWithTwoPorts", with("Host: globex.localhost:80:80\r\n"), 400},
+        Case{"HostWithTwoLastDots", with("Host: globex.localhost..\r\n"), 400},
+        Case{"HostWithEmptyLabel", with("Host: globex..localhost\r\n"), 400},
+        Case{"HostWithFirstDot", with("Host: .localhost\r\n"), 400},
+        Case{"HostOfADot", with("Host: .\r\n"), 400},
+        Case{"NameBehindAddress", with("Host: [::1].acme.localhost\r\n"), 400},
+        Case{"OpenBracket", with("Host: [::1\r\n"), 400}, Case{"EmptyBrackets", with("Host: []\r\n"), 400},
+        Case{"BracketInName", with("Host: a[b]\r\n"), 400},
         Case{"Version2", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505},
         Case{"Version12", "GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505},
         Case{"VersionText", "GET / HTTP/x.y\r\nHost: a\r\n\r\n", 400},

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -99,6 +100,7 @@ class ServerTest : public testing::Test {
     auto handler = [this](Request& request) { return answer(request); };
     server_ = std::make_unique<Server>(io_, limits, handler);
     server_->observe_refusals(observer_);
+    server_->observe_accept_failures(accept_observer_);
     auto port = server_->listen("127.0.0.1", 0);
     ASSERT_TRUE(port.has_value());
     port_ = *port;
@@ -141,6 +143,17 @@ class ServerTest : public testing::Test {
     boost::asio::post(io_, [this] { gate_->cancel(); });
   }
 
+  /// The server has read what was sent so far: its loop has looked at its sockets more than once since.
+  void let_it_read() {
+    std::promise<void> done;
+    std::function<void(int)> round = [&](int left) {
+      if (left == 0) return done.set_value();
+      boost::asio::post(io_, [&round, left] { round(left - 1); });
+    };
+    boost::asio::post(io_, [&round] { round(20); });
+    done.get_future().wait();
+  }
+
   std::string ask(std::string_view bytes) {
     Client client(port_);
     client.send(bytes);
@@ -162,6 +175,7 @@ class ServerTest : public testing::Test {
   boost::asio::steady_timer* gate_ = nullptr;
   std::promise<void> waiting_;
   RefusalObserver observer_;
+  AcceptObserver accept_observer_;
 };
 
 constexpr std::string_view get = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -367,6 +381,57 @@ TEST_F(ServerTest, ASlowHeadIs408AndASilentClientIsDropped) {
   EXPECT_EQ(answered_, 0);
 }
 
+/// Whether a byte has just come when the time is over is a matter of luck, so there are many who try it.
+TEST_F(ServerTest, AHeadThatDripsBeyondItsTimeEndsAlways) {
+  Limits limits;
+  limits.header_timeout = 1s;
+  start(limits);
+  constexpr int count = 60;
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < count; ++i) {
+    clients.push_back(std::make_unique<Client>(port_));
+    clients.back()->send("GET / HTTP/1.1\r\nHost: a\r\nX: ");
+  }
+  auto over = std::chrono::steady_clock::now() + 2500ms;
+  while (std::chrono::steady_clock::now() < over)
+    for (auto& client : clients) client->send("x");
+  for (auto& client : clients) {
+    std::string rest = client->rest();
+    EXPECT_TRUE(rest.starts_with("HTTP/1.1 408 ")) << rest;
+  }
+  EXPECT_EQ(answered_, 0);
+}
+
+TEST_F(ServerTest, AnEmptyLineBetweenRequestsMayComeInHalves) {
+  start();
+  Client client(port_);
+  client.send(get);
+  client.response();
+  client.send("\r");
+  let_it_read();
+  client.send("\n");
+  client.send(get);
+  EXPECT_TRUE(client.response().starts_with("HTTP/1.1 200 OK"));
+}
+
+TEST_F(ServerTest, ARefusedHeadRequestHasNoBodyEither) {
+  Limits limits;
+  limits.body_bytes = 10;
+  start(limits);
+  for (const char* fields :
+       {"Host: a\r\nHost: b\r\n", "Host: a\r\nContent-Length: 11\r\n", "Host: a\r\nExpect: tea\r\n"}) {
+    std::string response = ask("HEAD / HTTP/1.1\r\n" + std::string(fields) + "\r\n");
+    EXPECT_TRUE(response.starts_with("HTTP/1.1 4")) << response;
+    EXPECT_TRUE(response.ends_with("\r\n\r\n")) << response;
+  }
+  // What was a HEAD before says nothing of a request that could not be read.
+  Client client(port_);
+  client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.until("\r\n\r\n");
+  client.send("\x01 garbage\r\n\r\n");
+  EXPECT_TRUE(client.rest().ends_with("}"));
+}
+
 TEST_F(ServerTest, ASlowBodyIs408) {
   Limits limits;
   limits.body_timeout = 1s;
@@ -415,6 +480,32 @@ TEST_F(ServerTest, ConnectionsBeyondTheLimitWaitTheirTurn) {
   second.send(get);
   first.reset();
   EXPECT_TRUE(second.response().starts_with("HTTP/1.1 200 OK"));
+}
+
+TEST_F(ServerTest, WithoutFilesNobodyIsAcceptedAndItIsToldOnce) {
+  std::atomic<int> told = 0;
+  std::promise<std::string> why;
+  accept_observer_ = [&](const std::string& text) {
+    if (told++ == 0) why.set_value(text);
+  };
+  Limits limits;
+  limits.connections = 1;
+  start(limits);
+  auto first = std::make_unique<Client>(port_);
+  first->send(get);
+  first->response();
+  Client second(port_);
+  second.send(get);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 3;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  first.reset();
+  EXPECT_NE(why.get_future().get().find("open files"), std::string::npos);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(second.response().starts_with("HTTP/1.1 200 OK")) << "and it goes on by itself";
+  EXPECT_EQ(told, 1);
 }
 
 TEST_F(ServerTest, DrainFinishesWhatIsUnderWayAndClosesIdleConnections) {

@@ -154,6 +154,19 @@ TEST(Settings, AreCheckedBeforeUse) {
     s.issuer = "http://127.0.0.1:1";
     s.allow_http = true;
   }));
+  for (const char* elsewhere :
+       {"http://192.0.2.2:1", "http://127.evil.example", "http://127.0.0.1.evil.example", "http://10.0.0.1",
+        "http://localhost.example", "http://[::2]"})
+    EXPECT_TRUE(refused([&](IssuerSettings& s) {
+      s.issuer = elsewhere;
+      s.allow_http = true;
+    })) << elsewhere;
+  for (const char* here :
+       {"http://localhost:1", "http://acme.localhost", "http://[::1]:1", "http://127.9.9.9"})
+    EXPECT_FALSE(refused([&](IssuerSettings& s) {
+      s.issuer = here;
+      s.allow_http = true;
+    })) << here;
   EXPECT_TRUE(refused([](IssuerSettings& s) { s.issuer = "file:///etc/passwd"; }));
   EXPECT_TRUE(refused([](IssuerSettings& s) { s.jwks_uri = "http://issuer.example/jwks"; }));
   EXPECT_TRUE(refused([](IssuerSettings& s) { s.audiences.clear(); }));
