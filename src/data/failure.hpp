@@ -18,7 +18,4 @@ namespace bulkhead::data {
 /// The same for an error that came without its fields (a failed COMMIT).
 [[nodiscard]] Error client_error(const Error& error);
 
-/// `album_tenant_id_slug_key` → `album_slug_key`.
-[[nodiscard]] std::string without_tenant(std::string_view name);
-
 }  // namespace bulkhead::data

@@ -54,6 +54,27 @@ TEST_F(RestRead, EmbedsOfEveryKind) {
             R"([{"id":1,"artist":null}])");
 }
 
+TEST_F(RestRead, ForeignKeysHaveTheirNamesWithoutTheTenant) {
+  Postgres::migrate(database_, R"(
+    create table message (tenant_id uuid not null default bulkhead.tenant_id(), id integer not null, sender_id integer,
+      receiver_id integer, primary key (tenant_id, id), foreign key (tenant_id, sender_id) references employee (tenant_id, id),
+      foreign key (tenant_id, receiver_id) references employee (tenant_id, id));
+    select bulkhead.tenant_table('message');)");
+  execute("insert into app.message values ('" + acme_ + "', 1, 1, 2)");
+  auto admin = database_.connect_admin();
+  relations_ = must(sql::Relations::load(admin, "app"));
+  EXPECT_EQ(get("acme", "message?select=from:employee!message_sender_id_fkey(name)").body,
+            R"([{"from":{"name" : "acme boss"}}])");
+  EXPECT_EQ(get("acme", "album?select=artist!album_artist_id_fkey(name)&id=eq.1").body,
+            R"([{"artist":{"name" : "acme artist 1"}}])");
+  Response ambiguous = get("acme", "message?select=employee(name)");
+  EXPECT_EQ(ambiguous.status, 300u);
+  EXPECT_NE(ambiguous.body.find("'employee!message_sender_id_fkey'"), std::string::npos) << ambiguous.body;
+  EXPECT_NE(ambiguous.body.find("message_receiver_id_fkey using message(receiver_id) and employee(id)"),
+            std::string::npos);
+  EXPECT_EQ(ambiguous.body.find("tenant"), std::string::npos) << ambiguous.body;
+}
+
 TEST_F(RestRead, CountGivesRangeAndStatus) {
   const std::vector<HeaderView> exact{{"Prefer", "count=exact"}};
   Response response = get("acme", "album?select=id&limit=2&order=id", exact);
