@@ -243,6 +243,16 @@ TEST_F(DataApiTest, TheTenantColumnIsNoPartOfTheApi) {
             as_absent(comparable(caller.get("/rest/v1/artist?nosuch_id=eq." + other))));
 }
 
+TEST_F(DataApiTest, TheEntrysErrorsAreReadLikeTheOthers) {
+  Caller nobody(server(), "", {{"Host", "acme.localhost"}});
+  Reply reply = nobody.get("/rest/v1/artist");
+  EXPECT_EQ(reply.status, 401u);
+  const boost::json::value error = json_of(reply);
+  EXPECT_EQ(error.at("code").as_string(), "BLK300");
+  EXPECT_EQ(error.at("message"), error.at("detail"));
+  EXPECT_TRUE(error.at("details").is_null()) << reply.body;
+}
+
 TEST_F(DataApiTest, SharedTablesAreReadOnlyAndTheSameForAll) {
   Caller caller = ann("owner");
   EXPECT_EQ(caller.get("/rest/v1/genre?order=genre_id").body,
