@@ -30,8 +30,6 @@ struct Rendered {
   bool own_guard = false;  ///< The first guard is the row's own tenant id, which is never NULL.
   std::string count_text;  ///< Set for `exact_count`: a second statement with `count_params`.
   pg::Params count_params;
-  bool single_checked =
-      false;  ///< The last result column raises `single_violation` when more than one row came.
   bool writes = false;
 };
 
@@ -41,8 +39,8 @@ struct Walls {
   bool row_check = true;
 };
 
-/// What PostgreSQL's error message holds, followed by the number of rows, when an `at_most_one` write touched
-/// more.
+/// What PostgreSQL's error message holds, followed by the number of rows, when a write touched more rows than
+/// its `at_most`.
 inline constexpr std::string_view single_violation = "bulkhead-rows:";
 
 /// Embeds inside embeds; deeper is refused with `relationship_unknown`.

@@ -106,6 +106,7 @@ TEST_F(DataApiTest, HeadIsGetWithoutItsBody) {
   EXPECT_EQ(head.header("content-range"), get.header("content-range"));
   EXPECT_EQ(head.header("content-type"), get.header("content-type"));
   EXPECT_EQ(head.body, "");
+  EXPECT_EQ(head.header("content-length"), std::to_string(get.body.size())) << "RFC 9110 section 8.6";
   EXPECT_EQ(caller.get("/rest/v1/playlist?limit=1").status, 200u) << "the connection goes on";
 }
 

@@ -94,7 +94,7 @@ Statement any_statement() {
       update.relation = any_relation();
       update.assignments = {{any_column(), Cell{"1", false}}};
       update.where = any_condition(2);
-      update.at_most_one = *rc::gen::arbitrary<bool>();
+      if (*rc::gen::arbitrary<bool>()) update.at_most = *rc::gen::inRange(0, 3);
       if (*rc::gen::arbitrary<bool>()) update.returning = any_outputs(2);
       return update;
     }
