@@ -63,6 +63,9 @@ class Dispatcher {
   Task<Response> serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen);
   Task<Response> serve_tenant(const Request& request, std::optional<std::string_view> path_tenant,
                               const RouteTable::Target& target, std::string_view relation, Seen& seen);
+  [[nodiscard]] static Response no_route(const Request& request, const Seen& seen);
+  [[nodiscard]] static Response no_method(const Request& request, const http::Router::Match& match,
+                                          const Seen& seen);
   [[nodiscard]] static Response nothing_here(const Seen& seen);
   void observe(const Request& request, const Response& response, const Seen& seen);
 

@@ -269,6 +269,22 @@ TEST_F(DataApiTest, SharedTablesAreReadOnlyAndTheSameForAll) {
   EXPECT_EQ(compact(caller.get("/rest/v1/genre?select=name&genre_id=eq.1")), R"([{"name":"Rock"}])");
 }
 
+TEST_F(DataApiTest, MethodsThatAreNotServed) {
+  Caller caller = ann();
+  for (const char* path : {"/rest/v1/artist", "/rest/v1/nosuch"}) {
+    Reply options = caller.send("OPTIONS", path, "");
+    EXPECT_EQ(options.status, 200u);
+    EXPECT_EQ(options.header("allow"), "OPTIONS, GET, HEAD, POST, PATCH, DELETE");
+    EXPECT_EQ(options.body, "");
+  }
+  Reply put = caller.send("PUT", "/rest/v1/artist?artist_id=eq.1", R"({"artist_id":1,"name":"x"})");
+  EXPECT_EQ(put.status, 405u);
+  EXPECT_EQ(put.header("allow"), "GET, HEAD, POST, PATCH, DELETE");
+  EXPECT_EQ(put.body,
+            R"({"code":"PGRST117","message":"Unsupported HTTP method: PUT","details":null,"hint":null})");
+  EXPECT_EQ(code_of(caller.send("FOO", "/rest/v1/artist", "")), "PGRST117");
+}
+
 TEST_F(DataApiTest, InternalTablesAreNotThere) {
   Caller caller = ann("owner");
   for (const char* table : {"residency", "bulkhead.residency", "catalog.tenant", "tenant", "pg_class",
