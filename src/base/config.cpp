@@ -153,7 +153,8 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().threads, 0, 256);
        }},
-      {"http", "header_bytes", "16384", "Largest request line and headers together; more is 431.",
+      {"http", "header_bytes", "65536",
+       "Largest request line and headers together; more is 414 (the line alone) or 431.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().header_bytes, 1024, million);
        }},
