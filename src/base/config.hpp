@@ -40,6 +40,7 @@ struct AppConfig {
   std::size_t header_bytes = 64 * 1024, body_bytes = 1024 * 1024;
   std::size_t connections = 10'000;
   std::chrono::seconds header_timeout{10}, body_timeout{30}, idle_timeout{75};
+  std::vector<std::string> cors_origins;
 
   // [entry]
   std::vector<std::string> sources{"subdomain", "header", "path", "claim"};

@@ -67,13 +67,14 @@ struct Dispatcher::Seen {
   TraceContext trace;
   std::string_view route = "none";
   RouteId metric = RouteId::other;
+  bool tenants = false;  ///< The route is of the tenants' callers.
   std::string trace_id, span_id, tenant_id, tenant, principal;
   std::chrono::microseconds db{0};
 };
 
-Dispatcher::Dispatcher(entry::Entry& entry, data::Plane& plane, api::RestApi& rest, const RouteTable& routes,
-                       Logger& log, ThreadMetrics& metrics)
-    : entry_(entry), plane_(plane), rest_(rest), routes_(routes), log_(log), metrics_(metrics) {}
+Dispatcher::Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane& plane, api::RestApi& rest,
+                       const RouteTable& routes, Logger& log, ThreadMetrics& metrics)
+    : entry_(entry), cors_(cors), plane_(plane), rest_(rest), routes_(routes), log_(log), metrics_(metrics) {}
 
 Task<Response> Dispatcher::answer(Request& request) {
   Seen seen;
@@ -90,6 +91,8 @@ Task<Response> Dispatcher::answer(Request& request) {
     response =
         problem_response(Error(Errc::internal, "internal error").internal(error.what()), 0, seen.trace_id);
   }
+  // Pages call for tenants; health and metrics are nobody's page's.
+  if (cors_.on() && seen.tenants) cors_.mark(request, response);
   observe(request, response, seen);
   co_return response;
 }
@@ -101,6 +104,7 @@ Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_vie
   const RouteTable::Target& target = routes_.target(match.handler);
   seen.route = target.name;
   seen.metric = target.metric;
+  seen.tenants = target.kind != RouteTable::Target::Kind::open;
   if (target.kind != RouteTable::Target::Kind::open)
     co_return co_await serve_tenant(request, path_tenant, target, match.rest, seen);
   if (path_tenant || (target.open->loopback_only && !request.peer_is_loopback)) co_return nothing_here(seen);
@@ -114,7 +118,9 @@ Response Dispatcher::no_route(const Request& request, const Seen& seen) {
       Error(Errc::route_not_found, "Root endpoint metadata is disabled").sqlstate("PGRST126"));
 }
 
-Response Dispatcher::no_method(const Request& request, const http::Router::Match& match, const Seen& seen) {
+Response Dispatcher::no_method(const Request& request, const http::Router::Match& match,
+                               const Seen& seen) const {
+  if (auto answer = cors_.preflight(request, match.allow)) return std::move(*answer);
   Response response;
   std::string allow = match.allow;
   if (!request.path.starts_with(rest_prefix)) {
