@@ -75,19 +75,22 @@ struct Select {
   bool exact_count = false;  ///< Also count every row that `where` matches, in the same unit.
 };
 
-/// A related relation inside a row: an object for to-one, an array for to-many.
+/// A related relation inside a row: an object for to-one, an array for to-many. The only output `count`, where
+/// the relation has no column of that name, is the number of rows.
 struct Embed {
   Select
       select;  ///< `relation` is the target's name, or the foreign key column or constraint that leads to it.
   std::string alias;
   std::string hint;  ///< `!hint`: a constraint, column or junction that picks one of several relationships.
   bool inner = false;
+  bool hidden = false;  ///< Nothing of it is in the output: with `inner`, it only says which rows are.
 };
 
 /// A cell of a row to write.
 struct Cell {
   Value value;
   bool use_default = false;
+  bool json = false;  ///< `value` is JSON text, which PostgreSQL turns into the column's type.
 };
 
 struct Insert {
@@ -102,17 +105,17 @@ struct Update {
   std::string relation;
   std::vector<std::pair<std::string, Cell>> assignments;
   std::string
-      json_row;  ///< Instead of the assignments' cells: a JSON object that holds the assigned columns.
+      json_row;  ///< Instead of the assignments' cells, defaults excepted: a JSON object of the columns.
   Condition where;
   std::optional<std::vector<Output>> returning;
-  bool at_most_one = false;  ///< More than one row touched: undone, and the error `not_singular`.
+  std::optional<std::uint64_t> at_most;  ///< More rows touched: undone, and the error `not_singular`.
 };
 
 struct Delete {
   std::string relation;
   Condition where;
   std::optional<std::vector<Output>> returning;
-  bool at_most_one = false;  ///< As for Update.
+  std::optional<std::uint64_t> at_most;  ///< As for Update.
 };
 
 using Statement = std::variant<Select, Insert, Update, Delete>;

@@ -98,6 +98,14 @@ struct Key {
 
 constexpr std::int64_t million = 1'000'000;
 
+/// As browsers write it: scheme and host, a port that is not the scheme's, and no path.
+bool is_origin(std::string_view text) {
+  if (text == "*") return true;
+  const std::size_t scheme = text.find("://");
+  const std::size_t host = scheme == std::string_view::npos ? text.size() : scheme + 3;
+  return scheme > 0 && host < text.size() && text.find_first_of("/ ,*", host) == std::string_view::npos;
+}
+
 /// The one table of keys: parsing and documentation are made from it.
 const std::vector<Key>& keys() {
   static const std::vector<Key> table = {
@@ -153,7 +161,8 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().threads, 0, 256);
        }},
-      {"http", "header_bytes", "16384", "Largest request line and headers together; more is 431.",
+      {"http", "header_bytes", "65536",
+       "Largest request line and headers together; more is 414 (the line alone) or 431.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().header_bytes, 1024, million);
        }},
@@ -178,6 +187,17 @@ const std::vector<Key>& keys() {
       {"http", "idle_timeout_s", "75", "Time a connection may stay open without a request.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().idle_timeout, 1, 3600);
+       }},
+      {"http", "cors_origins", "[]",
+       "Origins whose pages may call from a browser, such as `https://shop.example`; `*` means any. "
+       "Credentials "
+       "(cookies) never go along: callers send their token.",
+       [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
+         BULKHEAD_CHECK(r.texts(n, k, r.config().cors_origins));
+         for (const std::string& origin : r.config().cors_origins)
+           if (!is_origin(origin))
+             return r.at(n, k, "\"" + origin + "\" is no origin; one is \"https://shop.example\", or \"*\"");
+         return {};
        }},
       {"entry", "sources", "all four",
        "Where a tenant may be named: `subdomain`, `header`, `path`, `claim`. Those present in a request must "

@@ -37,9 +37,10 @@ struct AppConfig {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8080;
   std::size_t threads = 0;  ///< 0: half of the cores, at least one.
-  std::size_t header_bytes = 16 * 1024, body_bytes = 1024 * 1024;
+  std::size_t header_bytes = 64 * 1024, body_bytes = 1024 * 1024;
   std::size_t connections = 10'000;
   std::chrono::seconds header_timeout{10}, body_timeout{30}, idle_timeout{75};
+  std::vector<std::string> cors_origins;
 
   // [entry]
   std::vector<std::string> sources{"subdomain", "header", "path", "claim"};

@@ -16,7 +16,7 @@ const ErrorInfo& error_info(Errc code) noexcept {
   }
     BULKHEAD_ERROR(internal, "BLK000", 500, false, "Internal error")
     BULKHEAD_ERROR(malformed_request, "BLK100", 400, false, "Malformed request")
-    BULKHEAD_ERROR(header_too_large, "BLK101", 431, false, "Request header fields too large")
+    BULKHEAD_ERROR(header_too_large, "BLK101", 431, false, "Request head too large")
     BULKHEAD_ERROR(body_too_large, "BLK102", 413, false, "Request body too large")
     BULKHEAD_ERROR(method_not_allowed, "BLK103", 405, false, "Method not allowed")
     BULKHEAD_ERROR(route_not_found, "BLK104", 404, false, "No such route")

@@ -7,9 +7,21 @@ namespace bulkhead {
 
 namespace {
 
-void append_member(std::string& out, std::string_view name, std::string_view value) {
+void append_name(std::string& out, std::string_view name) {
   out.append(out.size() > 1 ? ",\"" : "\"").append(name).append("\":");
+}
+
+void append_member(std::string& out, std::string_view name, std::string_view value) {
+  append_name(out, name);
   append_json_lossy(out, value);
+}
+
+void append_or_null(std::string& out, std::string_view name, std::string_view value) {
+  append_name(out, name);
+  if (value.empty())
+    out.append("null");
+  else
+    append_json_lossy(out, value);
 }
 
 /// RFC 6750 section 3: a caller who sent no token is told only that one is wanted.
@@ -28,8 +40,10 @@ std::string problem_document(const Error& error, unsigned status, std::string_vi
   out.append(",\"status\":").append(std::to_string(status));
   append_member(out, "detail", error.message());
   append_member(out, "code", info.name);
-  if (!error.hint().empty()) append_member(out, "hint", error.hint());
-  if (!error.details().empty()) append_member(out, "details", error.details());
+  // The four members that a client of PostgREST reads: below /rest/v1 the entry's errors come in this form.
+  append_member(out, "message", error.message());
+  append_or_null(out, "details", error.details());
+  append_or_null(out, "hint", error.hint());
   if (!trace_id.empty()) append_member(out, "trace_id", trace_id);
   return out.append("}");
 }

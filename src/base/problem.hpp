@@ -9,7 +9,8 @@
 namespace bulkhead {
 
 /// The problem document (RFC 9457) of an error: `type`, `title`, `status`, `detail`, and as extensions
-/// `code`, and where there is something to say `hint`, `details` and `trace_id`. Holds nothing of
+/// PostgREST's `code`, `message`, `details` and `hint` (the last two may be null), so that a client of the
+/// data API reads it like any of its errors, and `trace_id` where there is one. Holds nothing of
 /// `error.internal()`.
 [[nodiscard]] std::string problem_document(const Error& error, unsigned status,
                                            std::string_view trace_id = {});

@@ -3,18 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "sql/relations.hpp"
 #include "sql/render.hpp"
 
 namespace bulkhead::data {
 
 namespace {
 
-void erase_all(std::string& text, std::string_view what) {
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos;) text.erase(at, what.size());
-}
-
 std::string quoted(std::string_view name) {
-  return "\"" + without_tenant(name) + "\"";
+  return "\"" + sql::without_tenant(name) + "\"";
 }
 
 bool was_sent(std::string_view value, const std::vector<const pg::Params*>& sent) {
@@ -54,7 +51,7 @@ std::string public_message(const pg::Outcome& outcome, const Error& error,
   if (family == "23" || family == "42" || family == "P0" || family == "PT" || family == "21" ||
       family == "0A" || family == "25" || family == "40" || family == "44" || family == "55" ||
       family == "57")
-    return without_tenant(error.message());
+    return sql::without_tenant(error.message());
   if (family == "53") return "the database is out of resources";
   if (family == "54") return "the statement is too complex";
   return "the database could not run the statement";
@@ -82,13 +79,6 @@ Error not_singular(std::string_view message) {
 }
 
 }  // namespace
-
-std::string without_tenant(std::string_view name) {
-  std::string out(name);
-  erase_all(out, "tenant_id_");
-  erase_all(out, "_tenant_id");
-  return out;
-}
 
 bool is_tenant_violation(const pg::Outcome& outcome, const std::vector<const pg::Params*>& sent) {
   return outcome.error && outcome.error->sqlstate() == "22P02" &&

@@ -23,7 +23,4 @@ namespace bulkhead::data {
 [[nodiscard]] bool is_tenant_violation(const pg::Outcome& outcome,
                                        const std::vector<const pg::Params*>& sent);
 
-/// `album_tenant_id_slug_key` → `album_slug_key`.
-[[nodiscard]] std::string without_tenant(std::string_view name);
-
 }  // namespace bulkhead::data

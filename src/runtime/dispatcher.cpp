@@ -11,8 +11,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view rest_prefix = "/rest/v1/";
-constexpr Method rest_methods[] = {Method::get, Method::head,  Method::post,
-                                   Method::put, Method::patch, Method::del};
+constexpr Method rest_methods[] = {Method::get, Method::head, Method::post, Method::patch, Method::del};
 
 /// What the log may hold of a request's failure. Texts that PostgreSQL makes of a statement, and those about what a
 /// client wrote, quote values ("invalid input syntax for type integer: …", "Failing row contains …"): of these the codes
@@ -68,13 +67,14 @@ struct Dispatcher::Seen {
   TraceContext trace;
   std::string_view route = "none";
   RouteId metric = RouteId::other;
+  bool tenants = false;  ///< The route is of the tenants' callers.
   std::string trace_id, span_id, tenant_id, tenant, principal;
   std::chrono::microseconds db{0};
 };
 
-Dispatcher::Dispatcher(entry::Entry& entry, data::Plane& plane, api::RestApi& rest, const RouteTable& routes,
-                       Logger& log, ThreadMetrics& metrics)
-    : entry_(entry), plane_(plane), rest_(rest), routes_(routes), log_(log), metrics_(metrics) {}
+Dispatcher::Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane& plane, api::RestApi& rest,
+                       const RouteTable& routes, Logger& log, ThreadMetrics& metrics)
+    : entry_(entry), cors_(cors), plane_(plane), rest_(rest), routes_(routes), log_(log), metrics_(metrics) {}
 
 Task<Response> Dispatcher::answer(Request& request) {
   Seen seen;
@@ -95,26 +95,49 @@ Task<Response> Dispatcher::answer(Request& request) {
         Error(Errc::internal, "internal error").internal("an exception that is no std::exception"), 0,
         seen.trace_id);
   }
+  // Pages call for tenants; health and metrics are nobody's page's.
+  if (cors_.on() && seen.tenants) cors_.mark(request, response);
   observe(request, response, seen);
   co_return response;
 }
 
 Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen) {
   http::Router::Match match = routes_.match(request.method, request.path);
-  if (match.kind == http::Router::Match::Kind::no_route) co_return nothing_here(seen);
-  if (match.kind == http::Router::Match::Kind::no_method) {
-    Error error(Errc::method_not_allowed, "this path does not take this method");
-    Response response = problem_response(error, 0, seen.trace_id);
-    response.headers.emplace_back("Allow", match.allow);
-    co_return response;
-  }
+  if (match.kind == http::Router::Match::Kind::no_route) co_return no_route(request, seen);
+  if (match.kind == http::Router::Match::Kind::no_method) co_return no_method(request, match, seen);
   const RouteTable::Target& target = routes_.target(match.handler);
   seen.route = target.name;
   seen.metric = target.metric;
+  seen.tenants = target.kind != RouteTable::Target::Kind::open;
   if (target.kind != RouteTable::Target::Kind::open)
     co_return co_await serve_tenant(request, path_tenant, target, match.rest, seen);
   if (path_tenant || (target.open->loopback_only && !request.peer_is_loopback)) co_return nothing_here(seen);
   co_return co_await target.open->handler(request);
+}
+
+Response Dispatcher::no_route(const Request& request, const Seen& seen) {
+  if (request.path != rest_prefix && request.path != rest_prefix.substr(0, rest_prefix.size() - 1))
+    return nothing_here(seen);
+  return api::error_response(
+      Error(Errc::route_not_found, "Root endpoint metadata is disabled").sqlstate("PGRST126"));
+}
+
+Response Dispatcher::no_method(const Request& request, const http::Router::Match& match,
+                               const Seen& seen) const {
+  if (auto answer = cors_.preflight(request, match.allow)) return std::move(*answer);
+  Response response;
+  std::string allow = match.allow;
+  if (!request.path.starts_with(rest_prefix)) {
+    response = problem_response(Error(Errc::method_not_allowed, "this path does not take this method"), 0,
+                                seen.trace_id);
+  } else if (request.method == Method::options) {
+    // The same for every path, so that it tells nothing of which relations there are.
+    allow.insert(0, "OPTIONS, ");
+  } else {
+    response = api::error_response(api::unsupported_method(request.method));
+  }
+  response.headers.emplace_back("Allow", std::move(allow));
+  return response;
 }
 
 Response Dispatcher::nothing_here(const Seen& seen) {

@@ -12,6 +12,7 @@
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "data/plane.hpp"
+#include "entry/cors.hpp"
 #include "entry/entry.hpp"
 #include "http/router.hpp"
 
@@ -53,8 +54,8 @@ class RouteTable {
 /// responses; it decides nothing.
 class Dispatcher {
  public:
-  Dispatcher(entry::Entry& entry, data::Plane& plane, api::RestApi& rest, const RouteTable& routes,
-             Logger& log, ThreadMetrics& metrics);
+  Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane& plane, api::RestApi& rest,
+             const RouteTable& routes, Logger& log, ThreadMetrics& metrics);
 
   [[nodiscard]] Task<Response> answer(Request& request);
 
@@ -63,10 +64,14 @@ class Dispatcher {
   Task<Response> serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen);
   Task<Response> serve_tenant(const Request& request, std::optional<std::string_view> path_tenant,
                               const RouteTable::Target& target, std::string_view relation, Seen& seen);
+  [[nodiscard]] static Response no_route(const Request& request, const Seen& seen);
+  [[nodiscard]] Response no_method(const Request& request, const http::Router::Match& match,
+                                   const Seen& seen) const;
   [[nodiscard]] static Response nothing_here(const Seen& seen);
   void observe(const Request& request, const Response& response, const Seen& seen);
 
   entry::Entry& entry_;
+  const entry::Cors& cors_;
   data::Plane& plane_;
   api::RestApi& rest_;
   const RouteTable& routes_;

@@ -20,6 +20,7 @@
 #include "base/problem.hpp"
 #include "catalog/view.hpp"
 #include "data/plane.hpp"
+#include "entry/cors.hpp"
 #include "entry/entry.hpp"
 #include "http/server.hpp"
 #include "identity/key_source.hpp"
@@ -137,11 +138,15 @@ Response text_response(unsigned status, std::string body) {
 /// What the io threads have in common. Only the relations change; they are swapped whole.
 struct Server::Shared {
   Shared(ServerSettings s, Logger& l)
-      : settings(std::move(s)), log(l), keys(std::make_shared<identity::KeySource>(settings.issuers)) {}
+      : settings(std::move(s)),
+        cors(settings.config.cors_origins),
+        log(l),
+        keys(std::make_shared<identity::KeySource>(settings.issuers)) {}
 
   [[nodiscard]] sql::RelationsRef relations() const { return std::atomic_load(&current); }
 
   ServerSettings settings;
+  entry::Cors cors;
   Logger& log;
   std::shared_ptr<identity::KeySource> keys;  ///< One for all threads, so that an issuer is asked once.
   Metrics metrics;
@@ -287,8 +292,8 @@ Result<std::uint16_t> Server::start() {
   shared_->routes = std::make_unique<RouteTable>(routes_, std::move(open), shared_->metrics);
   for (auto& thread : threads_) {
     IoThread& t = *thread;
-    t.dispatcher = std::make_unique<Dispatcher>(t.entry, t.plane, t.rest, *shared_->routes, shared_->log,
-                                                shared_->metrics.thread());
+    t.dispatcher = std::make_unique<Dispatcher>(t.entry, shared_->cors, t.plane, t.rest, *shared_->routes,
+                                                shared_->log, shared_->metrics.thread());
     t.thread = std::thread([&t] { t.io.run(); });
   }
   watch_database();

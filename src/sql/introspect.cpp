@@ -167,10 +167,11 @@ std::vector<ForeignKey> read_foreign_keys(const Rows& rows, std::vector<Relation
   std::vector<ForeignKey> keys;
   for (std::size_t r = 0; r < rows.size();) {
     ForeignKey key;
-    key.name = rows.text(r, 0);
+    const std::string_view name = rows.text(r, 0);
+    key.name = without_tenant(name);
     key.from = rows.text(r, 1);
     key.to = rows.text(r, 2);
-    for (; r < rows.size() && rows.text(r, 0) == key.name && rows.text(r, 1) == key.from; ++r) {
+    for (; r < rows.size() && rows.text(r, 0) == name && rows.text(r, 1) == key.from; ++r) {
       if (rows.text(r, 3) == tenant_column) continue;
       key.from_columns.emplace_back(rows.text(r, 3));
       key.to_columns.emplace_back(rows.text(r, 4));

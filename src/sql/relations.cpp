@@ -4,6 +4,13 @@
 
 namespace bulkhead::sql {
 
+std::string without_tenant(std::string_view name) {
+  std::string out(name);
+  for (std::string_view part : {"tenant_id_", "_tenant_id"})
+    for (std::size_t at = 0; (at = out.find(part, at)) != std::string::npos;) out.erase(at, part.size());
+  return out;
+}
+
 const Column* Relation::column(std::string_view column_name) const noexcept {
   // Tables have a dozen columns; a scan beats a map here.
   for (const Column& column : columns)

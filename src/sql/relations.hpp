@@ -23,6 +23,9 @@ inline constexpr std::string_view tenant_column = "tenant_id";
 /// business.
 inline constexpr std::string_view api_schema = "public";
 
+/// A constraint's name as the API says it: `album_tenant_id_slug_key` → `album_slug_key`.
+[[nodiscard]] std::string without_tenant(std::string_view name);
+
 struct Column {
   std::string name;
   std::uint32_t type_oid = 0;
@@ -40,7 +43,7 @@ struct Column {
 
 /// A foreign key, tenant column left out on both sides.
 struct ForeignKey {
-  std::string name;
+  std::string name;  ///< Without the tenant column's name, too: errors show it and clients give it as a hint.
   std::string from, to;  ///< Relations.
   std::vector<std::string> from_columns, to_columns;
   bool from_unique = false;  ///< One-to-one: the referencing columns are unique, too.

@@ -32,8 +32,6 @@ struct Rendered {
       count_text;  ///< Set for `exact_count`: a second statement with `count_params`. One row: the count, and,
                    ///< with the row check on, how many of the counted rows were another tenant's.
   pg::Params count_params;
-  bool single_checked =
-      false;  ///< The last result column raises `single_violation` when more than one row came.
   bool writes = false;
 };
 
@@ -43,8 +41,8 @@ struct Walls {
   bool row_check = true;
 };
 
-/// What PostgreSQL's error message holds, followed by the number of rows, when an `at_most_one` write touched
-/// more.
+/// What PostgreSQL's error message holds, followed by the number of rows, when a write touched more rows than
+/// its `at_most`.
 inline constexpr std::string_view single_violation = "bulkhead-rows:";
 
 /// What PostgreSQL's error message holds, followed by the tenant, when a write touched a row of another tenant. The

@@ -19,23 +19,53 @@ struct Cast {
 // What `column::type` in a select may name. A type's name cannot be a parameter, so it comes from here or not
 // at all.
 constexpr std::array casts{
-    Cast{"text", JsonKind::string},         Cast{"varchar", JsonKind::string},
-    Cast{"smallint", JsonKind::number},     Cast{"integer", JsonKind::number},
-    Cast{"bigint", JsonKind::number},       Cast{"int", JsonKind::number},
-    Cast{"int2", JsonKind::number},         Cast{"int4", JsonKind::number},
-    Cast{"int8", JsonKind::number},         Cast{"numeric", JsonKind::number},
-    Cast{"real", JsonKind::number},         Cast{"float4", JsonKind::number},
-    Cast{"float8", JsonKind::number},       Cast{"double precision", JsonKind::number},
-    Cast{"boolean", JsonKind::boolean},     Cast{"bool", JsonKind::boolean},
-    Cast{"date", JsonKind::string},         Cast{"time", JsonKind::string},
-    Cast{"timestamp", JsonKind::timestamp}, Cast{"timestamptz", JsonKind::timestamptz},
-    Cast{"uuid", JsonKind::string},         Cast{"json", JsonKind::raw},
+    Cast{"text", JsonKind::string},
+    Cast{"varchar", JsonKind::string},
+    Cast{"character varying", JsonKind::string},
+    Cast{"char", JsonKind::string},
+    Cast{"character", JsonKind::string},
+    Cast{"bpchar", JsonKind::string},
+    Cast{"smallint", JsonKind::number},
+    Cast{"integer", JsonKind::number},
+    Cast{"bigint", JsonKind::number},
+    Cast{"int", JsonKind::number},
+    Cast{"int2", JsonKind::number},
+    Cast{"int4", JsonKind::number},
+    Cast{"int8", JsonKind::number},
+    Cast{"numeric", JsonKind::number},
+    Cast{"real", JsonKind::number},
+    Cast{"float4", JsonKind::number},
+    Cast{"float8", JsonKind::number},
+    Cast{"double precision", JsonKind::number},
+    Cast{"boolean", JsonKind::boolean},
+    Cast{"bool", JsonKind::boolean},
+    Cast{"date", JsonKind::string},
+    Cast{"time", JsonKind::string},
+    Cast{"timestamp", JsonKind::timestamp},
+    Cast{"timestamptz", JsonKind::timestamptz},
+    Cast{"uuid", JsonKind::string},
+    Cast{"json", JsonKind::raw},
     Cast{"jsonb", JsonKind::raw},
+    Cast{"float", JsonKind::number},
+    Cast{"decimal", JsonKind::number},
+    Cast{"timestamp without time zone", JsonKind::timestamp},
+    Cast{"timestamp with time zone", JsonKind::timestamptz},
+    Cast{"time without time zone", JsonKind::string},
+    Cast{"time with time zone", JsonKind::string},
+    Cast{"timetz", JsonKind::string},
+    Cast{"interval", JsonKind::string},
+    Cast{"bytea", JsonKind::string},
+    Cast{"money", JsonKind::string},
+    Cast{"inet", JsonKind::string},
 };
 
+// As PostgreSQL reads a type's name that is not quoted: in any case.
 const Cast* find_cast(std::string_view name) {
+  const auto same = [](char c, char known) {
+    return (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) == known;
+  };
   for (const Cast& cast : casts)
-    if (cast.name == name) return &cast;
+    if (std::equal(name.begin(), name.end(), cast.name.begin(), cast.name.end(), same)) return &cast;
   return nullptr;
 }
 
@@ -152,16 +182,21 @@ Result<void> Renderer::outputs(std::string& list, std::string& joins,
     own_guard_ = true;
   }
   for (const Flat& flat : flats) {
-    if (!columns_.empty()) list.append(", ");
-    JsonKind kind = JsonKind::raw;
-    if (const statement::Embed* embedded = flat.embed()) {
-      std::string alias = next_alias('x');
+    const statement::Embed* embedded = flat.embed();
+    std::string alias;
+    if (embedded) {
+      alias = next_alias('x');
       BULKHEAD_TRY(bool guarded, embed(joins, *embedded, scope, alias, 1));
-      list.append(alias).append(".j");
       if (guarded) {
         guards.append(", ").append(alias).append(".g");
         ++guard_count;
       }
+      if (embedded->hidden) continue;
+    }
+    if (!columns_.empty()) list.append(", ");
+    JsonKind kind = JsonKind::raw;
+    if (embedded) {
+      list.append(alias).append(".j");
     } else {
       BULKHEAD_TRY(kind, expression(list, scope, flat));
     }
@@ -199,52 +234,97 @@ Result<bool> Renderer::embed(std::string& joins, const statement::Embed& embed, 
   return guarded;
 }
 
-Result<bool> Renderer::embedded_row(std::string& out, const statement::Embed& embedded, const Scope& origin,
-                                    const Relationship& way, std::size_t depth) {
-  const Scope scope{way.target, next_alias('e')};
-  const Scope junction{way.junction, way.junction ? next_alias('k') : std::string()};
-  BULKHEAD_TRY(std::vector<Flat> flats, flatten(embedded.select.outputs, *way.target));
-
-  // json_build_object takes 100 arguments; a wider row goes through row_to_json, which is slower.
-  const bool wide = flats.size() > 50;
-  std::string fields, joins;
-  std::vector<std::string> guards;
-  if (way.target->tenant) append_column(guards.emplace_back(), scope.alias, tenant_column);
-  if (way.junction && way.junction->tenant)
-    append_column(guards.emplace_back(), junction.alias, tenant_column);
-  for (std::string& guard : guards) guard.append("::text");
+Result<void> Renderer::embedded_fields(std::string& fields, EmbeddedRow& row, const std::vector<Flat>& flats,
+                                       const Scope& scope, std::size_t depth) {
   for (const Flat& flat : flats) {
+    const statement::Embed* inner = flat.embed();
+    std::string alias;
+    if (inner) {
+      alias = next_alias('x');
+      BULKHEAD_TRY(bool guarded, embed(row.joins, *inner, scope, alias, depth + 1));
+      if (guarded) row.guards.push_back(alias + ".g");
+      if (inner->hidden) continue;
+    }
     if (!fields.empty()) fields.append(", ");
-    if (!wide) {
+    if (!row.wide) {
       append_literal(fields, flat.name());
       fields.append(", ");
     }
-    if (const statement::Embed* inner = flat.embed()) {
-      std::string alias = next_alias('x');
-      BULKHEAD_TRY(bool guarded, embed(joins, *inner, scope, alias, depth + 1));
+    if (inner) {
       fields.append(alias).append(".j");
-      if (guarded) guards.push_back(alias + ".g");
     } else {
       BULKHEAD_CHECK(expression(fields, scope, flat));
     }
-    if (wide) {
+    if (row.wide) {
       fields.append(" as ");
       append_identifier(fields, flat.name());
     }
   }
+  return {};
+}
+
+namespace {
+
+// `relation(count)`: the number of rows, unless there is a column of that name.
+const statement::Output* count_of(const statement::Embed& embedded, const Relation& target) {
+  if (embedded.select.outputs.size() != 1) return nullptr;
+  const statement::Output& only = embedded.select.outputs.front();
+  const bool counts = only.column == "count" && only.cast.empty() && !only.embed && !target.column("count");
+  return counts ? &only : nullptr;
+}
+
+// `guards` as one column: of one row, or of all that an aggregate counts.
+void append_guards(std::string& out, const std::vector<std::string>& guards, bool aggregate) {
+  if (guards.empty()) return;
+  const auto append = [&](const std::string& guard) {
+    if (aggregate)
+      out.append("string_agg(distinct ").append(guard).append(", ',')");
+    else
+      out.append(guard);
+  };
+  out.append(", ");
+  if (guards.size() > 1) out.append("concat_ws(','");
+  for (const std::string& guard : guards) {
+    if (guards.size() > 1) out.append(", ");
+    append(guard);
+  }
+  if (guards.size() > 1) out.push_back(')');
+  out.append(" as g");
+}
+
+}  // namespace
+
+Result<bool> Renderer::embedded_row(std::string& out, const statement::Embed& embedded, const Scope& origin,
+                                    const Relationship& way, std::size_t depth) {
+  const Scope scope{way.target, next_alias('e')};
+  const Scope junction{way.junction, way.junction ? next_alias('k') : std::string()};
+  const statement::Output* counted = count_of(embedded, *way.target);
+  std::vector<Flat> flats;
+  if (!counted && !(embedded.hidden && embedded.select.outputs.empty())) {
+    BULKHEAD_TRY(flats, flatten(embedded.select.outputs, *way.target));
+  }
+
+  EmbeddedRow row;
+  // json_build_object takes 100 arguments; a wider row goes through row_to_json, which is slower.
+  row.wide = flats.size() > 50;
+  if (way.target->tenant) append_column(row.guards.emplace_back(), scope.alias, tenant_column);
+  if (way.junction && way.junction->tenant)
+    append_column(row.guards.emplace_back(), junction.alias, tenant_column);
+  for (std::string& guard : row.guards) guard.append("::text");
+  std::string fields;
+  BULKHEAD_CHECK(embedded_fields(fields, row, flats, scope, depth));
+  if (counted) {
+    append_literal(fields, counted->alias.empty() ? counted->column : counted->alias);
+    fields.append(", count(*)");
+  }
 
   out.append("select ");
-  if (wide)
+  if (row.wide)
     out.append("(select row_to_json(r) from (select ").append(fields).append(") r)");
   else
     out.append("json_build_object(").append(fields).push_back(')');
   out.append(" as j");
-  if (guards.size() == 1) out.append(", ").append(guards.front()).append(" as g");
-  if (guards.size() > 1) {
-    out.append(", concat_ws(','");
-    for (const std::string& guard : guards) out.append(", ").append(guard);
-    out.append(") as g");
-  }
+  append_guards(out, row.guards, counted != nullptr);
   out.append(" from ");
   from(out, scope);
   if (way.junction) {
@@ -255,7 +335,7 @@ Result<bool> Renderer::embedded_row(std::string& out, const statement::Embed& em
     join_condition(out, junction.alias, way.junction_key->from_columns, scope.alias,
                    way.junction_key->to_columns);
   }
-  out.append(joins);
+  out.append(row.joins);
   BULKHEAD_CHECK(where(out, scope, embedded.select.where));
   out.append(way.target->tenant || !embedded.select.where.empty() ? " and " : " where ");
   if (way.forward)
@@ -263,9 +343,9 @@ Result<bool> Renderer::embedded_row(std::string& out, const statement::Embed& em
   else
     join_condition(out, way.junction ? junction.alias : scope.alias, way.key->from_columns, origin.alias,
                    way.key->to_columns);
-  BULKHEAD_CHECK(order(out, scope, embedded.select.order));
+  if (!counted) BULKHEAD_CHECK(order(out, scope, embedded.select.order));
   range(out, embedded.select);
-  return !guards.empty();
+  return !row.guards.empty();
 }
 
 Result<void> Renderer::where(std::string& out, const Scope& scope, const Condition& filter) {

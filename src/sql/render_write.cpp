@@ -34,6 +34,23 @@ void Renderer::recordset(std::string& out, const std::vector<const Column*>& col
   out.push_back(')');
 }
 
+void Renderer::cell_value(std::string& out, const statement::Cell& cell, const Column& column) {
+  if (cell.use_default) {
+    out.append("default");
+    return;
+  }
+  if (!cell.json) return parameter(out, cell.value);
+  out.append("(select ");
+  append_column(out, "r", column.name);
+  out.append(" from json_to_record(json_build_object(");
+  append_literal(out, column.name);
+  out.append(", ");
+  parameter(out, cell.value);
+  out.append("::json)) as ");
+  recordset(out, {&column});
+  out.push_back(')');
+}
+
 Result<void> Renderer::insert_source(std::string& out, const statement::Insert& insert,
                                      const Relation& into) {
   std::vector<const Column*> columns;
@@ -80,12 +97,9 @@ Result<void> Renderer::insert_source(std::string& out, const statement::Insert& 
       return Error(Errc::payload_invalid,
                    "row " + std::to_string(r + 1) + " has another number of values than columns");
     out.append(r == 0 ? "($1" : ", ($1");
-    for (const statement::Cell& cell : row) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
       out.append(", ");
-      if (cell.use_default)
-        out.append("default");
-      else
-        parameter(out, cell.value);
+      cell_value(out, row[i], *columns[i]);
     }
     out.push_back(')');
   }
@@ -98,7 +112,7 @@ Result<Rendered> Renderer::insert(const statement::Insert& insert) {
   text.reserve(512);
   from(text, {into, "as t"});  // unlike the other statements, INSERT wants the AS
   BULKHEAD_CHECK(insert_source(text, insert, *into));
-  return finish_write(std::move(text), {into, "t"}, insert.returning, false);
+  return finish_write(std::move(text), {into, "t"}, insert.returning, std::nullopt);
 }
 
 Result<void> Renderer::assignments(std::string& out, const statement::Update& update, const Relation& of) {
@@ -112,12 +126,10 @@ Result<void> Renderer::assignments(std::string& out, const statement::Update& up
     columns.push_back(named);
     append_identifier(out, name);
     out.append(" = ");
-    if (!update.json_row.empty())
+    if (!update.json_row.empty() && !cell.use_default)
       append_column(out, "r", name);
-    else if (cell.use_default)
-      out.append("default");
     else
-      parameter(out, cell.value);
+      cell_value(out, cell, *named);
   }
   if (update.json_row.empty()) return {};
   out.append(" from json_to_record(");
@@ -136,7 +148,7 @@ Result<Rendered> Renderer::update(const statement::Update& update) {
   from(text, scope);
   BULKHEAD_CHECK(assignments(text, update, *of));
   BULKHEAD_CHECK(where(text, scope, update.where));
-  return finish_write(std::move(text), scope, update.returning, update.at_most_one);
+  return finish_write(std::move(text), scope, update.returning, update.at_most);
 }
 
 Result<Rendered> Renderer::remove(const statement::Delete& remove) {
@@ -147,7 +159,7 @@ Result<Rendered> Renderer::remove(const statement::Delete& remove) {
   text.reserve(512);
   from(text, scope);
   BULKHEAD_CHECK(where(text, scope, remove.where));
-  return finish_write(std::move(text), scope, remove.returning, remove.at_most_one);
+  return finish_write(std::move(text), scope, remove.returning, remove.at_most);
 }
 
 /// The row check of a write, as one more column of its RETURNING: a row of another tenant fails the cast, and the
@@ -162,11 +174,11 @@ void Renderer::written_row_check(std::string& out, const Scope& scope) const {
 
 Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
                                         const std::optional<std::vector<statement::Output>>& returning,
-                                        bool at_most_one) {
+                                        const std::optional<std::uint64_t>& at_most) {
   const bool embeds =
       returning && std::any_of(returning->begin(), returning->end(),
                                [](const statement::Output& output) { return output.embed != nullptr; });
-  const bool wrapped = embeds || at_most_one;
+  const bool wrapped = embeds || at_most;
   const Scope seen{scope.relation, wrapped ? "w" : scope.alias};
 
   write.append(" returning ");
@@ -193,15 +205,19 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
   }
   written_row_check(write, scope);
   std::string text = "with w as (" + write + ") select " + list;
-  if (at_most_one) {
-    // The cast fails on more than one row, and the failure undoes the write in the same round trip.
-    std::string count = "(select count(*) from w)";
-    text.append(", case when ").append(count).append(" > 1 then ('").append(single_violation).append("' || ");
-    text.append(count).append(")::integer end");
+  text.append(" from w").append(joins);
+  if (at_most) {
+    // The cast fails on more rows, and the failure undoes the write in the same round trip. A limit is computed
+    // even if no row is to be shown; without a failure it is NULL, which is none.
+    text.append(" limit (select case when count(*) > ");
+    if (*at_most == 1)
+      text.push_back('1');
+    else
+      parameter(text, std::to_string(*at_most));
+    text.append(" then ('").append(single_violation).append("' || count(*))::bigint end from w)");
   }
-  Rendered rendered = finish(text.append(" from w").append(joins));
+  Rendered rendered = finish(std::move(text));
   rendered.writes = true;
-  rendered.single_checked = at_most_one;
   return rendered;
 }
 

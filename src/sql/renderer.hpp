@@ -56,6 +56,15 @@ class Renderer {
   /// A lateral join that gives `alias.j` (JSON) and, if true is returned, `alias.g` (tenant ids).
   [[nodiscard]] Result<bool> embed(std::string& joins, const statement::Embed& embed, const Scope& origin,
                                    const std::string& alias, std::size_t depth);
+  /// What a row of an embed gathers beside its fields.
+  struct EmbeddedRow {
+    std::string joins;
+    std::vector<std::string> guards;  ///< Expressions that hold tenant ids.
+    bool wide = false;                ///< `fields` are a select list, else json_build_object's arguments.
+  };
+  [[nodiscard]] Result<void> embedded_fields(std::string& fields, EmbeddedRow& row,
+                                             const std::vector<Flat>& flats, const Scope& scope,
+                                             std::size_t depth);
   [[nodiscard]] Result<bool> embedded_row(std::string& out, const statement::Embed& embed,
                                           const Scope& origin, const Relationship& way, std::size_t depth);
   [[nodiscard]] Result<void> count(Rendered& rendered, const statement::Select& select, const Scope& scope,
@@ -76,12 +85,13 @@ class Renderer {
                                            const Relation& into);
   [[nodiscard]] Result<void> assignments(std::string& out, const statement::Update& update,
                                          const Relation& of);
+  void cell_value(std::string& out, const statement::Cell& cell, const Column& column);
   void recordset(std::string& out, const std::vector<const Column*>& columns);
   void written_row_check(std::string& out, const Scope& scope) const;
   /// Ends a write: RETURNING, or a CTE around it where embeds or the row count need one.
   [[nodiscard]] Result<Rendered> finish_write(std::string write, const Scope& scope,
                                               const std::optional<std::vector<statement::Output>>& returning,
-                                              bool at_most_one);
+                                              const std::optional<std::uint64_t>& at_most);
   [[nodiscard]] Rendered finish(std::string text);
 
   const Relations& relations_;

@@ -82,15 +82,22 @@ void append_field(std::string& out, std::string_view key, std::string_view text,
     append_json_lossy(out, text);
 }
 
+unsigned status_of(const Error& error) {
+  const std::string_view state = error.sqlstate();
+  const bool from_database =
+      error.code() == Errc::statement_failed || error.code() == Errc::permission_denied;
+  if (from_database && !state.empty()) return status_of_state(state);
+  // To PostgREST a body of another type is a bad body.
+  if (error.code() == Errc::unsupported_media_type) return 400;
+  return error_info(error.code()).http_status;
+}
+
 }  // namespace
 
 Response error_response(const Error& error) {
   const std::string_view state = error.sqlstate();
-  const bool from_database =
-      error.code() == Errc::statement_failed || error.code() == Errc::permission_denied;
   Response response;
-  response.status =
-      from_database && !state.empty() ? status_of_state(state) : error_info(error.code()).http_status;
+  response.status = status_of(error);
   response.content_type = "application/json; charset=utf-8";
   if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
   std::string& body = response.body;

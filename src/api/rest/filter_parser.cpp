@@ -28,16 +28,26 @@ constexpr std::array operators{
 // Where a value ends: at the end of the parameter, or in a tree at `,` and `)`.
 enum class Place { parameter, tree };
 
-Result<std::string> single_value(Scanner& in, Place place) {
-  std::string value;
-  if (place == Place::parameter) {
-    value = in.rest();
-    in.skip(value.size());
-    return value;
+// A value in a list or tree: in quotes, or as it stands. Clients quote without escaping: a quote in whose
+// closing the value does not end is a byte like any other.
+std::string element(Scanner& in) {
+  if (in.peek() == '"') {
+    Scanner ahead = in;
+    auto value = ahead.quoted();
+    if (value && (ahead.at_end() || ahead.peek() == ',' || ahead.peek() == ')')) {
+      in = ahead;
+      return std::move(*value);
+    }
   }
-  if (in.peek() == '"') return in.quoted();
-  std::string_view rest = in.rest();
-  value = rest.substr(0, std::min(rest.find_first_of(",)"), rest.size()));
+  const std::string_view rest = in.rest();
+  std::string value(rest.substr(0, rest.find_first_of(",)")));
+  in.skip(value.size());
+  return value;
+}
+
+std::string single_value(Scanner& in, Place place) {
+  if (place == Place::tree) return element(in);
+  std::string value(in.rest());
   in.skip(value.size());
   return value;
 }
@@ -47,15 +57,7 @@ Result<std::vector<statement::Value>> list_value(Scanner& in) {
   if (!in.take("(")) return in.error("\"(\"");
   if (in.take(")")) return values;
   while (true) {
-    if (in.peek() == '"') {
-      BULKHEAD_TRY(std::string value, in.quoted());
-      values.emplace_back(std::move(value));
-    } else {
-      std::string_view rest = in.rest();
-      std::string_view value = rest.substr(0, std::min(rest.find_first_of(",)"), rest.size()));
-      in.skip(value.size());
-      values.emplace_back(std::string(value));
-    }
+    values.emplace_back(element(in));
     if (in.take(")")) return values;
     if (!in.take(",")) return in.error("\",\" or \")\"");
   }
@@ -63,7 +65,7 @@ Result<std::vector<statement::Value>> list_value(Scanner& in) {
 
 Result<std::string> is_value(Scanner& in, Place place) {
   const Scanner before = in;
-  BULKHEAD_TRY(std::string word, single_value(in, place));
+  std::string word = single_value(in, place);
   std::transform(word.begin(), word.end(), word.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   for (std::string_view known : {"null", "not_null", "true", "false", "unknown"})
@@ -96,14 +98,13 @@ Result<Condition> operation(Scanner& in, std::string column, Place place) {
     }
     case Operator::like:
     case Operator::ilike: {
-      BULKHEAD_TRY(std::string pattern, single_value(in, place));
+      std::string pattern = single_value(in, place);
       std::replace(pattern.begin(), pattern.end(), '*', '%');
       condition.value = std::move(pattern);
       break;
     }
-    default: {
-      BULKHEAD_TRY(condition.value, single_value(in, place));
-    }
+    default:
+      condition.value = single_value(in, place);
   }
   return condition;
 }

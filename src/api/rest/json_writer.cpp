@@ -1,6 +1,10 @@
 #include "api/rest/json_writer.hpp"
 
+#include <utility>
+
 #include <bulkhead/json.hpp>
+
+#include "api/rest/json_text.hpp"
 
 namespace bulkhead::api {
 
@@ -26,6 +30,23 @@ void append_timestamp(std::string& out, std::string_view text, bool zone) {
     }
   }
   out.push_back('"');
+}
+
+void append_row_without_nulls(std::string& out, const Rows& rows, const data::OutputShape& shape,
+                              std::size_t row) {
+  char before = '{';
+  for (std::size_t column = 0; column < shape.columns.size(); ++column) {
+    const std::string_view text = rows.text(row, column);
+    const bool raw = shape.columns[column].kind == sql::JsonKind::raw;
+    if (rows.is_null(row, column) || (raw && text == "null")) continue;
+    out.push_back(std::exchange(before, ','));
+    out.append(shape.keys[column], 1);
+    if (raw)
+      append_without_nulls(out, text);
+    else
+      append_value(out, text, shape.columns[column].kind);
+  }
+  out.append(before == '{' ? "{}" : "}");
 }
 
 }  // namespace
@@ -58,7 +79,9 @@ void append_value(std::string& out, std::string_view text, sql::JsonKind kind) {
   }
 }
 
-void append_row(std::string& out, const Rows& rows, const data::OutputShape& shape, std::size_t row) {
+void append_row(std::string& out, const Rows& rows, const data::OutputShape& shape, std::size_t row,
+                bool without_nulls) {
+  if (without_nulls) return append_row_without_nulls(out, rows, shape, row);
   if (shape.columns.empty()) {
     out.append("{}");
     return;
@@ -74,11 +97,11 @@ void append_row(std::string& out, const Rows& rows, const data::OutputShape& sha
   out.push_back('}');
 }
 
-void append_rows(std::string& out, const Rows& rows, const data::OutputShape& shape) {
+void append_rows(std::string& out, const Rows& rows, const data::OutputShape& shape, bool without_nulls) {
   out.push_back('[');
   for (std::size_t row = 0; row < rows.size(); ++row) {
     if (row > 0) out.append(",\n ");
-    append_row(out, rows, shape, row);
+    append_row(out, rows, shape, row, without_nulls);
   }
   out.push_back(']');
 }

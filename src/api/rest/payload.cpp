@@ -1,14 +1,15 @@
 #include "api/rest/payload.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
-#include <fmt/format.h>
-
 #include <bulkhead/json.hpp>
+
+#include "api/rest/json_text.hpp"
 
 namespace bulkhead::api {
 
@@ -58,46 +59,6 @@ std::optional<statement::Cell> simple_cell(const json::value& value, const sql::
   }
 }
 
-// PostgreSQL's array text of a JSON array, nested as it is.
-Result<std::string> array_text(const json::array& array) {
-  std::string out = "{";
-  for (const json::value& element : array) {
-    if (out.size() > 1) out.push_back(',');
-    if (element.is_array()) {
-      BULKHEAD_TRY(std::string inner, array_text(element.get_array()));
-      out.append(inner);
-      continue;
-    }
-    if (element.is_null()) {
-      out.append("NULL");
-      continue;
-    }
-    std::string text =
-        element.is_string() ? std::string(view(element.get_string())) : json::serialize(element);
-    out.push_back('"');
-    for (char c : text) {
-      if (c == '"' || c == '\\') out.push_back('\\');
-      out.push_back(c);
-    }
-    out.push_back('"');
-  }
-  return out + "}";
-}
-
-Result<statement::Cell> any_cell(const json::value& value, const sql::Column* column) {
-  if (auto simple = simple_cell(value, column)) return std::move(*simple);
-  statement::Cell cell;
-  if (value.is_double() && !(column && column->is_json)) {
-    cell.value = fmt::format("{}", value.get_double());
-  } else if (value.is_array() && column && !column->is_json && column->convert) {
-    BULKHEAD_TRY(std::string text, array_text(value.get_array()));
-    cell.value = std::move(text);
-  } else {
-    cell.value = json::serialize(value);
-  }
-  return cell;
-}
-
 std::vector<std::string> keys_of(const json::object& object) {
   std::vector<std::string> keys;
   keys.reserve(object.size());
@@ -109,31 +70,25 @@ Error invalid(std::string message) {
   return Error(Errc::payload_invalid, std::move(message));
 }
 
-Result<statement::Insert> one_row(const sql::Relation& into, const json::object& object,
-                                  std::string_view body, const Columns& columns, bool missing_default) {
-  statement::Insert insert;
-  insert.relation = into.name;
-  insert.columns = columns ? *columns : keys_of(object);
+// With `missing_default`, a column that no row has takes its default by not being named. An unknown one stays:
+// whoever renders the statement says so.
+template <class Has>
+void leave_out_missing(std::vector<std::string>& names, const sql::Relation& into, const Has& has) {
+  std::erase_if(names, [&](const std::string& name) { return into.column(name) && !has(name); });
+}
+
+// One row whose values all have a plain text form: parameters, so that one shape serves every such body.
+bool plain_row(statement::Insert& insert, const sql::Relation& into, const json::object& object) {
   std::vector<statement::Cell> row;
   row.reserve(insert.columns.size());
   for (const std::string& name : insert.columns) {
     const json::value* value = object.if_contains(name);
-    if (!value) {
-      row.push_back({std::nullopt, missing_default});
-      continue;
-    }
-    std::optional<statement::Cell> cell = simple_cell(*value, into.column(name));
-    if (!cell && !missing_default) {
-      insert.json_rows.append("[").append(body).append("]");
-      return insert;
-    }
-    if (!cell) {
-      BULKHEAD_TRY(cell, any_cell(*value, into.column(name)));
-    }
+    std::optional<statement::Cell> cell = value ? simple_cell(*value, into.column(name)) : statement::Cell();
+    if (!cell) return false;
     row.push_back(std::move(*cell));
   }
   insert.rows.push_back(std::move(row));
-  return insert;
+  return true;
 }
 
 // True if every row has every column, so that no default is asked for.
@@ -147,7 +102,7 @@ bool complete(const json::array& rows, const std::vector<std::string>& columns) 
 Result<void> check_rows(const json::array& rows, const Columns& columns) {
   for (const json::value& row : rows) {
     if (!row.is_object())
-      return invalid("Empty or invalid json").details("the array's elements must be objects");
+      return invalid("All object keys must match").details("the array's elements must be objects");
     if (columns) continue;
     const json::object& first = rows.front().get_object();
     bool same = row.get_object().size() == first.size();
@@ -157,6 +112,32 @@ Result<void> check_rows(const json::array& rows, const Columns& columns) {
   return {};
 }
 
+// Rows that lack different columns: only VALUES can say DEFAULT for one row and not for another. What has no plain
+// text goes as the JSON that was sent.
+void mixed_rows(statement::Insert& insert, const sql::Relation& into, const json::array& rows,
+                std::string_view body) {
+  const std::vector<ObjectText> texts = objects_of(body);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::vector<statement::Cell>& cells = insert.rows.emplace_back();
+    cells.reserve(insert.columns.size());
+    for (const std::string& name : insert.columns) {
+      const json::value* value = rows[i].get_object().if_contains(name);
+      if (!value) {
+        cells.push_back({std::nullopt, true});
+        continue;
+      }
+      if (std::optional<statement::Cell> simple = simple_cell(*value, into.column(name))) {
+        cells.push_back(std::move(*simple));
+        continue;
+      }
+      // As everywhere, the last of two members of one name counts.
+      const auto text = std::find_if(texts[i].rbegin(), texts[i].rend(),
+                                     [&](const MemberText& member) { return member.name == name; });
+      cells.push_back({std::string(text->value), false, true});
+    }
+  }
+}
+
 Result<statement::Insert> many_rows(const sql::Relation& into, const json::array& rows, std::string_view body,
                                     const Columns& columns, bool missing_default) {
   BULKHEAD_CHECK(check_rows(rows, columns));
@@ -164,22 +145,41 @@ Result<statement::Insert> many_rows(const sql::Relation& into, const json::array
   insert.relation = into.name;
   if (rows.empty()) return insert;
   insert.columns = columns ? *columns : keys_of(rows.front().get_object());
-  if (!missing_default || complete(rows, insert.columns)) {
+  if (missing_default)
+    leave_out_missing(insert.columns, into, [&](const std::string& name) {
+      return std::any_of(rows.begin(), rows.end(),
+                         [&](const json::value& row) { return row.get_object().contains(name); });
+    });
+  if (missing_default && !complete(rows, insert.columns))
+    mixed_rows(insert, into, rows, body);
+  else
     insert.json_rows = body;
-    return insert;
-  }
-  for (const json::value& row : rows) {
-    std::vector<statement::Cell>& cells = insert.rows.emplace_back();
-    for (const std::string& name : insert.columns) {
-      const json::value* value = row.get_object().if_contains(name);
-      statement::Cell cell{std::nullopt, true};
-      if (value) {
-        BULKHEAD_TRY(cell, any_cell(*value, into.column(name)));
-      }
-      cells.push_back(std::move(cell));
-    }
-  }
   return insert;
+}
+
+Result<statement::Insert> one_row(const sql::Relation& into, const json::object& object,
+                                  std::string_view body, const Columns& columns, bool missing_default) {
+  statement::Insert insert;
+  insert.relation = into.name;
+  insert.columns = columns ? *columns : keys_of(object);
+  if (missing_default)
+    leave_out_missing(insert.columns, into, [&](const std::string& name) { return object.contains(name); });
+  if (!plain_row(insert, into, object)) insert.json_rows.append("[").append(body).append("]");
+  return insert;
+}
+
+// The object of a PATCH's body, and its text: alone, or as the only element of an array.
+struct Changes {
+  const json::object* object = nullptr;
+  std::string_view text;
+};
+
+Changes changes_of(const json::value& parsed, std::string_view body) {
+  if (const json::object* object = parsed.if_object()) return {object, body};
+  const json::array* array = parsed.if_array();
+  if (!array || array->size() != 1) return {};
+  const std::size_t begin = body.find('[') + 1;
+  return {array->front().if_object(), body.substr(begin, body.rfind(']') - begin)};
 }
 
 }  // namespace
@@ -200,19 +200,19 @@ Result<statement::Insert> parse_insert(const sql::Relation& into, std::string_vi
 }
 
 Result<statement::Update> parse_update(const sql::Relation& of, std::string_view body, const Columns& columns,
-                                       std::size_t json_depth) {
+                                       bool missing_default, std::size_t json_depth) {
   BULKHEAD_TRY(const json::value parsed, parse_body(body, json_depth));
   statement::Update update;
   update.relation = of.name;
   if (const json::array* array = parsed.if_array(); array && array->empty()) return update;
-  const json::object* object = parsed.if_object();
-  if (!object) return invalid("Empty or invalid json").details("the body must be one object");
-  for (const std::string& name : columns ? *columns : keys_of(*object)) {
-    const json::value* value = object->if_contains(name);
-    statement::Cell cell;
+  const Changes changes = changes_of(parsed, body);
+  if (!changes.object) return invalid("Empty or invalid json").details("the body must be one object");
+  for (const std::string& name : columns ? *columns : keys_of(*changes.object)) {
+    const json::value* value = changes.object->if_contains(name);
+    statement::Cell cell{std::nullopt, !value && missing_default};
     if (value) {
       std::optional<statement::Cell> simple = simple_cell(*value, of.column(name));
-      if (!simple) update.json_row = body;
+      if (!simple) update.json_row = changes.text;
       if (simple) cell = std::move(*simple);
     }
     update.assignments.emplace_back(name, std::move(cell));

@@ -22,9 +22,10 @@ using Columns = std::optional<std::vector<std::string>>;
                                                      const Columns& columns, bool missing_default,
                                                      std::size_t& rows, std::size_t json_depth = 100);
 
-/// A PATCH's body as an UPDATE without its filters. No assignments: the body was `{}` and nothing is to be
-/// changed.
+/// A PATCH's body, an object or an array of one, as an UPDATE without its filters. No assignments: there was
+/// no member, and nothing is to be changed.
 [[nodiscard]] Result<statement::Update> parse_update(const sql::Relation& of, std::string_view body,
-                                                     const Columns& columns, std::size_t json_depth = 100);
+                                                     const Columns& columns, bool missing_default,
+                                                     std::size_t json_depth = 100);
 
 }  // namespace bulkhead::api

@@ -1,8 +1,11 @@
 #include "api/rest/preferences.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 #include <vector>
+
+#include "sql/relations.hpp"
 
 namespace bulkhead::api {
 
@@ -31,6 +34,14 @@ void for_each_element(const Request& request, std::string_view name, const F& ea
   }
 }
 
+// Digits alone, and not too many of them.
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+  std::int64_t value = 0;
+  auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failed != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(value);
+}
+
 std::string lower(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(),
@@ -38,23 +49,73 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+template <class T>
+bool set_once(T& preference, T value) {
+  if (preference == T::unset) preference = value;
+  return true;
+}
+
+bool read_return(Preferences& found, std::string_view element) {
+  using Return = Preferences::Return;
+  if (element == "return=representation") return set_once(found.representation, Return::representation);
+  if (element == "return=minimal") return set_once(found.representation, Return::minimal);
+  if (element == "return=headers-only") return set_once(found.representation, Return::headers_only);
+  return false;
+}
+
+bool read_handling(Preferences& found, std::string_view element) {
+  using Handling = Preferences::Handling;
+  if (element == "handling=strict") return set_once(found.handling, Handling::strict);
+  if (element == "handling=lenient") return set_once(found.handling, Handling::lenient);
+  return false;
+}
+
+bool read_max_affected(Preferences& found, std::string_view element) {
+  constexpr std::string_view name = "max-affected=";
+  if (!element.starts_with(name)) return false;
+  std::optional<std::uint64_t> rows = whole_number(element.substr(name.size()));
+  if (rows && !found.max_affected) found.max_affected = rows;
+  return rows.has_value();
+}
+
+// False if this is no preference that is known, or one that would not be done.
+bool read_known(Preferences& found, std::string_view element) {
+  if (read_return(found, element) || read_handling(found, element) || read_max_affected(found, element))
+    return true;
+  if (element == "count=exact" || element == "count=planned" || element == "count=estimated") {
+    found.count = true;
+    return true;
+  }
+  if (element == "resolution=merge-duplicates" || element == "resolution=ignore-duplicates") {
+    found.upsert = true;
+    return true;
+  }
+  if (element == "missing=default" || element == "missing=null") {
+    if (!found.missing_set) found.missing_default = element == "missing=default";
+    found.missing_set = true;
+    return true;
+  }
+  return element == "tx=commit";  // what is always done
+}
+
 }  // namespace
 
-Preferences read_preferences(const Request& request) {
+Result<Preferences> read_preferences(const Request& request) {
   Preferences found;
   for_each_element(request, "prefer", [&](std::string_view element) {
-    if (element == "return=representation") found.representation = Preferences::Return::representation;
-    if (element == "return=minimal") found.representation = Preferences::Return::minimal;
-    if (element == "return=headers-only") found.representation = Preferences::Return::headers_only;
-    if (element == "count=exact" || element == "count=planned" || element == "count=estimated")
-      found.count = true;
-    if (element.starts_with("resolution=")) found.upsert = true;
-    if (element == "missing=default" || element == "missing=null") {
-      found.missing_set = true;
-      found.missing_default = element == "missing=default";
-    }
+    if (read_known(found, element)) return;
+    if (!found.unknown.empty()) found.unknown.append(", ");
+    found.unknown.append(element);
   });
+  if (found.handling == Preferences::Handling::strict && !found.unknown.empty())
+    return Error(Errc::filter_malformed, "Invalid preferences given with handling=strict")
+        .sqlstate("PGRST122")
+        .details("Invalid preferences: " + found.unknown);
   return found;
+}
+
+std::optional<std::uint64_t> most_affected(const Preferences& preferences) noexcept {
+  return preferences.handling == Preferences::Handling::strict ? preferences.max_affected : std::nullopt;
 }
 
 std::string preferences_applied(const Preferences& preferences, Method method) {
@@ -71,8 +132,29 @@ std::string preferences_applied(const Preferences& preferences, Method method) {
   if (writes && preferences.representation == Preferences::Return::minimal) add("return=minimal");
   if (writes && preferences.representation == Preferences::Return::headers_only) add("return=headers-only");
   if (preferences.count) add("count=exact");
+  if (preferences.handling == Preferences::Handling::lenient) add("handling=lenient");
+  if (preferences.handling == Preferences::Handling::strict) add("handling=strict");
+  if (auto most = most_affected(preferences); most && (method == Method::patch || method == Method::del))
+    add("max-affected=" + std::to_string(*most));
   return out;
 }
+
+namespace {
+
+std::optional<Media> media_of(std::string_view element) {
+  const std::size_t semicolon = std::min(element.find(';'), element.size());
+  const std::string type = lower(trimmed(element.substr(0, semicolon)));
+  if (type == "application/json" || type == "*/*" || type == "application/*") return Media();
+  Media media;
+  media.object = type == "application/vnd.pgrst.object" || type == "application/vnd.pgrst.object+json";
+  if (!media.object && type != "application/vnd.pgrst.array" && type != "application/vnd.pgrst.array+json")
+    return std::nullopt;
+  const std::string parameters = lower(element.substr(semicolon));
+  media.without_nulls = parameters.find("nulls=stripped") != std::string::npos;
+  return media;
+}
+
+}  // namespace
 
 Result<Media> read_accept(const Request& request) {
   bool any = false;
@@ -80,24 +162,55 @@ Result<Media> read_accept(const Request& request) {
   std::string asked;
   for_each_element(request, "accept", [&](std::string_view element) {
     any = true;
-    std::string type = lower(trimmed(element.substr(0, element.find(';'))));
     if (!asked.empty()) asked.append(", ");
     asked.append(element);
-    if (found) return;
-    if (type == "application/json" || type == "*/*" || type == "application/*" ||
-        type == "application/vnd.pgrst.array" || type == "application/vnd.pgrst.array+json")
-      found = Media::array;
-    if (type == "application/vnd.pgrst.object" || type == "application/vnd.pgrst.object+json")
-      found = Media::object;
+    if (!found) found = media_of(element);
   });
   if (found) return *found;
-  if (!any) return Media::array;
+  if (!any) return Media();
   return Error(Errc::not_acceptable, "None of these media types are available: " + asked);
 }
 
-std::string_view content_type(Media media) {
-  return media == Media::object ? "application/vnd.pgrst.object+json; charset=utf-8"
-                                : "application/json; charset=utf-8";
+std::string_view content_type(Media media) noexcept {
+  if (media.without_nulls)
+    return media.object ? "application/vnd.pgrst.object+json; nulls=stripped; charset=utf-8"
+                        : "application/vnd.pgrst.array+json; nulls=stripped; charset=utf-8";
+  return media.object ? "application/vnd.pgrst.object+json; charset=utf-8"
+                      : "application/json; charset=utf-8";
+}
+
+Result<void> check_profile(const Request& request) {
+  const bool reads = request.method == Method::get || request.method == Method::head;
+  const auto profile = request.header(reads ? "accept-profile" : "content-profile");
+  if (!profile || *profile == sql::api_schema) return {};
+  return Error(Errc::not_acceptable, "Invalid schema: " + std::string(*profile))
+      .sqlstate("PGRST106")
+      .hint("Only the following schemas are exposed: " + std::string(sql::api_schema));
+}
+
+Result<void> apply_range(const Request& request, statement::Select& select) {
+  // RFC 9110 section 14.2: of no other method.
+  const auto header = request.method == Method::get ? request.header("range") : std::nullopt;
+  if (!header || header->find('-') == std::string_view::npos) return {};
+  const std::size_t dash = header->find('-');
+  const auto lower = whole_number(header->substr(0, dash)), upper = whole_number(header->substr(dash + 1));
+  // Anything else, such as a range of bytes, is no range of rows and is ignored.
+  if (!lower || (!upper && dash + 1 < header->size())) return {};
+  Error unsatisfiable(Errc::range_not_satisfiable, "Requested range not satisfiable");
+  if (upper && *upper < *lower)
+    return std::move(unsatisfiable)
+        .details("The lower boundary must be lower than or equal to the upper boundary in the Range header.");
+  if (select.limit == 0) return {};
+  const std::uint64_t offset = select.offset.value_or(0), begin = std::max(offset, *lower);
+  std::optional<std::uint64_t> end =
+      upper ? std::optional(*upper + 1) : std::nullopt;  // the first row not asked
+  if (select.limit) end = std::min(end.value_or(offset + *select.limit), offset + *select.limit);
+  if (end && *end <= begin)
+    return std::move(unsatisfiable)
+        .details("The Range header and the parameters limit and offset have no row in common.");
+  select.offset = begin;
+  if (end) select.limit = *end - begin;
+  return {};
 }
 
 Result<void> check_content_type(const Request& request) {

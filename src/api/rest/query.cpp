@@ -42,15 +42,22 @@ Result<std::vector<std::string>> parse_path(std::string_view key) {
   }
 }
 
+// By the name that it has in the answer; else by its relation's, whatever it is called there.
+EmbedNode* find_embed(std::vector<EmbedNode>& among, std::string_view name) {
+  for (EmbedNode& node : among)
+    if (node.name == name) return &node;
+  for (EmbedNode& node : among)
+    if (node.embed->select.relation == name) return &node;
+  return nullptr;
+}
+
 // The select that a path without its last name leads to.
 Result<statement::Select*> find_level(Query& query, std::vector<EmbedNode>& embeds,
                                       const std::vector<std::string>& path, std::size_t names) {
   statement::Select* level = &query.select;
   std::vector<EmbedNode>* among = &embeds;
   for (std::size_t i = 0; i < names; ++i) {
-    EmbedNode* found = nullptr;
-    for (EmbedNode& node : *among)
-      if (node.name == path[i]) found = &node;
+    EmbedNode* found = find_embed(*among, path[i]);
     if (!found)
       return Error(Errc::relationship_unknown,
                    "'" + path[i] + "' is not an embedded resource in this request")
@@ -67,10 +74,10 @@ Result<std::uint64_t> parse_count(std::string_view key, std::string_view text) {
   auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (failed != std::errc() || end != text.data() + text.size())
     return Scanner(key, text).error("a whole number");
+  if (value < 0 && key == "offset") return std::uint64_t{0};
   if (value < 0)
     return Error(Errc::range_not_satisfiable, "Requested range not satisfiable")
-        .details(key == "limit" ? "Limit should be greater than or equal to zero."
-                                : "Offset should be greater than or equal to zero.");
+        .details("Limit should be greater than or equal to zero.");
   return static_cast<std::uint64_t>(value);
 }
 

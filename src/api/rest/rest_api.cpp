@@ -4,11 +4,9 @@
 #include <charconv>
 #include <utility>
 
+#include "api/rest/asked.hpp"
 #include "api/rest/json_writer.hpp"
 #include "api/rest/payload.hpp"
-#include "api/rest/preferences.hpp"
-#include "api/rest/query.hpp"
-#include "api/rest/scanner.hpp"
 #include "data/plane.hpp"
 
 namespace bulkhead::api {
@@ -43,36 +41,12 @@ bool names_one_row(const statement::Condition& where, const sql::Relation& relat
       });
 }
 
-// Everything that the verbs have in common, read off the request before anything is asked.
-struct Asked {
-  const sql::Relation* relation = nullptr;
-  sql::RelationsRef relations;  // keeps `relation` alive
-  Query query;
-  Preferences preferences;
-  Media media = Media::array;
-};
-
-Result<Asked> read_request(const Request& request, const data::Plane& plane, std::string_view segment) {
-  Asked asked;
-  BULKHEAD_TRY(std::string name, decode_component(segment));
-  asked.relations = plane.relations();
-  asked.relation = asked.relations->find(name);
-  if (!asked.relation)
-    return Error(Errc::relation_unknown, "Could not find the table '" + std::string(sql::api_schema) + "." +
-                                             name + "' in the schema cache");
-  BULKHEAD_TRY(asked.media, read_accept(request));
-  BULKHEAD_TRY(asked.query, parse_query(request.query));
-  asked.query.select.relation = std::move(name);
-  asked.preferences = read_preferences(request);
-  return asked;
-}
-
 void write_body(Response& response, const QueryResult& result, Media media) {
   response.content_type = content_type(media);
-  if (media == Media::object)
-    append_row(response.body, result.rows, *result.shape, 0);
+  if (media.object)
+    append_row(response.body, result.rows, *result.shape, 0, media.without_nulls);
   else
-    append_rows(response.body, result.rows, *result.shape);
+    append_rows(response.body, result.rows, *result.shape, media.without_nulls);
 }
 
 void add_applied(Response& response, const Preferences& preferences, Method method) {
@@ -93,7 +67,7 @@ Response read_response(const QueryResult& result, Media media, std::uint64_t off
                                   .details("An offset of " + std::to_string(offset) +
                                            " was requested, but there are only " + std::to_string(*total) +
                                            " rows."));
-  } else if (media == Media::object && rows != 1) {
+  } else if (media.object && rows != 1) {
     return error_response(not_singular(rows));
   } else {
     if (total && rows < *total) response.status = 206;
@@ -141,7 +115,7 @@ std::string location(const Asked& asked, const Rows& rows) {
 // The answer to a write that changed nothing because nothing was asked: `[]` or `{}` as a body.
 Response nothing_written(const Asked& asked, Method method) {
   const bool shows = asked.preferences.representation == Return::representation;
-  if (asked.media == Media::object) return error_response(not_singular(0));
+  if (asked.media.object) return error_response(not_singular(0));
   Response response;
   response.status = method == Method::post ? 201 : shows ? 200 : 204;
   if (shows) {
@@ -157,7 +131,7 @@ Response write_response(const Asked& asked, const QueryResult& result, Method me
   const bool shows = asked.preferences.representation == Return::representation;
   // An INSERT through a CTE reports its rows as a SELECT does, so both counts are of the rows written.
   const std::uint64_t rows = result.rows.affected();
-  if (asked.media == Media::object && rows != 1) return error_response(not_singular(rows));
+  if (asked.media.object && rows != 1) return error_response(not_singular(rows));
   Response response;
   response.status = method == Method::post ? 201 : shows ? 200 : 204;
   if (shows) write_body(response, result, asked.media);
@@ -170,11 +144,35 @@ Response write_response(const Asked& asked, const QueryResult& result, Method me
   return response;
 }
 
-// A range on a write would look as if it bounded what is changed, and it does not.
-Result<void> refuse_range(const Query& query) {
-  if (!query.select.limit && !query.select.offset) return {};
+// How many rows a PATCH or DELETE may touch before it is undone.
+std::optional<std::uint64_t> at_most(const Asked& asked) {
+  const std::optional<std::uint64_t> most = most_affected(asked.preferences);
+  if (!asked.media.object) return most;
+  return std::min<std::uint64_t>(most.value_or(1), 1);
+}
+
+// A range on a write would look as if it bounded what is changed, and it does not. One row at most is no range,
+// where the filters or the media type say the same.
+Result<void> refuse_range(const Asked& asked) {
+  const statement::Select& select = asked.query.select;
+  if (!select.limit && !select.offset) return {};
+  if (!select.offset && *select.limit > 0 &&
+      (asked.media.object || names_one_row(select.where, *asked.relation)))
+    return {};
   return Error(Errc::filter_malformed, "limit and offset do not bound a PATCH or DELETE")
-      .hint("Name the rows with filters.");
+      .hint("Name the rows with filters, or bound them with Prefer: handling=strict, max-affected=1.");
+}
+
+// A write that touched too many rows and was undone says how many, and not which of the two bounds it met.
+Error write_error(const Asked& asked, const Error& error) {
+  const std::optional<std::uint64_t> most = most_affected(asked.preferences);
+  if (error.code() != Errc::not_singular || !most || (asked.media.object && *most > 0)) return error;
+  const std::string_view told = error.details();
+  const std::size_t begin = std::min(told.find_first_of("0123456789"), told.size());
+  const std::string rows(told.substr(begin, told.find_first_not_of("0123456789", begin) - begin));
+  return Error(Errc::filter_malformed, "Query result exceeds max-affected preference constraint")
+      .sqlstate("PGRST124")
+      .details("The query affects " + rows + " rows");
 }
 
 }  // namespace
@@ -199,7 +197,7 @@ struct RestApi::Impl {
                               asked.preferences.missing_default, rows, settings.json_depth));
     if (rows == 0) return std::optional<statement::Statement>();
     // Known before it is tried, so nothing has to be undone.
-    if (rows != 1 && asked.media == Media::object) return not_singular(rows);
+    if (rows != 1 && asked.media.object) return not_singular(rows);
     insert.returning = returning(asked, true);
     return std::optional<statement::Statement>(std::move(insert));
   }
@@ -207,23 +205,24 @@ struct RestApi::Impl {
   [[nodiscard]] Result<std::optional<statement::Statement>> update(Asked& asked,
                                                                    const Request& request) const {
     BULKHEAD_CHECK(check_content_type(request));
-    BULKHEAD_CHECK(refuse_range(asked.query));
+    BULKHEAD_CHECK(refuse_range(asked));
     BULKHEAD_TRY(statement::Update update,
-                 parse_update(*asked.relation, request.body, asked.query.columns, settings.json_depth));
+                 parse_update(*asked.relation, request.body, asked.query.columns,
+                              asked.preferences.missing_default, settings.json_depth));
     if (update.assignments.empty()) return std::optional<statement::Statement>();
     update.returning = returning(asked, false);
     update.where = std::move(asked.query.select.where);
-    update.at_most_one = asked.media == Media::object;
+    update.at_most = at_most(asked);
     return std::optional<statement::Statement>(std::move(update));
   }
 
   [[nodiscard]] static Result<std::optional<statement::Statement>> remove(Asked& asked) {
-    BULKHEAD_CHECK(refuse_range(asked.query));
+    BULKHEAD_CHECK(refuse_range(asked));
     statement::Delete remove;
     remove.relation = asked.relation->name;
     remove.returning = returning(asked, false);
     remove.where = std::move(asked.query.select.where);
-    remove.at_most_one = asked.media == Media::object;
+    remove.at_most = at_most(asked);
     return std::optional<statement::Statement>(std::move(remove));
   }
 
@@ -240,6 +239,12 @@ struct RestApi::Impl {
   }
 };
 
+Error unsupported_method(Method method) {
+  std::string message = "Unsupported HTTP method";
+  if (method != Method::other) message.append(": ").append(method_name(method));
+  return Error(Errc::method_not_allowed, std::move(message));
+}
+
 RestApi::RestApi(RestSettings settings) : impl_(new Impl{settings}) {}
 RestApi::~RestApi() = default;
 
@@ -247,7 +252,7 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
   const Method method = request.method;
   const bool reads = method == Method::get || method == Method::head;
   if (!reads && method != Method::post && method != Method::patch && method != Method::del)
-    co_return error_response(Error(Errc::method_not_allowed, "Unsupported HTTP method"));
+    co_return error_response(unsupported_method(method));
 
   auto asked = read_request(request, data::SessionAccess::plane(session), relation);
   if (asked.has_error()) co_return error_response(asked.error());
@@ -259,8 +264,7 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
     if (result.has_error()) co_return error_response(result.error());
     Response response = read_response(*result, asked->media, offset);
     add_applied(response, asked->preferences, method);
-    if (method == Method::head) response.body.clear();
-    co_return response;
+    co_return response;  // HEAD's body, too: its length is told, and it is not sent
   }
 
   if (asked->preferences.upsert) co_return error_response(upsert_refused());
@@ -268,7 +272,7 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
   if (statement.has_error()) co_return error_response(statement.error());
   if (!statement->has_value()) co_return nothing_written(*asked, method);
   auto result = co_await session.run(std::move(**statement));
-  if (result.has_error()) co_return error_response(result.error());
+  if (result.has_error()) co_return error_response(write_error(*asked, result.error()));
   co_return write_response(*asked, *result, method);
 }
 

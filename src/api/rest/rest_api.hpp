@@ -35,6 +35,9 @@ class RestApi {
   std::unique_ptr<Impl> impl_;
 };
 
+/// What a request with a method that the data API does not have gets.
+[[nodiscard]] Error unsupported_method(Method method);
+
 /// The error in PostgREST's form: `{"code","message","details","hint"}`, with its status. Holds nothing of
 /// `error.internal()`.
 [[nodiscard]] Response error_response(const Error& error);

@@ -21,32 +21,39 @@ bool is_name_byte(char c) {
          c == '_' || c == '$' || c == ' ';
 }
 
-Error malformed(std::string_view what) {
-  return Error(Errc::filter_malformed, "the query string is malformed: " + std::string(what))
-      .hint("Percent-encode the query string as UTF-8.");
+Error malformed(std::string_view part, std::string_view what) {
+  return Error(Errc::filter_malformed, "the " + std::string(part) + " is malformed: " + std::string(what))
+      .hint("Percent-encode the " + std::string(part) + " as UTF-8.");
+}
+
+Result<std::string> decode(std::string_view encoded, std::string_view part, bool plus_is_space) {
+  std::string out;
+  out.reserve(encoded.size());
+  for (std::size_t i = 0; i < encoded.size(); ++i) {
+    char c = encoded[i];
+    int high = c == '%' && i + 2 < encoded.size() ? hex_value(encoded[i + 1]) : -1;
+    int low = c == '%' && i + 2 < encoded.size() ? hex_value(encoded[i + 2]) : -1;
+    if (c == '+' && plus_is_space) {
+      c = ' ';
+    } else if (high >= 0 && low >= 0) {  // else a `%` by itself, as people write it in patterns
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+    if (c == '\0') return malformed(part, "it holds a NUL byte");
+    out.push_back(c);
+  }
+  if (!valid_utf8(out)) return malformed(part, "it is not valid UTF-8");
+  return out;
 }
 
 }  // namespace
 
 Result<std::string> decode_component(std::string_view encoded) {
-  std::string out;
-  out.reserve(encoded.size());
-  for (std::size_t i = 0; i < encoded.size(); ++i) {
-    char c = encoded[i];
-    if (c == '+') {
-      c = ' ';
-    } else if (c == '%') {
-      int high = i + 2 < encoded.size() ? hex_value(encoded[i + 1]) : -1;
-      int low = i + 2 < encoded.size() ? hex_value(encoded[i + 2]) : -1;
-      if (high < 0 || low < 0) return malformed("`%` is not followed by two hexadecimal digits");
-      c = static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-    if (c == '\0') return malformed("it holds a NUL byte");
-    out.push_back(c);
-  }
-  if (!valid_utf8(out)) return malformed("it is not valid UTF-8");
-  return out;
+  return decode(encoded, "query string", true);
+}
+
+Result<std::string> decode_segment(std::string_view encoded) {
+  return decode(encoded, "path", false);
 }
 
 void Scanner::skip_spaces() noexcept {

@@ -8,9 +8,11 @@
 
 namespace bulkhead::api {
 
-/// Decodes percent-encoding and `+`. Errors: `filter_malformed` for a broken escape, a NUL byte or bytes that
-/// are no UTF-8.
+/// Decodes percent-encoding and `+` of a query string; a `%` before anything but two hexadecimal digits stands
+/// for itself. Errors: `filter_malformed` for a NUL byte or bytes that are no UTF-8.
 [[nodiscard]] Result<std::string> decode_component(std::string_view encoded);
+/// The same for a segment of the path, where `+` is no space.
+[[nodiscard]] Result<std::string> decode_segment(std::string_view encoded);
 
 /// Reads one parameter's text from left to right. Its errors have PostgREST's form: what could not be parsed,
 /// where, and what was expected. Views into the text; the text outlives it.

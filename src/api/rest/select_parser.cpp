@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "api/rest/parsers.hpp"
@@ -26,6 +27,20 @@ Result<void> parse_hints(Scanner& in, statement::Embed& embed) {
   return {};
 }
 
+// True for `()`, and for embeds alone that have nothing in them.
+bool shows_nothing(const std::vector<statement::Output>& outputs) {
+  return std::all_of(outputs.begin(), outputs.end(),
+                     [](const statement::Output& output) { return output.embed && output.embed->hidden; });
+}
+
+// `count()`, `total.sum()`: PostgREST knows them and, as long as nobody turns them on, refuses them.
+bool is_aggregate(std::string_view name, std::string_view rest) {
+  if (name == "count" && rest.starts_with("()")) return true;
+  for (std::string_view call : {".count()", ".sum()", ".avg()", ".max()", ".min()"})
+    if (rest.starts_with(call)) return true;
+  return false;
+}
+
 Result<void> parse_embed(Scanner& in, std::string name, std::string alias, Selection& into,
                          std::size_t depth) {
   auto embed = std::make_shared<statement::Embed>();
@@ -36,6 +51,7 @@ Result<void> parse_embed(Scanner& in, std::string name, std::string alias, Selec
   BULKHEAD_TRY(Selection inner, parse_fields(in, depth + 1));
   if (!in.take(")")) return in.error("\")\"");
   embed->select.outputs = std::move(inner.outputs);
+  embed->hidden = shows_nothing(embed->select.outputs);
   EmbedNode& node = into.embeds.emplace_back();
   node.name = embed->alias.empty() ? embed->select.relation : embed->alias;
   node.children = std::move(inner.embeds);
@@ -59,6 +75,10 @@ Result<void> parse_field(Scanner& in, Selection& into, std::size_t depth) {
     alias = std::move(name);
     BULKHEAD_TRY(name, in.name());
   }
+  if (is_aggregate(name, in.rest()))
+    return Error(Errc::filter_malformed, "Use of aggregate functions is not allowed")
+        .sqlstate("PGRST123")
+        .hint("The number of related rows is `relation(count)`.");
   if (in.peek() == '(' || in.peek() == '!')
     return parse_embed(in, std::move(name), std::move(alias), into, depth);
   if (in.rest().starts_with("->"))

@@ -106,6 +106,7 @@ TEST_F(DataApiTest, HeadIsGetWithoutItsBody) {
   EXPECT_EQ(head.header("content-range"), get.header("content-range"));
   EXPECT_EQ(head.header("content-type"), get.header("content-type"));
   EXPECT_EQ(head.body, "");
+  EXPECT_EQ(head.header("content-length"), std::to_string(get.body.size())) << "RFC 9110 section 8.6";
   EXPECT_EQ(caller.get("/rest/v1/playlist?limit=1").status, 200u) << "the connection goes on";
 }
 
@@ -243,6 +244,16 @@ TEST_F(DataApiTest, TheTenantColumnIsNoPartOfTheApi) {
             as_absent(comparable(caller.get("/rest/v1/artist?nosuch_id=eq." + other))));
 }
 
+TEST_F(DataApiTest, TheEntrysErrorsAreReadLikeTheOthers) {
+  Caller nobody(server(), "", {{"Host", "acme.localhost"}});
+  Reply reply = nobody.get("/rest/v1/artist");
+  EXPECT_EQ(reply.status, 401u);
+  const boost::json::value error = json_of(reply);
+  EXPECT_EQ(error.at("code").as_string(), "BLK300");
+  EXPECT_EQ(error.at("message"), error.at("detail"));
+  EXPECT_TRUE(error.at("details").is_null()) << reply.body;
+}
+
 TEST_F(DataApiTest, SharedTablesAreReadOnlyAndTheSameForAll) {
   Caller caller = ann("owner");
   EXPECT_EQ(caller.get("/rest/v1/genre?order=genre_id").body,
@@ -256,6 +267,22 @@ TEST_F(DataApiTest, SharedTablesAreReadOnlyAndTheSameForAll) {
     EXPECT_EQ(code_of(reply), "42501");
   }
   EXPECT_EQ(compact(caller.get("/rest/v1/genre?select=name&genre_id=eq.1")), R"([{"name":"Rock"}])");
+}
+
+TEST_F(DataApiTest, MethodsThatAreNotServed) {
+  Caller caller = ann();
+  for (const char* path : {"/rest/v1/artist", "/rest/v1/nosuch"}) {
+    Reply options = caller.send("OPTIONS", path, "");
+    EXPECT_EQ(options.status, 200u);
+    EXPECT_EQ(options.header("allow"), "OPTIONS, GET, HEAD, POST, PATCH, DELETE");
+    EXPECT_EQ(options.body, "");
+  }
+  Reply put = caller.send("PUT", "/rest/v1/artist?artist_id=eq.1", R"({"artist_id":1,"name":"x"})");
+  EXPECT_EQ(put.status, 405u);
+  EXPECT_EQ(put.header("allow"), "GET, HEAD, POST, PATCH, DELETE");
+  EXPECT_EQ(put.body,
+            R"({"code":"PGRST117","message":"Unsupported HTTP method: PUT","details":null,"hint":null})");
+  EXPECT_EQ(code_of(caller.send("FOO", "/rest/v1/artist", "")), "PGRST117");
 }
 
 TEST_F(DataApiTest, InternalTablesAreNotThere) {

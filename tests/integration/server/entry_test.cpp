@@ -185,10 +185,43 @@ TEST_F(EntryTest, AViewerReadsAndWritesNothing) {
   }
 }
 
+TEST_F(EntryTest, PagesOfListedOriginsMayCall) {
+  TestServerSettings settings = with_handlers();
+  settings.configure = [](AppConfig& config) { config.cors_origins = {"https://shop.example"}; };
+  TestServer open(shops().database, settings);
+  Caller page(open, open.token("acme", "ann", "member"), {{"Origin", "https://shop.example"}});
+  Reply asked = Caller(open, "").send("OPTIONS", artists, "",
+                                      {{"Origin", "https://shop.example"},
+                                       {"Access-Control-Request-Method", "PATCH"},
+                                       {"Access-Control-Request-Headers", "authorization,prefer"}});
+  EXPECT_EQ(asked.status, 204u);
+  EXPECT_EQ(asked.header("access-control-allow-origin"), "https://shop.example");
+  EXPECT_EQ(asked.header("access-control-allow-methods"), "GET, HEAD, POST, PATCH, DELETE");
+  Reply read = page.get(artists);
+  EXPECT_EQ(read.status, 200u);
+  EXPECT_EQ(read.header("access-control-allow-origin"), "https://shop.example");
+  EXPECT_NE(read.header("access-control-expose-headers").find("Content-Range"), std::string::npos);
+  // Errors are the page's to read, too.
+  Reply refused = Caller(open, "", {{"Origin", "https://shop.example"}}).get(artists);
+  EXPECT_EQ(refused.status, 401u);
+  EXPECT_EQ(refused.header("access-control-allow-origin"), "https://shop.example");
+  EXPECT_EQ(page.get("/healthz").header("access-control-allow-origin"), "");
+  Reply foreign =
+      Caller(open, open.token("acme", "ann", ""), {{"Origin", "https://evil.example"}}).get(artists);
+  EXPECT_EQ(foreign.header("access-control-allow-origin"), "");
+  // By default nobody is listed.
+  Reply closed =
+      Caller(server(), server().token("acme", "ann", ""), {{"Origin", "https://shop.example"}}).get(artists);
+  EXPECT_EQ(closed.status, 200u);
+  EXPECT_EQ(closed.header("access-control-allow-origin"), "");
+  EXPECT_EQ(closed.header("vary"), "");
+}
+
 TEST_F(EntryTest, RoutesThatAreNotThere) {
   Caller caller = ann();
   EXPECT_EQ(code_of(caller.get("/")), "BLK104");
-  EXPECT_EQ(code_of(caller.get("/rest/v1/")), "BLK104");
+  EXPECT_EQ(caller.get("/rest/v1/").status, 404u);
+  EXPECT_EQ(code_of(caller.get("/rest/v1/")), "PGRST126") << "as PostgREST without its OpenAPI document";
   EXPECT_EQ(code_of(caller.get("/tenants/acme/healthz")), "BLK104");
   Reply wrong = caller.get("/v1/checkout");
   EXPECT_EQ(wrong.status, 405u);

@@ -46,14 +46,39 @@ TEST(Payload, WhatHasNoExactTextGoesAsJson) {
 }
 
 TEST(Payload, MissingKeysAreNullOrDefault) {
+  const Columns columns({"id", "name", "tags", "meta"});
   auto made =
-      insert(R"([{"id":1,"tags":["a",["b\""]]},{"name":"x"}])", true, Columns({"id", "name", "tags"}));
+      insert(R"([ {"id":1.50, "tags":["a",["b\"]"]], "\u006deta":{"f":1.50 , "n":[12345678901234567890123]}},
+                          {"name":"x"}])",
+             true, columns);
   ASSERT_TRUE(made) << made.error().message();
   ASSERT_EQ(made->rows.size(), 2u);
-  EXPECT_EQ(made->rows[0][2].value, R"({"a",{"b\""}})");
-  EXPECT_TRUE(made->rows[0][1].use_default);
+  EXPECT_TRUE(made->json_rows.empty());
+  const std::vector<statement::Cell>& first = made->rows[0];
+  EXPECT_EQ(first[0].value, "1.50") << "digit for digit";
+  EXPECT_TRUE(first[0].json && first[2].json && first[3].json);
+  EXPECT_EQ(first[2].value, R"(["a",["b\"]"]])");
+  EXPECT_EQ(first[3].value, R"({"f":1.50 , "n":[12345678901234567890123]})");
+  EXPECT_TRUE(first[1].use_default);
   EXPECT_TRUE(made->rows[1][0].use_default);
+  EXPECT_FALSE(made->rows[1][1].json);
   EXPECT_EQ(insert(R"([{"id":1},{"name":"x"}])").error().message(), "All object keys must match");
+}
+
+TEST(Payload, ColumnsThatNoRowHasTakeTheirDefaultsByNotBeingNamed) {
+  const std::string body = R"([{"id":1,"meta":{"f":1.50}},{"id":2,"meta":0.10}])";
+  auto made = insert(body, true, Columns({"id", "name", "meta", "nosuch"}));
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_EQ(made->columns, (std::vector<std::string>{"id", "meta", "nosuch"})) << "the unknown is to be told";
+  EXPECT_EQ(made->rows.size(), 2u);
+  made = insert(body, true, Columns({"id", "name", "meta"}));
+  EXPECT_EQ(made->columns, (std::vector<std::string>{"id", "meta"}));
+  EXPECT_EQ(made->json_rows, body);
+  made = insert(R"({"meta":{"f":1.50}})", true, Columns({"id", "meta"}));
+  EXPECT_EQ(made->columns, std::vector<std::string>{"meta"});
+  EXPECT_EQ(made->json_rows, R"([{"meta":{"f":1.50}}])");
+  made = insert(R"({"id":1})", true, Columns({"id", "name"}));
+  EXPECT_EQ(made->rows[0].size(), 1u);
 }
 
 TEST(Payload, BrokenJsonSaysWhere) {
@@ -65,13 +90,22 @@ TEST(Payload, BrokenJsonSaysWhere) {
 }
 
 TEST(Payload, UpdatesTakeOneObject) {
-  auto made = parse_update(artist(), R"({"name":"x"})", {});
+  auto made = parse_update(artist(), R"({"name":"x"})", {}, false);
   ASSERT_TRUE(made);
   EXPECT_EQ(made->assignments[0].second.value, "x");
-  made = parse_update(artist(), R"({"name":"x","tags":["a"]})", {});
+  made = parse_update(artist(), R"({"name":"x","tags":["a"]})", {}, false);
   EXPECT_EQ(made->json_row, R"({"name":"x","tags":["a"]})");
-  EXPECT_TRUE(parse_update(artist(), "{}", {})->assignments.empty());
-  EXPECT_FALSE(parse_update(artist(), R"([{"name":"x"},{"name":"y"}])", {}));
+  EXPECT_TRUE(parse_update(artist(), "{}", {}, false)->assignments.empty());
+  EXPECT_TRUE(parse_update(artist(), "[{}]", {}, false)->assignments.empty());
+  EXPECT_TRUE(parse_update(artist(), "[]", {}, false)->assignments.empty());
+  made = parse_update(artist(), R"([ {"name":"x]","id":1.50} ])", {}, false);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->json_row, R"( {"name":"x]","id":1.50} )");
+  EXPECT_FALSE(parse_update(artist(), R"([{"name":"x"},{"name":"y"}])", {}, false));
+  EXPECT_FALSE(parse_update(artist(), "[1]", {}, false));
+  made = parse_update(artist(), R"({"id":0.5})", Columns({"id", "name"}), true);
+  ASSERT_TRUE(made);
+  EXPECT_TRUE(made->assignments[1].second.use_default);
 }
 
 }  // namespace

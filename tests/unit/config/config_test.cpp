@@ -28,6 +28,7 @@ read_connections = 4
 port = 9000
 body_bytes = 4096
 idle_timeout_s = 5
+cors_origins = ["https://shop.example", "http://localhost:3000"]
 [entry]
 sources = ["header", "claim"]
 base_domains = ["example.com"]
@@ -53,6 +54,8 @@ seed_tenants = ["acme"]
   EXPECT_EQ(config->port, 9000);
   EXPECT_EQ(config->body_bytes, 4096u);
   EXPECT_EQ(config->idle_timeout, std::chrono::seconds(5));
+  EXPECT_EQ(config->cors_origins,
+            (std::vector<std::string>{"https://shop.example", "http://localhost:3000"}));
   EXPECT_EQ(config->sources, (std::vector<std::string>{"header", "claim"}));
   EXPECT_EQ(config->deadline, std::chrono::milliseconds(250));
   ASSERT_EQ(config->identity.size(), 1u);
@@ -87,6 +90,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{"[htp]\nport = 80\n", "key \"htp\"", "no such section"},
                     Bad{"port = 80\n", "my/bulkhead.toml:1: key \"port\"", "no such section"},
                     Bad{"http = 3\n", "my/bulkhead.toml:1: key \"http\"", "a section [http] is expected"},
+                    Bad{"[http]\ncors_origins = [\"https://a.example/\"]\n", "http.cors_origins",
+                        "is no origin"},
+                    Bad{"[http]\ncors_origins = [\"a.example\"]\n", "http.cors_origins", "is no origin"},
                     Bad{"[database]\nbinding = \"none\"\n", "database.binding", "\"signed\", \"plain\""},
                     Bad{"[entry]\nsources = [\"cookie\"]\n", "entry.sources", "\"cookie\" is not one of"},
                     Bad{"[entry]\nsources = []\n", "entry.sources", "at least one"},

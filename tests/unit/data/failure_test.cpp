@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "sql/relations.hpp"
+
 namespace bulkhead::data {
 namespace {
 
@@ -58,8 +60,8 @@ TEST(Failure, TooManyRowsForOneObject) {
 }
 
 TEST(Failure, TenantLeavesConstraintNames) {
-  EXPECT_EQ(without_tenant("album_tenant_id_artist_id_fkey"), "album_artist_id_fkey");
-  EXPECT_EQ(without_tenant("key_of_tenant_id"), "key_of");
+  EXPECT_EQ(sql::without_tenant("album_tenant_id_artist_id_fkey"), "album_artist_id_fkey");
+  EXPECT_EQ(sql::without_tenant("key_of_tenant_id"), "key_of");
 }
 
 }  // namespace

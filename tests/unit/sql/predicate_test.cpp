@@ -19,7 +19,7 @@ std::string any_relation() {
 
 std::string any_column() {
   return *rc::gen::element<std::string>("id", "id", "id", "name", "name", "title", "tenant_id", "tags",
-                                        "x\"y");
+                                        "count", "x\"y");
 }
 
 Condition any_condition(int depth) {
@@ -58,6 +58,7 @@ std::vector<Output> any_outputs(int depth) {
         Embed embed;
         embed.select = any_select(depth - 1);
         embed.inner = *rc::gen::arbitrary<bool>();
+        embed.hidden = *rc::gen::arbitrary<bool>();
         embed.hint = *rc::gen::element<std::string>("", "", "", "editor_id", "playlist_track");
         output.embed = std::make_shared<Embed>(embed);
       }
@@ -94,7 +95,7 @@ Statement any_statement() {
       update.relation = any_relation();
       update.assignments = {{any_column(), Cell{"1", false}}};
       update.where = any_condition(2);
-      update.at_most_one = *rc::gen::arbitrary<bool>();
+      if (*rc::gen::arbitrary<bool>()) update.at_most = *rc::gen::inRange(0, 3);
       if (*rc::gen::arbitrary<bool>()) update.returning = any_outputs(2);
       return update;
     }

@@ -172,6 +172,44 @@ TEST(Render, ManyToManyBindsTheTenantOnTheJunctionToo) {
             std::string::npos);
 }
 
+TEST(Render, AHiddenEmbedChoosesRowsAndIsGuardedAndNotShown) {
+  Output hidden = embed("album", {}, "", true);
+  Embed made = *hidden.embed;
+  made.hidden = true;
+  hidden.embed = std::make_shared<Embed>(made);
+  Select select;
+  select.relation = "artist";
+  select.outputs = {hidden, named("name")};
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select t."name", t."tenant_id", x1.g from "app"."artist" t join lateral (select json_agg(s.j) as j, )"
+      R"(string_agg(distinct s.g, ',') as g from (select json_build_object() as j, e2."tenant_id"::text as g from )"
+      R"("app"."album" e2 where e2."tenant_id" = $1 and e2."artist_id" = t."id") s) x1 on x1.j is not null where )"
+      R"(t."tenant_id" = $1)");
+  EXPECT_EQ(rendered->outputs.size(), 1u);
+  EXPECT_EQ(rendered->guards, (std::vector<std::size_t>{1, 2}));
+}
+
+TEST(Render, CountOfAnEmbedIsOfTheTenantsRowsAndGuarded) {
+  Select select;
+  select.relation = "playlist";
+  select.outputs = {embed("track", {named("count")})};
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select x1.j, t."tenant_id", x1.g from "app"."playlist" t left join lateral (select )"
+      R"(coalesce(json_agg(s.j), '[]') as j, string_agg(distinct s.g, ',') as g from (select )"
+      R"(json_build_object('count', count(*)) as j, concat_ws(',', string_agg(distinct e2."tenant_id"::text, ','), )"
+      R"(string_agg(distinct k3."tenant_id"::text, ',')) as g from "app"."track" e2 join "app"."playlist_track" k3 )"
+      R"(on k3."tenant_id" = $1 and k3."track_id" = e2."id" where e2."tenant_id" = $1 and k3."playlist_id" = )"
+      R"(t."id") s) x1 on true where t."tenant_id" = $1)");
+  select.outputs = {named("count")};
+  EXPECT_EQ(render_shop(select).error().sqlstate(), "42703") << "of an embed alone";
+}
+
 TEST(Render, EmbedsNest) {
   Select select;
   select.relation = "artist";
@@ -206,6 +244,10 @@ TEST(Render, ArraysAndCastsAreConverted) {
   EXPECT_EQ(rendered->text.substr(0, 52), R"(select to_json(t."tags"), t."id"::text, t."added", t)");
   EXPECT_EQ(rendered->outputs[1].kind, JsonKind::string);
   EXPECT_EQ(rendered->outputs[2].kind, JsonKind::timestamptz);
+  for (const char* cast : {"TEXT", "Timestamp With Time Zone", "character varying", "float", "interval"}) {
+    select.outputs[1].cast = cast;
+    EXPECT_TRUE(render_shop(select)) << cast;
+  }
   select.outputs[1].cast = "text) from pg_authid --";
   EXPECT_EQ(render_shop(select).error().sqlstate(), "42704");
 }

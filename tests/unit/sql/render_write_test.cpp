@@ -42,6 +42,20 @@ TEST(RenderWrite, OneRowIsValuesWithTheTenantFirst) {
   EXPECT_TRUE(rendered->writes);
 }
 
+TEST(RenderWrite, ACellOfJsonIsPostgresqlsToConvert) {
+  Insert insert;
+  insert.relation = "track";
+  insert.columns = {"id", "tags"};
+  insert.rows = {{Cell{"1"}, Cell{"[\"a\"]", false, true}}, {Cell{"2"}, Cell{std::nullopt, true}}};
+  auto rendered = render_shop(insert);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(insert into "app"."track" as t ("tenant_id", "id", "tags") values ($1, $2, (select r."tags" from )"
+      R"(json_to_record(json_build_object('tags', $3::json)) as r("tags" text[]))), ($1, $4, default) returning )"
+      R"(t."tenant_id")");
+}
+
 TEST(RenderWrite, ManyRowsAreOneJsonParameter) {
   Insert insert;
   insert.relation = "track";
@@ -87,11 +101,11 @@ TEST(RenderWrite, UpdateAndDeleteAreBoundToTheTenant) {
       R"(delete from "app"."artist" t where t."tenant_id" = $1 and t."id" = $2 returning t."tenant_id")");
 }
 
-TEST(RenderWrite, AtMostOneCountsInTheSameStatement) {
+TEST(RenderWrite, AtMostCountsInTheSameStatement) {
   Delete remove;
   remove.relation = "artist";
   remove.where = id_is("1");
-  remove.at_most_one = true;
+  remove.at_most = 1;
   remove.returning = std::vector<Output>{};
   auto rendered = render_shop(remove);
   ASSERT_TRUE(rendered);
@@ -99,10 +113,15 @@ TEST(RenderWrite, AtMostOneCountsInTheSameStatement) {
             R"(with w as (delete from "app"."artist" t where t."tenant_id" = $1 and t."id" = $2 returning )"
             R"(t."tenant_id", t."id", t."name")" +
                 check +
-                R"() select w."id", w."name", w."tenant_id", case when (select count(*) )"
-                R"(from w) > 1 then ('bulkhead-rows:' || (select count(*) from w))::integer end from w)");
-  EXPECT_TRUE(rendered->single_checked);
+                R"() select w."id", w."name", w."tenant_id" from w limit (select case when )"
+                R"(count(*) > 1 then ('bulkhead-rows:' || count(*))::bigint end from w))");
   EXPECT_EQ(rendered->guards, std::vector<std::size_t>{2});
+  // Any other number is a parameter, so that clients make no shapes.
+  remove.at_most = 7;
+  rendered = render_shop(remove);
+  ASSERT_TRUE(rendered);
+  EXPECT_NE(rendered->text.find("count(*) > $3 then"), std::string::npos) << rendered->text;
+  EXPECT_STREQ(rendered->params.value(2), "7");
 }
 
 TEST(RenderWrite, WithoutAFilterNothingIsChanged) {

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string_view>
+
+#include <bulkhead/http.hpp>
+#include <bulkhead/result.hpp>
+
+#include "api/rest/preferences.hpp"
+#include "api/rest/query.hpp"
+#include "data/plane.hpp"
+#include "sql/relations.hpp"
+
+namespace bulkhead::api {
+
+/// Everything that the verbs have in common, read off the request before anything is asked.
+struct Asked {
+  const sql::Relation* relation = nullptr;
+  sql::RelationsRef relations;  ///< Keeps `relation` alive.
+  Query query;
+  Preferences preferences;
+  Media media;
+};
+
+/// `segment`: the path behind `/rest/v1/`, percent-encoding untouched. Errors: `relation_unknown` (also for what
+/// is no path of a relation: PGRST125, and PGRST202 for functions), and those of the parts it is read from.
+[[nodiscard]] Result<Asked> read_request(const Request& request, const data::Plane& plane,
+                                         std::string_view segment);
+
+}  // namespace bulkhead::api
