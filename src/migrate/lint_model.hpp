@@ -76,6 +76,8 @@ class Model {
   std::map<std::string, ModelTable, std::less<>> tables;
   std::map<std::string, ModelView, std::less<>> views;
   std::set<std::string, std::less<>> enums;
+  std::set<std::string, std::less<>>
+      routines;  ///< Functions, sequences, types: what a body may call by name.
 
   [[nodiscard]] const ModelTable* table(std::string_view name) const;
 
