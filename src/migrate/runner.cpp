@@ -112,17 +112,22 @@ std::optional<std::size_t> position_of(const Error& error) {
   return out;
 }
 
-Error explained(const MigrationFile& file, const Error& error) {
+/// `statement`: the one that failed; none when the whole file did, at its commit.
+Error explained(const MigrationFile& file, const Error& error,
+                std::optional<StatementRange> statement = std::nullopt) {
   std::string where = file_name(file);
-  if (const auto position = position_of(error)) {
-    const auto at = line_column(file.sql, *position);
+  if (statement) {
+    // What fails while it runs has no position: then it is the statement's beginning.
+    const std::string_view before = std::string_view(file.sql).substr(0, statement->begin);
+    const auto position = position_of(error);
+    const auto at = line_column(file.sql, position ? characters(before) + *position : characters(before) + 1);
     where += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
   }
   std::string hint(error.hint());
   if (error.sqlstate() == "55P03") {
     hint =
         "a table it changes is in use; run it again when there is less traffic, or raise "
-        "database.lock_timeout";
+        "database.lock_timeout_ms";
   }
   return failed(where + ": " + std::string(error.message()))
       .hint(std::move(hint))
@@ -138,13 +143,32 @@ Result<void> check_schema(pg::Blocking& admin, const MigrationFile& file) {
       .hint(std::string(wrong.text(0, 2)));
 }
 
+/// Runs one of our own files as bulkhead_owner, and stays it. A function or DO block of a migration can have
+/// changed role and search_path.
+Result<void> as_owner(pg::Blocking& admin, std::string_view name) {
+  BULKHEAD_CHECK(
+      admin.execute("reset role; set local role bulkhead_owner; set local search_path = pg_catalog"));
+  return admin.execute(sql_file(name));
+}
+
+/// One after the other, so that one that fails while it runs can be named.
+Result<void> run_statements(pg::Blocking& admin, const MigrationFile& file) {
+  for (const StatementRange& statement : split_statements(file.sql)) {
+    auto done =
+        admin.execute(std::string_view(file.sql).substr(statement.begin, statement.end - statement.begin));
+    if (done.has_error()) return explained(file, done.error(), statement);
+  }
+  return {};
+}
+
 Result<void> in_transaction(pg::Blocking& admin, const MigrationFile& file, const RunOptions& options,
                             Clock::time_point begun) {
   BULKHEAD_CHECK(admin.execute("set local lock_timeout = " + std::to_string(options.lock_timeout.count())));
-  BULKHEAD_CHECK(admin.execute("set local role bulkhead_owner; set local search_path = app, bulkhead"));
-  if (auto done = admin.execute(file.sql); done.has_error()) return explained(file, done.error());
-  // A function or DO block can have changed any of these.
-  BULKHEAD_CHECK(admin.execute("reset role; set local search_path = pg_catalog"));
+  BULKHEAD_CHECK(as_owner(admin, "09_rights_taken"));
+  BULKHEAD_CHECK(admin.execute("set local search_path = app, bulkhead"));
+  BULKHEAD_CHECK(run_statements(admin, file));
+  BULKHEAD_CHECK(as_owner(admin, "10_rights_given"));
+  BULKHEAD_CHECK(admin.execute("reset role"));
   BULKHEAD_CHECK(check_schema(admin, file));
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun);
   BULKHEAD_TRY(
@@ -226,6 +250,10 @@ Result<std::vector<MigrationFile>> read_migrations(const fs::path& dir) {
   std::vector<MigrationFile> files;
   for (const auto& entry : fs::directory_iterator(dir, error)) {
     if (entry.path().extension() != ".sql") continue;
+    if (entry.is_directory(error)) {
+      return failed(entry.path().filename().string() + " is a folder, not a migration")
+          .hint("give the folder a name that does not end with .sql");
+    }
     auto file = parse_name(entry.path());
     if (!file) {
       return failed(entry.path().filename().string() + " is not a migration's name")
