@@ -29,21 +29,6 @@ bool name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/// "0001_first_tables.sql" → version and name.
-std::optional<MigrationFile> parse_name(const fs::path& path) {
-  const std::string name = path.filename().string();
-  if (name.size() < 10 || name[4] != '_' ||
-      !std::all_of(name.begin(), name.begin() + 4, [](char c) { return c >= '0' && c <= '9'; })) {
-    return std::nullopt;
-  }
-  MigrationFile out;
-  std::from_chars(name.data(), name.data() + 4, out.version);
-  out.name = name.substr(5, name.size() - 9);
-  out.path = path;
-  if (out.version == 0 || !std::all_of(out.name.begin(), out.name.end(), name_character)) return std::nullopt;
-  return out;
-}
-
 Result<void> read_text(MigrationFile& file) {
   std::ifstream in(file.path, std::ios::binary);
   if (!in) return failed("cannot read " + file.path.string());
@@ -245,6 +230,25 @@ class RunLock {
 
 }  // namespace
 
+std::optional<MigrationFile> parse_migration_name(const fs::path& path) {
+  const std::string name = path.filename().string();
+  if (name.size() < 10 || name[4] != '_' ||
+      !std::all_of(name.begin(), name.begin() + 4, [](char c) { return c >= '0' && c <= '9'; })) {
+    return std::nullopt;
+  }
+  MigrationFile out;
+  std::from_chars(name.data(), name.data() + 4, out.version);
+  out.name = name.substr(5, name.size() - 9);
+  out.path = path;
+  if (out.version == 0 || !std::all_of(out.name.begin(), out.name.end(), name_character)) return std::nullopt;
+  return out;
+}
+
+Error not_a_migration(const fs::path& path) {
+  return failed(path.filename().string() + " is not a migration's name")
+      .hint("name it NNNN_name.sql: four digits from 0001 on, an underscore, a name of a-z, 0-9 and _");
+}
+
 Result<std::vector<MigrationFile>> read_migrations(const fs::path& dir) {
   std::error_code error;
   std::vector<MigrationFile> files;
@@ -254,11 +258,8 @@ Result<std::vector<MigrationFile>> read_migrations(const fs::path& dir) {
       return failed(entry.path().filename().string() + " is a folder, not a migration")
           .hint("give the folder a name that does not end with .sql");
     }
-    auto file = parse_name(entry.path());
-    if (!file) {
-      return failed(entry.path().filename().string() + " is not a migration's name")
-          .hint("name it NNNN_name.sql: four digits from 0001 on, an underscore, a name of a-z, 0-9 and _");
-    }
+    auto file = parse_migration_name(entry.path());
+    if (!file) return not_a_migration(entry.path());
     files.push_back(std::move(*file));
   }
   if (error) {

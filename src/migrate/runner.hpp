@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,11 @@ struct MigrationFile {
   std::string sql;
   std::string checksum;  ///< SHA-256 of the bytes, hex.
 };
+
+/// Version and name of "0001_first_tables.sql"; nullopt for what is not a migration's name.
+[[nodiscard]] std::optional<MigrationFile> parse_migration_name(const std::filesystem::path& path);
+/// The error about such a file.
+[[nodiscard]] Error not_a_migration(const std::filesystem::path& path);
 
 /// All files of the folder, in order. Errors (`migration_failed`) name the file: bad names, gaps, duplicates,
 /// bytes that are not UTF-8, transaction commands, psql's commands.

@@ -174,6 +174,12 @@ TEST(LintFix, ViewsGroupByTheTenantAndShowIt) {
   }
 }
 
+TEST(LintFix, IndexesAreMadeInTheTransaction) {
+  EXPECT_NE(fixed("create table a (id int primary key);\ncreate index concurrently i on a (id);\n")
+                .find("create index i on a (tenant_id, id);"),
+            std::string::npos);
+}
+
 TEST(LintFix, ReportsWhatItCannotDo) {
   Fixed result =
       run("create table a (tenant_id bigint, id int primary key);\ncreate materialized view m as select * "
@@ -191,7 +197,7 @@ TEST(LintDirectory, ReadsAndRewritesMigrationsOnly) {
   fs::path folder = pattern;
   std::ofstream(folder / "0002_b.sql") << "create table b (id int primary key, a int references a);\n";
   std::ofstream(folder / "0001_a.sql") << "create table a (id int primary key);\n";
-  std::ofstream(folder / "notes.sql") << "not SQL";
+  std::ofstream(folder / "notes.txt") << "not SQL";
   auto findings = lint_directory(folder);
   ASSERT_TRUE(findings);
   EXPECT_TRUE(has_errors(*findings));
@@ -201,6 +207,12 @@ TEST(LintDirectory, ReadsAndRewritesMigrationsOnly) {
   EXPECT_TRUE(result->left.empty());
   EXPECT_TRUE(lint_directory(folder)->empty());
   EXPECT_FALSE(lint_directory(folder / "absent"));
+  // What the runner would refuse is not passed over.
+  std::ofstream(folder / "notes.sql") << "select 1;";
+  EXPECT_EQ(lint_directory(folder).error().message(), "notes.sql is not a migration's name");
+  fs::remove(folder / "notes.sql");
+  std::ofstream(folder / "0003_c.sql") << "\xef\xbb\xbf" << "alter table a add column note text;\n";
+  EXPECT_TRUE(lint_directory(folder)->empty()) << "a byte order mark is no SQL";
   fs::remove_all(folder);
 }
 
