@@ -9,9 +9,14 @@ set_property(GLOBAL PROPERTY JOB_POOLS link=1)
 set(CMAKE_JOB_POOL_LINK link)
 
 add_library(bulkhead_options INTERFACE)
-target_compile_options(bulkhead_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wcast-qual -Wold-style-cast -Werror -fno-omit-frame-pointer)
+target_compile_features(bulkhead_options INTERFACE cxx_std_20)
+target_compile_options(bulkhead_options INTERFACE -fno-omit-frame-pointer)
+# A product that takes Bulkhead in has warnings of its own.
+if(PROJECT_IS_TOP_LEVEL)
+  target_compile_options(bulkhead_options INTERFACE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+    -Wcast-qual -Wold-style-cast -Werror)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(bulkhead_options INTERFACE -fpch-instantiate-templates -Wno-c++26-extensions)
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")

@@ -51,7 +51,8 @@ class RequestContext {
   RequestContext& operator=(const RequestContext&)
       BULKHEAD_DELETED("a RequestContext belongs to one request and cannot be copied");
   RequestContext(RequestContext&&) noexcept = default;
-  RequestContext& operator=(RequestContext&&) noexcept = default;
+  RequestContext& operator=(RequestContext&&)
+      BULKHEAD_DELETED("a RequestContext belongs to one request: another one cannot be put into its place");
   ~RequestContext() = default;
 
   [[nodiscard]] const Tenant& tenant() const noexcept { return tenant_; }

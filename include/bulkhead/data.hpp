@@ -53,6 +53,11 @@ class TenantSession {
  public:
   TenantSession() BULKHEAD_DELETED("a TenantSession is made from the RequestContext of a permitted request");
   TenantSession(const RequestContext& context, data::Plane& plane) : context_(&context), plane_(&plane) {}
+  TenantSession(const TenantSession&) BULKHEAD_DELETED(
+      "a TenantSession stays with its request and cannot be copied or kept: pass it on by reference");
+  TenantSession& operator=(const TenantSession&) BULKHEAD_DELETED(
+      "a TenantSession stays with its request and cannot be copied or kept: pass it on by reference");
+  ~TenantSession() = default;
 
   [[nodiscard]] const RequestContext& context() const noexcept { return *context_; }
 

@@ -27,7 +27,8 @@ class Tenant {
   Tenant& operator=(const Tenant&) BULKHEAD_DELETED(
       "a Tenant stays with its request and cannot be copied: pass the TenantSession on instead");
   Tenant(Tenant&&) noexcept = default;
-  Tenant& operator=(Tenant&&) noexcept = default;
+  Tenant& operator=(Tenant&&) BULKHEAD_DELETED(
+      "a Tenant stays with its request: another request's tenant cannot be put into its place");
   ~Tenant() = default;
 
   [[nodiscard]] const TenantId& id() const noexcept { return id_; }

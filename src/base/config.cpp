@@ -5,8 +5,12 @@
 #include <set>
 #include <sstream>
 
+#include <boost/asio/ip/address.hpp>
+
 #include <fmt/format.h>
 #include <toml++/toml.h>
+
+#include "base/slug.hpp"
 
 namespace bulkhead {
 
@@ -74,6 +78,24 @@ class Reader {
     return {};
   }
 
+  /// A string that says something.
+  [[nodiscard]] Result<void> name(const toml::node& node, std::string_view key, std::string& out) const {
+    BULKHEAD_CHECK(text(node, key, out));
+    if (out.empty()) return at(node, key, "it must not be empty");
+    return {};
+  }
+
+  /// `texts`, each of which `good` holds for; `expected` says what that is.
+  [[nodiscard]] Result<void> texts_of(const toml::node& node, std::string_view key,
+                                      std::vector<std::string>& out, bool (*good)(std::string_view),
+                                      std::string_view expected) const {
+    BULKHEAD_CHECK(texts(node, key, out));
+    for (std::size_t i = 0; i < out.size(); ++i)
+      if (!good(out[i]))
+        return at(*node.as_array()->get(i), key, fmt::format("\"{}\" is not {}", out[i], expected));
+    return {};
+  }
+
   AppConfig& config() const { return config_; }
   const std::string& file() const { return file_; }
 
@@ -91,10 +113,32 @@ class Reader {
   AppConfig& config_;
 };
 
+bool is_address(std::string_view text) {
+  boost::system::error_code code;
+  boost::asio::ip::make_address(text, code);
+  return !code;
+}
+
+/// A host's name as it stands in a Host header, without scheme, port or path.
+bool is_domain(std::string_view text) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  };
+  return !text.empty() && text.front() != '.' && std::all_of(text.begin(), text.end(), allowed) &&
+         text.find("..") == std::string_view::npos;
+}
+
+bool is_filled(std::string_view text) {
+  return !text.empty();
+}
+
 struct Key {
   std::string_view section, name, fallback, meaning;
   std::function<Result<void>(const Reader&, const toml::node&, const std::string& full)> read;
 };
+
+constexpr std::string_view slug_rule =
+    "a tenant's slug: 3 to 63 of a-z, 0-9 and single hyphens, beginning with a letter, and no reserved name";
 
 constexpr std::int64_t million = 1'000'000;
 
@@ -111,13 +155,13 @@ const std::vector<Key>& keys() {
   static const std::vector<Key> table = {
       {"app", "name", "the folder's name", "Name of the product, for logs.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
-         return r.text(n, k, r.config().name);
+         return r.name(n, k, r.config().name);
        }},
       {"app", "program", "none",
        "The app's own program with its C++ handlers; `bulkhead dev` runs it. Looked for in the app's folder, "
        "then beside `bulkhead`.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
-         return r.text(n, k, r.config().program);
+         return r.name(n, k, r.config().program);
        }},
       {"database", "binding", "\"signed\"",
        "`signed`: the tenant context carries a MAC that PostgreSQL checks, so injected SQL cannot name "
@@ -150,8 +194,10 @@ const std::vector<Key>& keys() {
          return r.integer(n, k, r.config().lock_timeout, 10, 600'000);
        }},
       {"http", "address", "\"127.0.0.1\"", "Address to listen on.",
-       [](const Reader& r, const toml::node& n, const std::string& k) {
-         return r.text(n, k, r.config().address);
+       [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
+         BULKHEAD_CHECK(r.text(n, k, r.config().address));
+         if (!is_address(r.config().address)) return r.at(n, k, "an IP address is expected, 0.0.0.0 for all");
+         return {};
        }},
       {"http", "port", "8080", "Port to listen on; 0 picks a free one.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
@@ -210,7 +256,7 @@ const std::vector<Key>& keys() {
       {"entry", "base_domains", "[\"localhost\"]",
        "Domains whose subdomains name tenants: `acme.localhost` is acme.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
-         return r.texts(n, k, r.config().base_domains);
+         return r.texts_of(n, k, r.config().base_domains, is_domain, "a domain's name, such as example.com");
        }},
       {"entry", "deadline_ms", "10000",
        "Time for a request from entry to response; then the statement is cancelled and the client gets 504.",
@@ -233,7 +279,9 @@ const std::vector<Key>& keys() {
       {"dev", "seed_tenants", "[]",
        "Tenants that `bulkhead dev` makes at its first start, each from `seed/SLUG/*.csv`.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
-         return r.texts(n, k, r.config().seed_tenants);
+         return r.texts_of(
+             n, k, r.config().seed_tenants, [](std::string_view slug) { return valid_slug(slug); },
+             slug_rule);
        }},
   };
   return table;
@@ -248,23 +296,25 @@ const std::vector<IdentityKey>& identity_keys() {
   static const std::vector<IdentityKey> table = {
       {"issuer", "required", "Exactly the `iss` of its tokens; discovery starts here.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
-         return r.text(n, k, c.issuer);
+         return r.name(n, k, c.issuer);
        }},
       {"audiences", "required", "A token must name at least one of these in `aud`.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
-         return r.texts(n, k, c.audiences);
+         return r.texts_of(n, k, c.audiences, is_filled, "an audience");
        }},
       {"jwks_uri", "by discovery", "Address of the issuer's public keys.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
-         return r.text(n, k, c.jwks_uri);
+         return r.name(n, k, c.jwks_uri);
        }},
       {"algorithms", "all three", "Of `RS256`, `ES256`, `EdDSA`.",
-       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
-         return r.texts(n, k, c.algorithms, {"RS256", "ES256", "EdDSA"});
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) -> Result<void> {
+         BULKHEAD_CHECK(r.texts(n, k, c.algorithms, {"RS256", "ES256", "EdDSA"}));
+         if (c.algorithms.empty()) return r.at(n, k, "at least one algorithm is expected");
+         return {};
        }},
       {"tenant_claim", "\"tenant\"", "The claim that names the tenant, by slug or id.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
-         return r.text(n, k, c.tenant_claim);
+         return r.name(n, k, c.tenant_claim);
        }},
       {"leeway_s", "60", "Clock difference that is forgiven.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
@@ -276,6 +326,23 @@ const std::vector<IdentityKey>& identity_keys() {
        }},
   };
   return table;
+}
+
+/// What one key does not tell by itself: where keys are fetched from, and that no other section has the issuer.
+Result<void> judge_identity(const Reader& reader, const toml::table& table, const std::string& prefix,
+                            const IdentityConfig& issuer) {
+  const bool own = !issuer.jwks_uri.empty();
+  const std::string& url = own ? issuer.jwks_uri : issuer.issuer;
+  if (!url.starts_with("https://") && !(issuer.allow_http && url.starts_with("http://"))) {
+    const std::string key = own ? "jwks_uri" : "issuer";
+    return reader.at(*table.get(key), prefix + "." + key,
+                     fmt::format("\"{}\" does not begin with https://", url));
+  }
+  for (const IdentityConfig& other : reader.config().identity)
+    if (other.issuer == issuer.issuer)
+      return reader.at(*table.get("issuer"), prefix + ".issuer",
+                       fmt::format("[identity.{}] has this issuer already", other.name));
+  return {};
 }
 
 Result<void> read_identity(const Reader& reader, const toml::table& section, AppConfig& config) {
@@ -295,6 +362,7 @@ Result<void> read_identity(const Reader& reader, const toml::table& section, App
     }
     if (issuer.issuer.empty()) return reader.at(node, prefix + ".issuer", "it is required");
     if (issuer.audiences.empty()) return reader.at(node, prefix + ".audiences", "at least one is required");
+    BULKHEAD_CHECK(judge_identity(reader, *table, prefix, issuer));
     config.identity.push_back(std::move(issuer));
   }
   return {};
@@ -340,8 +408,9 @@ Result<AppConfig> parse_app_config(std::string_view text, const std::string& fil
 
 Result<AppConfig> load_app_config(const std::filesystem::path& app_dir) {
   std::filesystem::path file = app_dir / "bulkhead.toml";
+  std::error_code ignored;
   std::ifstream in(file, std::ios::binary);
-  if (!in)
+  if (!in || !std::filesystem::is_regular_file(file, ignored))
     return Error(Errc::config_invalid, fmt::format("{}: cannot be read", file.string()))
         .hint("an app is a folder with bulkhead.toml and migrations/NNNN_name.sql");
   std::ostringstream text;

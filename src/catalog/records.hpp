@@ -7,6 +7,8 @@
 
 #include <bulkhead/context.hpp>
 
+#include "base/slug.hpp"
+
 namespace bulkhead::catalog {
 
 enum class TenantStatus : std::uint8_t { active, suspended, deleting };
@@ -38,8 +40,6 @@ struct Membership {
   Role role = Role::viewer;
 };
 
-/// 3 to 63 characters of [a-z0-9-], first a letter, last no hyphen, no "--", not a reserved name (www, api,
-/// admin, …).
-[[nodiscard]] bool valid_slug(std::string_view slug) noexcept;
+using bulkhead::valid_slug;
 
 }  // namespace bulkhead::catalog

@@ -141,6 +141,11 @@ int App::run(int argc, char** argv) const {
   codegen->add_option("--namespace", codegen_options.name_space, "C++ namespace")->capture_default_str();
   codegen->add_option("--out", codegen_options.out, "file to write (default: standard output)");
 
+  // CLI11 would only say that a command is required.
+  const auto meant = [argv](const CLI::App* sub) { return sub->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && command.get_subcommands(meant).empty())
+    return finish(Error(Errc::usage, fmt::format("there is no command \"{}\"", argv[1]))
+                      .hint("`bulkhead --help` lists them"));
   try {
     command.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

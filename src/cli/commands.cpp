@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <regex>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -12,6 +13,7 @@
 
 #include "base/config.hpp"
 #include "base/progress.hpp"
+#include "base/utf8.hpp"
 #include "catalog/store.hpp"
 #include "cli/files.hpp"
 #include "identity/dev_issuer.hpp"
@@ -53,8 +55,23 @@ int exit_code(Errc code) noexcept {
 
 namespace {
 
+/// A database that Bulkhead was set up in.
 Result<Workspace> open_workspace(const runtime::DatabaseChoice& choice) {
-  return Workspace::open(choice, Workspace::Use::command);
+  BULKHEAD_TRY(Workspace workspace, Workspace::open(choice, Workspace::Use::command));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  BULKHEAD_TRY(Rows found, admin.query("select to_regclass('catalog.tenant') is not null and "
+                                       "to_regclass('bulkhead.migration') is not null"));
+  if (found.text(0, 0) != "t")
+    return Error(Errc::not_found, "this database is not set up for Bulkhead")
+        .hint(choice.url.empty() ? "`bulkhead dev APP` sets it up"
+                                 : "`bulkhead migrate APP --database URL` sets it up");
+  return workspace;
+}
+
+/// "shop" or "acme::shop"
+bool is_namespace(std::string_view name) {
+  static const std::regex names("[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*");
+  return std::regex_match(name.begin(), name.end(), names);
 }
 
 void print(const std::string& text) {
@@ -139,6 +156,7 @@ Result<void> token(const TokenOptions& options) {
         .hint("owner, admin, member or viewer");
   if (options.user.empty() || options.user.size() > 255)
     return Error(Errc::usage, "--user takes a name of 1 to 255 characters");
+  if (!valid_utf8(options.user)) return Error(Errc::usage, "--user takes a name in UTF-8");
   std::vector<std::string> slugs{options.tenant};
   if (!options.tenants_file.empty()) {
     BULKHEAD_TRY(slugs, read_slugs(options.tenants_file));
@@ -217,7 +235,9 @@ Result<void> tenant_import(const TenantImportOptions& options) {
 Result<void> migrate(const MigrateOptions& options) {
   BULKHEAD_TRY(AppConfig config, load_app_config(options.app_dir));
   std::filesystem::path directory = options.app_dir / "migrations";
-  BULKHEAD_TRY(Workspace workspace, Workspace::open(options.database, Workspace::Use::command));
+  BULKHEAD_TRY(Workspace workspace, options.status
+                                        ? open_workspace(options.database)
+                                        : Workspace::open(options.database, Workspace::Use::command));
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
   BULKHEAD_TRY(std::vector<migrate::MigrationFile> files, migrate::read_migrations(directory));
   if (options.status) {
@@ -229,7 +249,8 @@ Result<void> migrate(const MigrateOptions& options) {
   }
   BULKHEAD_TRY(auto findings, migrate::lint_directory(directory));
   if (migrate::has_errors(findings)) {
-    for (const migrate::Finding& finding : findings) print(migrate::format_finding(finding));
+    for (const migrate::Finding& finding : findings)
+      std::fputs(migrate::format_finding(finding).c_str(), stderr);
     return Error(Errc::lint_failed, "the migrations are not tenant-safe; nothing was applied")
         .hint(fmt::format("`bulkhead lint --fix {}` rewrites them", options.app_dir.string()));
   }
@@ -241,6 +262,10 @@ Result<void> migrate(const MigrateOptions& options) {
 
 Result<void> lint(const LintOptions& options) {
   std::filesystem::path directory = migrations_of(options.dir);
+  BULKHEAD_TRY(auto sources, migrate::read_sources(directory));
+  if (sources.empty())
+    return Error(Errc::not_found, fmt::format("there is no migration in {}", directory.string()))
+        .hint("give the app's folder, or the one that holds the files NNNN_name.sql");
   std::vector<migrate::Finding> findings;
   if (options.fix) {
     BULKHEAD_TRY(migrate::Fixed fixed, migrate::fix_directory(directory));
@@ -261,6 +286,10 @@ Result<void> lint(const LintOptions& options) {
 }
 
 Result<void> codegen(const CodegenOptions& options) {
+  if (!is_namespace(options.name_space))
+    return Error(Errc::usage, fmt::format("\"{}\" is no C++ namespace", options.name_space))
+        .hint("a name such as shop or acme::shop");
+  BULKHEAD_TRY([[maybe_unused]] AppConfig config, load_app_config(options.app_dir));
   BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
   BULKHEAD_TRY(sql::RelationsRef relations, sql::Relations::load(admin, "app"));

@@ -40,6 +40,8 @@ std::string public_message(const pg::Outcome& outcome, const Error& error,
   const std::string_view state = error.sqlstate(), family = state.substr(0, 2);
   if (state == "23505" && !outcome.constraint.empty())
     return "duplicate key value violates unique constraint " + quoted(outcome.constraint);
+  if (state == "23514" && !outcome.constraint.empty() && outcome.table.empty())
+    return "value for domain violates check constraint " + quoted(outcome.constraint);
   if (state == "23514" && !outcome.constraint.empty())
     return "new row for relation " + quoted(outcome.table) + " violates check constraint " +
            quoted(outcome.constraint);

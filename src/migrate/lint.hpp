@@ -67,7 +67,7 @@ struct Fixed {
 [[nodiscard]] Fixed fix(std::span<const SourceFile> files);
 
 /// Reads the files named NNNN_name.sql of a directory, in order of their names. Errors: `not_found`,
-/// `environment`.
+/// `environment`, and as the runner's for an .sql of another name.
 [[nodiscard]] Result<std::vector<SourceFile>> read_sources(const std::filesystem::path& directory);
 /// `lint` over a directory.
 [[nodiscard]] Result<std::vector<Finding>> lint_directory(const std::filesystem::path& directory);

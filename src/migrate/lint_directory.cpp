@@ -1,25 +1,21 @@
 #include <algorithm>
-#include <cctype>
 #include <fstream>
 #include <iterator>
 
 #include "migrate/lint.hpp"
+#include "migrate/runner.hpp"
 
 namespace bulkhead::migrate {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// NNNN_name.sql
-bool is_migration(const std::string& name) {
-  return name.size() > 9 && name.ends_with(".sql") && name[4] == '_' &&
-         std::all_of(name.begin(), name.begin() + 4, [](unsigned char c) { return std::isdigit(c) != 0; });
-}
-
 Result<std::string> read_file(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   if (in.bad() || !in.is_open()) return Error(Errc::environment, "cannot read " + path.string());
+  // As the runner does: a byte order mark is no SQL.
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
   return text;
 }
 
@@ -47,8 +43,10 @@ Result<std::vector<SourceFile>> read_sources(const fs::path& directory) {
   }
   std::vector<fs::path> paths;
   for (const auto& entry : entries) {
-    if (entry.is_regular_file(code) && is_migration(entry.path().filename().string()))
-      paths.push_back(entry.path());
+    if (entry.path().extension() != ".sql") continue;
+    if (!entry.is_regular_file(code) || !parse_migration_name(entry.path()))
+      return not_a_migration(entry.path());
+    paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
   std::vector<SourceFile> files;

@@ -52,6 +52,8 @@ class FileFixer {
     if (statement.tag == "AlterTableStmt") alter_table(statement);
     if (statement.tag == "IndexStmt") create_index(statement);
     if (statement.tag == "ViewStmt") create_view(statement);
+    if (statement.tag == "ViewStmt") show_tenant(statement);
+    if (statement.tag == "CreateFunctionStmt") fix_search_path(statement);
     for (const ModelTable* table : to_mark(statement)) append_call(statement, *table);
   }
 
@@ -337,6 +339,11 @@ class FileFixer {
 
   void create_index(const ParsedStatement& statement) {
     const Object& node = *statement.node;
+    if (sql::flag_of(node, "concurrent")) {
+      std::size_t word = file_.find_word(statement.first, statement.last, "concurrently");
+      edits_.push_back(edit::remove(file_, word, word + 1));
+      note(file_.begin_of(statement), "took out CONCURRENTLY: each migration runs in a transaction");
+    }
     const ModelTable* table = table_of(node);
     if (table == nullptr || !table->tenant() || text_of(node, "accessMethod") != "btree") return;
     std::vector<std::string> columns;
@@ -373,6 +380,44 @@ class FileFixer {
       add(edit::lead_columns(file_, file_.find_word(name, as, "with"), as, "security_invoker = true, "));
     }
     note(offset, "view " + it->first + " reads with its caller's rights");
+  }
+
+  /// Groups by the tenant where it groups by a key, and shows the tenant, where the view's query is simple
+  /// enough to say how.
+  void show_tenant(const ParsedStatement& statement) {
+    const Value* query = value_of(*statement.node, "query");
+    const Object* select = query != nullptr ? node_of(*query, "SelectStmt") : nullptr;
+    const Object* range = child_of(*statement.node, "view");
+    if (select == nullptr || range == nullptr) return;
+    for (const KeyGroup& group : key_groups(*query, model_)) {
+      std::size_t at = file_.token_at(group.offset);
+      while (at + 2 < statement.last && file_.code[at + 1].kind == TokenKind::dot) at += 2;
+      std::size_t end = file_.code[at].end;
+      edits_.push_back({end, end, ", " + group.column});
+      note(group.offset, "view " + relation_name(*range) + " groups by " + group.column + ", too");
+    }
+    auto it = model_.views.find(relation_name(*range));
+    const bool shown = it == model_.views.end() || it->second.shows_tenant;
+    if (shown || !list_of(*statement.node, "aliases").empty()) return;
+    const auto column = tenant_output(*select, model_);
+    std::size_t as = file_.find_word(statement.first, statement.last, "as");
+    std::size_t from = file_.find_word(as, statement.last, "from");
+    if (!column || from == statement.last) return;
+    std::size_t end = file_.code[from - 1].end;
+    edits_.push_back({end, end, ", " + *column});
+    note(file_.begin_of(statement), "view " + it->first + " shows " + *column);
+  }
+
+  /// `set search_path` before AS: requests have another search_path than migrations.
+  void fix_search_path(const ParsedStatement& statement) {
+    if (!wants_search_path(statement, model_)) return;
+    std::size_t as = file_.find_word(statement.first, statement.last, "as");
+    while (as + 1 < statement.last && file_.code[as + 1].kind != TokenKind::string)
+      as = file_.find_word(as + 1, statement.last, "as");
+    if (as + 1 >= statement.last) return;
+    std::size_t at = file_.code[as - 1].end;
+    edits_.push_back({at, at, " set search_path = app, pg_temp"});
+    note(file_.begin_of(statement), "a function finds the app's tables, whoever calls it");
   }
 
   // ---- tenant_table() and shared_table()

@@ -137,9 +137,20 @@ class Replay {
       auto names = names_of(list_of(node_, "typeName"));
       if (!names.empty()) model_.enums.insert(names.back());
     }
+    note_routine();
   }
 
  private:
+  /// A sequence of a serial column has its table's name in its own.
+  void note_routine() {
+    for (std::string_view field : {"funcname", "typeName", "domainname"}) {
+      auto names = names_of(list_of(node_, field));
+      if (statement_.tag.starts_with("Create") && !names.empty()) model_.routines.insert(names.back());
+    }
+    const Object* sequence = statement_.tag == "CreateSeqStmt" ? child_of(node_, "sequence") : nullptr;
+    if (sequence != nullptr) model_.routines.insert(relation_name(*sequence));
+  }
+
   [[nodiscard]] Place place(std::int64_t offset) const {
     return {file_index_, offset > 0 ? static_cast<std::size_t>(offset) : file_.begin_of(statement_)};
   }

@@ -78,6 +78,8 @@ class Model {
   std::set<std::string, std::less<>> enums;
   /// Functions whose comment says why they are SECURITY DEFINER.
   std::set<std::string, std::less<>> definers;
+  std::set<std::string, std::less<>>
+      routines;  ///< Functions, sequences, types: what a body may call by name.
 
   [[nodiscard]] const ModelTable* table(std::string_view name) const;
 

@@ -66,6 +66,15 @@ constexpr std::array rules = {
         "view-without-tenant", warning, "A view over tenant tables that does not show tenant_id.",
         "The server can then neither add its predicate nor check the rows on the way out; one wall is left.",
         "Select tenant_id of one of the tables, and join on it."},
+    LintRule{
+        "group-by-key", warning, "A view that groups by the primary key of a tenant table without tenant_id.",
+        "The key is (tenant_id, …): columns of the table beside it are refused unless both are grouped by.",
+        "`group by x.id, x.tenant_id`"},
+    LintRule{
+        "function-search-path", warning,
+        "A function in PL/pgSQL, or one in SQL that names objects of the app, without a fixed search_path.",
+        "Requests have another search_path than migrations: its tables are not found when it runs.",
+        "`set search_path = app, pg_temp` before AS"},
     LintRule{"materialized-view", error, "A materialized view.", "It cannot have row-level security.",
              "A view with security_invoker, or a tenant table that a trigger keeps."},
     LintRule{"definer-reason", error, "A SECURITY DEFINER function without a reason.",
@@ -177,6 +186,20 @@ std::string lint_rules_markdown() {
       "refuses "
       "to start,\n"
       "and names what it is about and what to write.\n\n"
+      "What the app's roles may use is granted at the end of each file, so a migration needs no GRANT:\n\n"
+      "- tables: by tenant_table() and shared_table();\n"
+      "- views with security_invoker: SELECT for all four roles. The data API serves them read-only, and "
+      "only "
+      "those\n"
+      "  that show tenant_id, because that is what it checks rows by;\n"
+      "- functions that run with their caller's rights: EXECUTE for all four roles, so that defaults, "
+      "checks, "
+      "triggers,\n"
+      "  policies and views can call them. A SECURITY DEFINER function gets nothing: grant it in the file "
+      "that "
+      "makes it,\n"
+      "  after CREATE;\n"
+      "- sequences, but those of shared tables: USAGE for member, admin and owner.\n\n"
       "This page is made from the rules themselves; a test keeps it fresh.\n\n"
       "| rule | | refused | because | write instead |\n|---|---|---|---|---|\n";
   for (const LintRule& rule : rules) {

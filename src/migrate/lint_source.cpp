@@ -9,14 +9,6 @@ using sql::Token;
 using sql::TokenKind;
 using sql::Value;
 
-sql::TextLimits migration_limits() {
-  sql::TextLimits limits;
-  limits.bytes = 16 * 1024 * 1024;
-  limits.nesting = 128;
-  limits.run = 4000;
-  return limits;
-}
-
 namespace {
 
 Finding syntax_finding(const SourceFile& source, const Error& error) {

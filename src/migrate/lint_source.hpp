@@ -64,7 +64,6 @@ struct ParsedFile {
   void read_directive(const sql::Token& comment);
 };
 
-/// Migrations are trusted and may be long (seed data), but not without bound.
-[[nodiscard]] sql::TextLimits migration_limits();
+using sql::migration_limits;
 
 }  // namespace bulkhead::migrate

@@ -69,6 +69,7 @@ class StatementJudge {
     if (tag == "CreateTableAsStmt") create_table_as();
     if (tag == "SelectStmt") select();
     if (tag == "CreateFunctionStmt") function();
+    if (tag == "ViewStmt") view();
     if (tag == "AlterFunctionStmt") alter_function();
     if (tag == "DoStmt") code_body("a DO block");
     if (tag == "GrantStmt") grant(node_);
@@ -214,6 +215,8 @@ class StatementJudge {
     if (names.size() == 2 && names[0] != "app")
       add("outside-app", "function " + names[0] + "." + name + " is outside the schema app", name);
     definer(f, name);
+    if (!f.definer && wants_search_path(statement_, model_))
+      add("function-search-path", "function " + name + " has no fixed search_path");
     if (f.leakproof) add("leakproof", "function " + name + " is LEAKPROOF");
     if (f.native) add("foreign-data", "function " + name + " is native code");
     if (!f.binds.empty()) add("tenant-context", "function " + name + " sets " + f.binds);
@@ -233,6 +236,16 @@ class StatementJudge {
     if (from == statement_.last) from = file_.find_word(statement_.first, statement_.last, "return");
     std::size_t begin = from < statement_.last ? file_.code[from].begin : file_.begin_of(statement_);
     return file_.text.substr(begin, file_.code[statement_.last - 1].end - begin);
+  }
+
+  void view() {
+    const Value* query = value_of(node_, "query");
+    const Object* range = child_of(node_, "view");
+    if (query == nullptr || range == nullptr) return;
+    for (const KeyGroup& group : key_groups(*query, model_)) {
+      add("group-by-key", "view " + relation_name(*range) + " groups by a primary key without its tenant_id",
+          "group by …, " + group.column, static_cast<std::int64_t>(group.offset));
+    }
   }
 
   void definer(const Function& f, const std::string& name) {

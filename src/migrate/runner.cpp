@@ -29,21 +29,6 @@ bool name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/// "0001_first_tables.sql" → version and name.
-std::optional<MigrationFile> parse_name(const fs::path& path) {
-  const std::string name = path.filename().string();
-  if (name.size() < 10 || name[4] != '_' ||
-      !std::all_of(name.begin(), name.begin() + 4, [](char c) { return c >= '0' && c <= '9'; })) {
-    return std::nullopt;
-  }
-  MigrationFile out;
-  std::from_chars(name.data(), name.data() + 4, out.version);
-  out.name = name.substr(5, name.size() - 9);
-  out.path = path;
-  if (out.version == 0 || !std::all_of(out.name.begin(), out.name.end(), name_character)) return std::nullopt;
-  return out;
-}
-
 Result<void> read_text(MigrationFile& file) {
   std::ifstream in(file.path, std::ios::binary);
   if (!in) return failed("cannot read " + file.path.string());
@@ -112,17 +97,22 @@ std::optional<std::size_t> position_of(const Error& error) {
   return out;
 }
 
-Error explained(const MigrationFile& file, const Error& error) {
+/// `statement`: the one that failed; none when the whole file did, at its commit.
+Error explained(const MigrationFile& file, const Error& error,
+                std::optional<StatementRange> statement = std::nullopt) {
   std::string where = file_name(file);
-  if (const auto position = position_of(error)) {
-    const auto at = line_column(file.sql, *position);
+  if (statement) {
+    // What fails while it runs has no position: then it is the statement's beginning.
+    const std::string_view before = std::string_view(file.sql).substr(0, statement->begin);
+    const auto position = position_of(error);
+    const auto at = line_column(file.sql, position ? characters(before) + *position : characters(before) + 1);
     where += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
   }
   std::string hint(error.hint());
   if (error.sqlstate() == "55P03") {
     hint =
         "a table it changes is in use; run it again when there is less traffic, or raise "
-        "database.lock_timeout";
+        "database.lock_timeout_ms";
   }
   return failed(where + ": " + std::string(error.message()))
       .hint(std::move(hint))
@@ -155,15 +145,35 @@ Result<void> check_role(pg::Blocking& admin, const MigrationFile& file) {
       .hint("migrations run as bulkhead_owner; take RESET ROLE or SET ROLE out");
 }
 
+/// Runs one of our own files as bulkhead_owner, and stays it. A function or DO block of a migration can have
+/// changed role and search_path.
+Result<void> as_owner(pg::Blocking& admin, std::string_view name) {
+  BULKHEAD_CHECK(
+      admin.execute("reset role; set local role bulkhead_owner; set local search_path = pg_catalog"));
+  return admin.execute(sql_file(name));
+}
+
+/// One after the other, so that one that fails while it runs can be named.
+Result<void> run_statements(pg::Blocking& admin, const MigrationFile& file) {
+  for (const StatementRange& statement : split_statements(file.sql)) {
+    auto done =
+        admin.execute(std::string_view(file.sql).substr(statement.begin, statement.end - statement.begin));
+    if (done.has_error()) return explained(file, done.error(), statement);
+  }
+  return {};
+}
+
 Result<void> in_transaction(pg::Blocking& admin, const MigrationFile& file, const RunOptions& options,
                             Clock::time_point begun) {
   BULKHEAD_CHECK(admin.execute("set local lock_timeout = " + std::to_string(options.lock_timeout.count())));
-  BULKHEAD_CHECK(admin.execute("set local role bulkhead_owner; set local search_path = app, bulkhead"));
+  BULKHEAD_CHECK(as_owner(admin, "09_rights_taken"));
+  BULKHEAD_CHECK(admin.execute("set local search_path = app, bulkhead"));
+  BULKHEAD_CHECK(run_statements(admin, file));
   // What the file deferred is done now, by the role that deferred it, and judged with the rest.
-  auto done = admin.execute(file.sql);
-  if (done.has_value()) done = admin.execute("set constraints all immediate");
-  if (done.has_error()) return explained(file, done.error());
+  if (auto done = admin.execute("set constraints all immediate"); done.has_error())
+    return explained(file, done.error());
   BULKHEAD_CHECK(check_role(admin, file));
+  BULKHEAD_CHECK(as_owner(admin, "10_rights_given"));
   // A function or DO block can have changed any of these.
   BULKHEAD_CHECK(admin.execute("reset role; set local search_path = pg_catalog"));
   BULKHEAD_CHECK(check_schema(admin, file));
@@ -242,16 +252,36 @@ class RunLock {
 
 }  // namespace
 
+std::optional<MigrationFile> parse_migration_name(const fs::path& path) {
+  const std::string name = path.filename().string();
+  if (name.size() < 10 || name[4] != '_' ||
+      !std::all_of(name.begin(), name.begin() + 4, [](char c) { return c >= '0' && c <= '9'; })) {
+    return std::nullopt;
+  }
+  MigrationFile out;
+  std::from_chars(name.data(), name.data() + 4, out.version);
+  out.name = name.substr(5, name.size() - 9);
+  out.path = path;
+  if (out.version == 0 || !std::all_of(out.name.begin(), out.name.end(), name_character)) return std::nullopt;
+  return out;
+}
+
+Error not_a_migration(const fs::path& path) {
+  return failed(path.filename().string() + " is not a migration's name")
+      .hint("name it NNNN_name.sql: four digits from 0001 on, an underscore, a name of a-z, 0-9 and _");
+}
+
 Result<std::vector<MigrationFile>> read_migrations(const fs::path& dir) {
   std::error_code error;
   std::vector<MigrationFile> files;
   for (const auto& entry : fs::directory_iterator(dir, error)) {
     if (entry.path().extension() != ".sql") continue;
-    auto file = parse_name(entry.path());
-    if (!file) {
-      return failed(entry.path().filename().string() + " is not a migration's name")
-          .hint("name it NNNN_name.sql: four digits from 0001 on, an underscore, a name of a-z, 0-9 and _");
+    if (entry.is_directory(error)) {
+      return failed(entry.path().filename().string() + " is a folder, not a migration")
+          .hint("give the folder a name that does not end with .sql");
     }
+    auto file = parse_migration_name(entry.path());
+    if (!file) return not_a_migration(entry.path());
     files.push_back(std::move(*file));
   }
   if (error) {

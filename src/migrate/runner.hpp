@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,11 @@ struct MigrationFile {
   std::string checksum;  ///< SHA-256 of the bytes, hex.
 };
 
+/// Version and name of "0001_first_tables.sql"; nullopt for what is not a migration's name.
+[[nodiscard]] std::optional<MigrationFile> parse_migration_name(const std::filesystem::path& path);
+/// The error about such a file.
+[[nodiscard]] Error not_a_migration(const std::filesystem::path& path);
+
 /// All files of the folder, in order. Errors (`migration_failed`) name the file: bad names, gaps, duplicates,
 /// bytes that are not UTF-8, transaction commands, psql's commands.
 [[nodiscard]] Result<std::vector<MigrationFile>> read_migrations(const std::filesystem::path& dir);
@@ -32,6 +38,16 @@ struct MigrationFile {
 /// error tells line and column. Pure.
 [[nodiscard]] Result<void> check_statements(std::string_view sql, const std::string& file_name);
 
+/// Where a statement of a text begins (its first word) and ends (before its semicolon), in bytes.
+struct StatementRange {
+  std::size_t begin = 0, end = 0;
+};
+/// The statements of a text, as PostgreSQL's own grammar divides it. A text that our copy of the grammar does
+/// not take is one statement, for the server to judge.
+[[nodiscard]] std::vector<StatementRange> split_statements(std::string_view sql);
+
+/// How many characters `text`, UTF-8, has.
+[[nodiscard]] std::size_t characters(std::string_view text) noexcept;
 /// 1-based line and column (in characters) of the `position`th character (1-based) of UTF-8 `text`.
 struct LineColumn {
   std::size_t line = 1, column = 1;
@@ -67,7 +83,8 @@ struct RunReport {
 [[nodiscard]] Result<void> check_tenant_safety(pg::Blocking& admin);
 
 /// Applies what the ledger `bulkhead.migration` does not hold yet to the pool: each file in a transaction of
-/// its own, as bulkhead_owner, with search_path app, bulkhead. At the end of each file what
+/// its own, as bulkhead_owner, with search_path app, bulkhead, one statement after the other. At the end of
+/// each file the app's roles get what ordinary statements need besides the tables (10_rights_given.sql), and what
 /// `check_tenant_safety` asks must hold. One run at a time in a database (advisory lock). Servers hear of it:
 /// NOTIFY bulkhead_migrated, payload the version. Errors (`migration_failed`) name file, line and column; the
 /// files before the failed one stay applied.

@@ -2,6 +2,7 @@
 #include <cctype>
 
 #include "migrate/runner.hpp"
+#include "sql/guard/tree.hpp"
 
 namespace bulkhead::migrate {
 namespace {
@@ -14,7 +15,7 @@ bool word_character(char c) {
 /// enough of the language to find where statements begin; what they mean is PostgreSQL's business.
 class Scanner {
  public:
-  explicit Scanner(std::string_view text) : text_(text) {}
+  explicit Scanner(std::string_view text, std::size_t from = 0) : text_(text), at_(from) {}
 
   struct Token {
     std::size_t at = 0;
@@ -104,7 +105,7 @@ class Scanner {
   }
 
   std::string_view text_;
-  std::size_t at_ = 0;
+  std::size_t at_;
 };
 
 /// Why a statement that begins with these words is refused; empty if it is not.
@@ -123,12 +124,6 @@ std::string_view refused(const std::string& first, const std::string& second) {
   return "";
 }
 
-std::size_t characters(std::string_view text) {
-  std::size_t count = 0;
-  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
-  return count;
-}
-
 Error refusal(std::string_view sql, std::size_t at, const std::string& file_name, const std::string& what,
               std::string_view why) {
   const auto where = line_column(sql, characters(sql.substr(0, at)) + 1);
@@ -139,6 +134,32 @@ Error refusal(std::string_view sql, std::size_t at, const std::string& file_name
 }
 
 }  // namespace
+
+std::size_t characters(std::string_view text) noexcept {
+  std::size_t count = 0;
+  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
+  return count;
+}
+
+std::vector<StatementRange> split_statements(std::string_view sql) {
+  const auto tree = sql::parse_tree(sql, sql::migration_limits());
+  if (tree.has_error() || !tree->is_object()) return {{0, sql.size()}};
+  std::vector<StatementRange> out;
+  for (const sql::Value& raw : sql::list_of(tree->get_object(), "stmts")) {
+    const sql::Object& statement = raw.get_object();
+    StatementRange range;
+    range.begin = static_cast<std::size_t>(sql::number_of(statement, "stmt_location"));
+    const auto length = static_cast<std::size_t>(sql::number_of(statement, "stmt_len"));
+    range.end = length == 0 ? sql.size() : range.begin + length;
+    // Blanks, comments and empty statements before it are not where it begins.
+    Scanner scanner(sql.substr(0, range.end), range.begin);
+    auto token = scanner.next();
+    while (token.word == ";") token = scanner.next();
+    range.begin = token.at;
+    if (range.begin < range.end) out.push_back(range);
+  }
+  return out;
+}
 
 LineColumn line_column(std::string_view text, std::size_t position) noexcept {
   LineColumn out;

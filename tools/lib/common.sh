@@ -12,12 +12,21 @@ fail() {
   exit 1
 }
 
+# writable DIR: a clone that another user built cannot be built by this one.
+writable() {
+  if [[ ! -e $1 || (-w $1 && (! -e $1/build.ninja || -w $1/build.ninja)) ]]; then return 0; fi
+  fail "$1 belongs to $(stat -c %U -- "$1"), and $(id -un) may not write there" \
+    "run it as $(stat -c %U -- "$1"), or in a clone of your own"
+}
+
 # configure PRESET: runs cmake when the build folder was never configured, or when a preset or a CMake file changed so
 # that Ninja cannot find out by itself.
 configure() {
   local preset=$1 dir=$ROOT/build/$1 stamp log
   stamp=$dir/.configured
   log=$ROOT/build/$preset-configure.log
+  writable "$ROOT/build"
+  writable "$dir"
   mkdir -p "$dir"
   if [[ -f $dir/build.ninja && -f $stamp && ! $ROOT/CMakePresets.json -nt $stamp ]]; then return 0; fi
   step "configuring build/$preset"

@@ -226,6 +226,13 @@ class Lexer {
 
 }  // namespace
 
+TextLimits migration_limits() noexcept {
+  TextLimits limits;
+  limits.bytes = std::size_t{16} * 1024 * 1024;
+  limits.nesting = 128;
+  return limits;
+}
+
 Result<std::vector<Token>> tokenize(std::string_view sql, const TextLimits& limits) {
   return Lexer(sql, limits).run();
 }

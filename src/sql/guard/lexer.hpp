@@ -40,6 +40,9 @@ struct TextLimits {
       4000;  ///< Tokens between two commas at one level of nesting: the longest chain of operators.
 };
 
+/// For migrations, which are trusted and may be long (seed data), but not without bound.
+[[nodiscard]] TextLimits migration_limits() noexcept;
+
 /// Reads `sql` as PostgreSQL's scanner does with standard_conforming_strings on. White space gives no token.
 /// Errors: `statement_refused` for a NUL byte, an unterminated string, quote or comment, unbalanced
 /// parentheses, or a limit passed; the message names line and column. Pure: thread-safe.

@@ -107,6 +107,9 @@ TEST_F(Runner, BadFoldersAreRefused) {
     EXPECT_NE(failure().find(" is not a migration's name"), std::string::npos) << name;
     fs::remove(dir_ / name);
   }
+  fs::create_directory(dir_ / "0003_dir.sql");
+  EXPECT_EQ(failure(), "0003_dir.sql is a folder, not a migration");
+  fs::remove(dir_ / "0003_dir.sql");
   write("0003_latin.sql", "select '\xe9';");
   EXPECT_EQ(failure(), "0003_latin.sql is not UTF-8 text");
 }
@@ -119,6 +122,56 @@ TEST_F(Runner, ErrorsNameLineAndColumn) {
   EXPECT_EQ(failure().substr(0, 20), "0002_broken.sql:3:23");
   EXPECT_EQ(one("select to_regclass('app.fine') is null"), "t") << "a file is all or nothing";
   EXPECT_EQ(one("select max(version) from bulkhead.migration"), "1") << "those before it stay";
+}
+
+TEST_F(Runner, WhatFailsWhileItRunsNamesItsStatement) {
+  write("0001_data.sql", table(1) +
+                             "\n-- Gr\xc3\xbc\xc3\x9f"
+                             "e; here\n;;\n  select 1 / 0;\nselect 2;\n");
+  EXPECT_EQ(failure(), "0001_data.sql:6:3: division by zero");
+  write("0001_data.sql",
+        table(1) +
+            "create function f() returns int language sql begin atomic select 1; select 2; end;\n"
+            "do $$ begin raise exception 'so; not'; end $$;\n");
+  EXPECT_EQ(failure(), "0001_data.sql:4:1: so; not");
+  write("0001_data.sql", table(1) + "create table x (a int);\nalter table x add b nosuch;\n");
+  EXPECT_EQ(failure(), "0001_data.sql:4:21: type \"nosuch\" does not exist");
+  write("0001_data.sql", table(1) + "alter table t1 add column n int;\nselect nosuch from t1;");
+  EXPECT_EQ(failure().substr(0, 17), "0001_data.sql:4:8") << failure();
+}
+
+TEST_F(Runner, FunctionsViewsAndSequencesCanBeUsed) {
+  const auto may = [&](const std::string& what) { return one("select " + what); };
+  write("0001_all.sql",
+        table(1) +
+            "create function helper() returns int language sql as 'select 1';\n"
+            "create function later() returns int language sql as 'select 1';\n"
+            "-- bulkhead: definer a test\n"
+            "create function definer() returns int language sql security definer set search_path = app, "
+            "pg_temp as 'select 1';\n"
+            "create function open_definer() returns int language sql security definer set search_path = app, "
+            "pg_temp as 'select 1';\n"
+            "grant execute on function open_definer() to app_member;\n"
+            "create view v with (security_invoker = true) as select * from t1;\n"
+            "create sequence free;\n"
+            "create table code (id serial primary key); select bulkhead.shared_table('code');\n");
+  write("0002_more.sql",
+        "alter table t1 add column seq serial;\n"
+        "create or replace function later() returns int language sql security definer set search_path = app, "
+        "pg_temp as 'select 2';\n");
+  must(run());
+  EXPECT_EQ(may("has_function_privilege('app_viewer', 'app.helper()', 'execute')"), "t");
+  EXPECT_EQ(may("has_function_privilege('bulkhead_login', 'app.helper()', 'execute')"), "f");
+  EXPECT_EQ(may("has_function_privilege('app_owner', 'app.definer()', 'execute')"), "f");
+  EXPECT_EQ(may("has_function_privilege('app_member', 'app.open_definer()', 'execute')"), "t");
+  EXPECT_EQ(may("has_function_privilege('app_owner', 'app.later()', 'execute')"), "f")
+      << "it became a definer function: what it had before is gone";
+  EXPECT_EQ(may("has_table_privilege('app_viewer', 'app.v', 'select')"), "t");
+  EXPECT_EQ(may("has_table_privilege('app_owner', 'app.v', 'insert,update,delete')"), "f");
+  EXPECT_EQ(may("has_sequence_privilege('app_member', 'app.free', 'usage')"), "t");
+  EXPECT_EQ(may("has_sequence_privilege('app_viewer', 'app.free', 'usage')"), "f");
+  EXPECT_EQ(may("has_sequence_privilege('app_member', 'app.t1_seq_seq', 'usage')"), "t");
+  EXPECT_EQ(may("has_sequence_privilege('app_owner', 'app.code_id_seq', 'usage')"), "f");
 }
 
 TEST_F(Runner, EveryTableIsOneOrTheOther) {

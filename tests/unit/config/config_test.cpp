@@ -1,5 +1,6 @@
 #include "base/config.hpp"
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -84,23 +85,55 @@ TEST_P(BadConfig, NamesFileLineAndKey) {
 
 INSTANTIATE_TEST_SUITE_P(
     Config, BadConfig,
-    testing::Values(Bad{"[http]\nport = 70000\n", "my/bulkhead.toml:2: key \"http.port\"", "from 0 to 65535"},
-                    Bad{"[http]\nport = \"80\"\n", "my/bulkhead.toml:2: key \"http.port\"", "whole number"},
-                    Bad{"[http]\n\nprt = 80\n", "my/bulkhead.toml:3: key \"http.prt\"", "no such key"},
-                    Bad{"[htp]\nport = 80\n", "key \"htp\"", "no such section"},
-                    Bad{"port = 80\n", "my/bulkhead.toml:1: key \"port\"", "no such section"},
-                    Bad{"http = 3\n", "my/bulkhead.toml:1: key \"http\"", "a section [http] is expected"},
-                    Bad{"[http]\ncors_origins = [\"https://a.example/\"]\n", "http.cors_origins",
-                        "is no origin"},
-                    Bad{"[http]\ncors_origins = [\"a.example\"]\n", "http.cors_origins", "is no origin"},
-                    Bad{"[database]\nbinding = \"none\"\n", "database.binding", "\"signed\", \"plain\""},
-                    Bad{"[entry]\nsources = [\"cookie\"]\n", "entry.sources", "\"cookie\" is not one of"},
-                    Bad{"[entry]\nsources = []\n", "entry.sources", "at least one"},
-                    Bad{"[identity.a]\nissuer = \"https://a\"\n", "identity.a.audiences", "at least one"},
-                    Bad{"[identity.a]\naudiences = [\"x\"]\n", "identity.a.issuer", "required"},
-                    Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\nalgorithms=[\"HS256\"]\n",
-                        "my/bulkhead.toml:4: key \"identity.a.algorithms\"", "HS256"},
-                    Bad{"[http\nport = 80\n", "my/bulkhead.toml:1:", ""}));
+    testing::Values(
+        Bad{"[http]\nport = 70000\n", "my/bulkhead.toml:2: key \"http.port\"", "from 0 to 65535"},
+        Bad{"[http]\nport = \"80\"\n", "my/bulkhead.toml:2: key \"http.port\"", "whole number"},
+        Bad{"[http]\n\nprt = 80\n", "my/bulkhead.toml:3: key \"http.prt\"", "no such key"},
+        Bad{"[htp]\nport = 80\n", "key \"htp\"", "no such section"},
+        Bad{"port = 80\n", "my/bulkhead.toml:1: key \"port\"", "no such section"},
+        Bad{"http = 3\n", "my/bulkhead.toml:1: key \"http\"", "a section [http] is expected"},
+        Bad{"[http]\ncors_origins = [\"https://a.example/\"]\n", "http.cors_origins", "is no origin"},
+        Bad{"[http]\ncors_origins = [\"a.example\"]\n", "http.cors_origins", "is no origin"},
+        Bad{"[database]\nbinding = \"none\"\n", "database.binding", "\"signed\", \"plain\""},
+        Bad{"[entry]\nsources = [\"cookie\"]\n", "entry.sources", "\"cookie\" is not one of"},
+        Bad{"[entry]\nsources = []\n", "entry.sources", "at least one"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\n", "identity.a.audiences", "at least one"},
+        Bad{"[identity.a]\naudiences = [\"x\"]\n", "identity.a.issuer", "required"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\nalgorithms=[\"HS256\"]\n",
+            "my/bulkhead.toml:4: key \"identity.a.algorithms\"", "HS256"},
+        Bad{"[http]\naddress = \"banana\"\n", "my/bulkhead.toml:2: key \"http.address\"", "IP address"},
+        Bad{"[app]\nname = \"\"\n", "my/bulkhead.toml:2: key \"app.name\"", "must not be empty"},
+        Bad{"[entry]\nbase_domains = [\n\"ok.example\",\n\"http://x/\"]\n",
+            "my/bulkhead.toml:4: key \"entry.base_domains\"", "\"http://x/\" is not a domain's name"},
+        Bad{"[entry]\nbase_domains = [\"\"]\n", "entry.base_domains", "domain's name"},
+        Bad{"[dev]\nseed_tenants = [\"A B\"]\n", "my/bulkhead.toml:2: key \"dev.seed_tenants\"",
+            "\"A B\" is not a tenant's slug"},
+        Bad{"[identity.a]\nissuer = \"nonsense\"\naudiences=[\"x\"]\n",
+            "my/bulkhead.toml:2: key \"identity.a.issuer\"", "does not begin with https://"},
+        Bad{"[identity.a]\nissuer = \"http://a\"\naudiences=[\"x\"]\n", "identity.a.issuer", "https://"},
+        Bad{"[identity.a]\nissuer = \"x\"\naudiences=[\"x\"]\njwks_uri=\"ftp://x\"\nallow_http=true\n",
+            "my/bulkhead.toml:4: key \"identity.a.jwks_uri\"", "\"ftp://x\" does not begin"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\nalgorithms=[]\n",
+            "my/bulkhead.toml:4: key \"identity.a.algorithms\"", "at least one"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\n[identity.b]\nissuer = "
+            "\"https://a\"\naudiences=[\"y\"]\n",
+            "my/bulkhead.toml:5: key \"identity.b.issuer\"", "[identity.a] has this issuer"},
+        Bad{"[http\nport = 80\n", "my/bulkhead.toml:1:", ""}));
+
+TEST(Config, KeysMayBeFetchedWithoutTlsWhereThatIsAllowed) {
+  auto config = parse_app_config(
+      "[identity.a]\nissuer = \"http://127.0.0.1:1/\"\naudiences = [\"x\"]\nallow_http = true\n", "f");
+  EXPECT_TRUE(config.has_value()) << config.error().message();
+}
+
+TEST(Config, AFolderIsNoFile) {
+  std::string made = "/tmp/bh-config-XXXXXX";
+  ASSERT_NE(mkdtemp(made.data()), nullptr);
+  std::filesystem::create_directory(made + "/bulkhead.toml");
+  auto config = load_app_config(made);
+  EXPECT_TRUE(config.has_error());
+  std::filesystem::remove_all(made);
+}
 
 std::string read_reference(const std::string& name) {
   std::ifstream in(BULKHEAD_SOURCE_DIR "/docs/reference/" + name);

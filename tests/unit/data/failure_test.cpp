@@ -42,6 +42,15 @@ TEST(Failure, ValuesAreShownToWhoeverSentThem) {
   EXPECT_EQ(shown("22012", "division by zero").message(), "division by zero");
 }
 
+TEST(Failure, ChecksOfDomainsHaveNoTable) {
+  EXPECT_EQ(shown("23514", "new row violates", "zip_check").message(),
+            R"(new row for relation "artist" violates check constraint "zip_check")");
+  pg::Outcome outcome;
+  outcome.error = Error(Errc::statement_failed, "value for domain zip violates …").sqlstate("23514");
+  outcome.constraint = "zip_check";
+  EXPECT_EQ(client_error(outcome, {}).message(), R"(value for domain violates check constraint "zip_check")");
+}
+
 TEST(Failure, UnknownFamiliesSayNothing) {
   EXPECT_EQ(shown("XX000", "could not read block 3 of relation globex").message(),
             "the database could not run the statement");

@@ -130,6 +130,56 @@ TEST(LintFix, ViewsIndexesAndOtherConstraints) {
   EXPECT_NE(text.find("using gin (t);"), std::string::npos) << text;
 }
 
+TEST(LintFix, FunctionsFindTheAppsTables) {
+  std::string tables = "create table orders (id int primary key);\n";
+  EXPECT_NE(
+      fixed(tables + "create function f() returns trigger language plpgsql\nas $$ begin update orders set "
+                     "id = 1; return new; end $$;")
+          .find("language plpgsql set search_path = app, pg_temp\nas $$"),
+      std::string::npos);
+  EXPECT_NE(fixed(tables + "create function f(a int default (1 + 1)) returns bigint as 'select count(*) from "
+                           "orders' language sql stable;")
+                .find("returns bigint set search_path = app, pg_temp as 'select"),
+            std::string::npos);
+  // What names nothing of the app may be written into its caller's statement, and stays so.
+  for (const char* plain :
+       {"create function f(a text) returns text language sql immutable as 'select lower(a)';",
+        "create function f() returns bigint language sql begin atomic select count(*) from orders; end;",
+        "create function f() returns bigint language plpgsql set search_path = '' as 'begin return 1; end';"})
+    EXPECT_TRUE(fixed(tables + plain).ends_with(plain)) << fixed(tables + plain);
+}
+
+TEST(LintFix, ViewsGroupByTheTenantAndShowIt) {
+  std::string tables =
+      "create table person (id int primary key, name text);\n"
+      "create table task (id int primary key, person_id int references person);\n";
+  EXPECT_NE(fixed(tables + "create view load as select p.id, p.name, count(t.id) as tasks from person p left "
+                           "join task t on t.person_id = p.id group by p.id;")
+                .find("select p.id, p.name, count(t.id) as tasks, p.tenant_id from person p left join task t "
+                      "on t.person_id = p.id group by p.id, p.tenant_id;"),
+            std::string::npos);
+  EXPECT_NE(fixed(tables + "create view names as select id, name from person where id in (select person_id "
+                           "from task group by task.id) order by name;")
+                .find("select id, name, person.tenant_id from person where id in (select person_id from task "
+                      "group by task.id, task.tenant_id) order by name;"),
+            std::string::npos);
+  // Where the fixer cannot know, it leaves the outputs alone; the warning says what is missing.
+  for (const char* query : {"select count(*) from person", "select distinct name from person",
+                            "select id from person union select id from task",
+                            "select t.id from person p right join task t on t.person_id = p.id"}) {
+    Fixed result = run(tables + "create view v as " + query + ";");
+    EXPECT_NE(result.files[0].text.find(query), std::string::npos) << result.files[0].text;
+    ASSERT_FALSE(result.left.empty()) << query;
+    EXPECT_EQ(result.left[0].rule, "view-without-tenant");
+  }
+}
+
+TEST(LintFix, IndexesAreMadeInTheTransaction) {
+  EXPECT_NE(fixed("create table a (id int primary key);\ncreate index concurrently i on a (id);\n")
+                .find("create index i on a (tenant_id, id);"),
+            std::string::npos);
+}
+
 TEST(LintFix, ReportsWhatItCannotDo) {
   Fixed result =
       run("create table a (tenant_id bigint, id int primary key);\ncreate materialized view m as select * "
@@ -147,7 +197,7 @@ TEST(LintDirectory, ReadsAndRewritesMigrationsOnly) {
   fs::path folder = pattern;
   std::ofstream(folder / "0002_b.sql") << "create table b (id int primary key, a int references a);\n";
   std::ofstream(folder / "0001_a.sql") << "create table a (id int primary key);\n";
-  std::ofstream(folder / "notes.sql") << "not SQL";
+  std::ofstream(folder / "notes.txt") << "not SQL";
   auto findings = lint_directory(folder);
   ASSERT_TRUE(findings);
   EXPECT_TRUE(has_errors(*findings));
@@ -157,6 +207,12 @@ TEST(LintDirectory, ReadsAndRewritesMigrationsOnly) {
   EXPECT_TRUE(result->left.empty());
   EXPECT_TRUE(lint_directory(folder)->empty());
   EXPECT_FALSE(lint_directory(folder / "absent"));
+  // What the runner would refuse is not passed over.
+  std::ofstream(folder / "notes.sql") << "select 1;";
+  EXPECT_EQ(lint_directory(folder).error().message(), "notes.sql is not a migration's name");
+  fs::remove(folder / "notes.sql");
+  std::ofstream(folder / "0003_c.sql") << "\xef\xbb\xbf" << "alter table a add column note text;\n";
+  EXPECT_TRUE(lint_directory(folder)->empty()) << "a byte order mark is no SQL";
   fs::remove_all(folder);
 }
 

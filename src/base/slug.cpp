@@ -1,9 +1,9 @@
+#include "base/slug.hpp"
+
 #include <algorithm>
 #include <array>
 
-#include "catalog/records.hpp"
-
-namespace bulkhead::catalog {
+namespace bulkhead {
 namespace {
 
 /// Names that a product's own pages, mail and tools use: a tenant must not sit there.
@@ -28,4 +28,4 @@ bool valid_slug(std::string_view slug) noexcept {
   return std::find(kReserved.begin(), kReserved.end(), slug) == kReserved.end();
 }
 
-}  // namespace bulkhead::catalog
+}  // namespace bulkhead
