@@ -359,7 +359,7 @@ Result<void> serve(const ServeOptions& options, const std::vector<Route>& routes
   BULKHEAD_TRY(Workspace workspace, Workspace::open(options.database, Workspace::Use::server));
   PidFile pid_file(options.database.data_dir);
   BULKHEAD_CHECK(warn_of_old_postgres(workspace, log));
-  BULKHEAD_CHECK(workspace.log_in());
+  BULKHEAD_CHECK(workspace.log_in_mended());
   std::vector<identity::IssuerSettings> issuers = configured_issuers(config);
   Running running{std::move(workspace), std::move(config), std::move(issuers), {}};
   return run_server(running, options, routes, log, signals);

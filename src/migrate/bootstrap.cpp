@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <functional>
 #include <string_view>
 #include <thread>
 
@@ -105,7 +106,7 @@ Result<bool> logins_work(pg::Blocking& admin, const Credentials& credentials) {
              .has_value();
 }
 
-Result<void> mend_logins(pg::Blocking& admin) {
+Result<void> give_passwords_again(pg::Blocking& admin) {
   BULKHEAD_CHECK(admin.execute("select pg_advisory_xact_lock(hashtextextended('bulkhead bootstrap', 0))"));
   BULKHEAD_CHECK(share_passwords(admin));
   return admin.execute(sql_file("07_credentials"));
@@ -143,6 +144,19 @@ Error explained(const Error& error) {
       .sqlstate(std::string(error.sqlstate()));
 }
 
+/// In one transaction, which is tried again when another server does the same.
+Result<Credentials> in_transaction(pg::Blocking& admin, const std::function<Result<void>()>& change) {
+  for (int attempt = 1;; ++attempt) {
+    BULKHEAD_CHECK(admin.execute("begin"));
+    auto done = change();
+    if (done.has_value()) done = admin.execute("commit");
+    if (done.has_value()) return read_credentials(admin);
+    [[maybe_unused]] const auto rolled_back = admin.execute("rollback");
+    if (attempt == 5 || !worth_repeating(done.error())) return explained(done.error());
+    std::this_thread::sleep_for(std::chrono::milliseconds(50 * attempt));
+  }
+}
+
 std::optional<std::string> from_hex(std::string_view hex) {
   std::string out;
   for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
@@ -160,28 +174,22 @@ Result<Credentials> bootstrap(pg::Blocking& admin, const BootstrapOptions& optio
   const std::string digest =
       sha256_hex(sql_file("01_roles") + system_sql(options.binding) + sql_file("07_credentials") +
                  std::string(binding_name(options.binding)));
-  for (int attempt = 1;; ++attempt) {
-    BULKHEAD_TRY(const auto now, installed(admin));
-    if (now.version > kVersion) {
-      return Error(Errc::config_invalid, "this database was set up by a newer Bulkhead (version " +
-                                             std::to_string(now.version) + ", this program knows " +
-                                             std::to_string(kVersion) + ")")
-          .hint("use that newer Bulkhead");
-    }
-    const bool up_to_date = now.digest == digest;
-    if (up_to_date) {
-      BULKHEAD_TRY(auto credentials, read_credentials(admin));
-      BULKHEAD_TRY(const bool work, logins_work(admin, credentials));
-      if (work) return credentials;
-    }
-    BULKHEAD_CHECK(admin.execute("begin"));
-    auto done = up_to_date ? mend_logins(admin) : apply(admin, options.binding, digest);
-    if (done.has_value()) done = admin.execute("commit");
-    if (done.has_value()) return read_credentials(admin);
-    [[maybe_unused]] const auto rolled_back = admin.execute("rollback");
-    if (attempt == 5 || !worth_repeating(done.error())) return explained(done.error());
-    std::this_thread::sleep_for(std::chrono::milliseconds(50 * attempt));
+  BULKHEAD_TRY(const auto now, installed(admin));
+  if (now.version > kVersion) {
+    return Error(Errc::config_invalid, "this database was set up by a newer Bulkhead (version " +
+                                           std::to_string(now.version) + ", this program knows " +
+                                           std::to_string(kVersion) + ")")
+        .hint("use that newer Bulkhead");
   }
+  if (now.digest == digest) return mend_logins(admin);
+  return in_transaction(admin, [&] { return apply(admin, options.binding, digest); });
+}
+
+Result<Credentials> mend_logins(pg::Blocking& admin) {
+  BULKHEAD_TRY(auto credentials, read_credentials(admin));
+  BULKHEAD_TRY(const bool work, logins_work(admin, credentials));
+  if (work) return credentials;
+  return in_transaction(admin, [&] { return give_passwords_again(admin); });
 }
 
 Result<Credentials> read_credentials(pg::Blocking& admin) {

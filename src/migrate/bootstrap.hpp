@@ -34,6 +34,10 @@ struct Credentials {
 /// `config_invalid` when a newer Bulkhead made the database, `statement_failed` with PostgreSQL's report.
 [[nodiscard]] Result<Credentials> bootstrap(pg::Blocking& admin, const BootstrapOptions& options = {});
 
+/// Looks whether the two logins of a bootstrapped database work as they should, and mends their passwords and settings
+/// if not: a login may change its own, and so may SQL that somebody injects. `admin`: as for `bootstrap`.
+[[nodiscard]] Result<Credentials> mend_logins(pg::Blocking& admin);
+
 /// Reads the credentials of a bootstrapped database (a server does so again when a key was rotated).
 [[nodiscard]] Result<Credentials> read_credentials(pg::Blocking& admin);
 

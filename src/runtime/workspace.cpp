@@ -61,6 +61,12 @@ Result<void> Workspace::prepare(bool binding_signed) {
   return log_in();
 }
 
+Result<void> Workspace::log_in_mended() {
+  BULKHEAD_TRY(pg::Blocking connection, admin());
+  BULKHEAD_TRY(auto mended, migrate::mend_logins(connection));
+  return log_in();
+}
+
 Result<void> Workspace::log_in() {
   BULKHEAD_TRY(pg::Blocking connection, admin());
   BULKHEAD_TRY(migrate::Credentials credentials, migrate::read_credentials(connection));

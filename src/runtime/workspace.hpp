@@ -42,8 +42,10 @@ class Workspace {
 
   /// Installs roles, schemas and functions, or brings them up to date; idempotent. Sets the binding.
   [[nodiscard]] Result<void> prepare(bool binding_signed);
-  /// For `serve`: the database must be prepared already; nothing is changed.
+  /// The database must be prepared already; nothing is changed.
   [[nodiscard]] Result<void> log_in();
+  /// For `serve`: the same, and the two logins are mended if SQL has changed their passwords or settings.
+  [[nodiscard]] Result<void> log_in_mended();
 
   /// What is known to be wrong with this PostgreSQL and bears on tenants; see `known_defect`.
   [[nodiscard]] Result<std::string> known_defect() const;

@@ -149,8 +149,13 @@ TEST(TenantPredicate, StandsOnEveryTenantRelationOfEveryStatement) {
   const RelationsRef relations = test::record_shop();
   std::size_t rendered_count = 0;
   const bool held = rc::check("tenant predicate", [&] {
-    const Statement statement = any_statement();
+    // Most statements name a column that is not there; one of twenty does not.
+    Statement statement = any_statement();
     auto rendered = render(statement, *relations, "app", tenant);
+    for (int tries = 1; rendered.has_error() && tries < 20; ++tries) {
+      statement = any_statement();
+      rendered = render(statement, *relations, "app", tenant);
+    }
     if (rendered.has_error()) return;
     ++rendered_count;
     check(rendered->text, *relations, std::holds_alternative<Insert>(statement));
@@ -160,7 +165,7 @@ TEST(TenantPredicate, StandsOnEveryTenantRelationOfEveryStatement) {
     for (const OutputColumn& output : rendered->outputs) RC_ASSERT(output.name != "tenant_id");
   });
   EXPECT_TRUE(held);
-  EXPECT_GT(rendered_count, 10u) << "the generator makes too few valid statements";
+  EXPECT_GT(rendered_count, 50u) << "the generator makes too few valid statements";
 }
 
 }  // namespace

@@ -53,7 +53,8 @@ TEST(RenderWrite, ACellOfJsonIsPostgresqlsToConvert) {
       rendered->text,
       R"(insert into "app"."track" as t ("tenant_id", "id", "tags") values ($1, $2, (select r."tags" from )"
       R"(json_to_record(json_build_object('tags', $3::json)) as r("tags" text[]))), ($1, $4, default) returning )"
-      R"(t."tenant_id")");
+      R"(t."tenant_id")" +
+          check);
 }
 
 TEST(RenderWrite, ManyRowsAreOneJsonParameter) {
