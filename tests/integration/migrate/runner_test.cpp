@@ -146,11 +146,12 @@ TEST_F(Runner, FunctionsViewsAndSequencesCanBeUsed) {
         table(1) +
             "create function helper() returns int language sql as 'select 1';\n"
             "create function later() returns int language sql as 'select 1';\n"
-            "-- bulkhead: definer a test\n"
             "create function definer() returns int language sql security definer set search_path = app, "
             "pg_temp as 'select 1';\n"
             "create function open_definer() returns int language sql security definer set search_path = app, "
             "pg_temp as 'select 1';\n"
+            "comment on function definer() is 'bulkhead: definer a test';\n"
+            "comment on function open_definer() is 'bulkhead: definer a test';\n"
             "grant execute on function open_definer() to app_member;\n"
             "create view v with (security_invoker = true) as select * from t1;\n"
             "create sequence free;\n"
@@ -158,7 +159,8 @@ TEST_F(Runner, FunctionsViewsAndSequencesCanBeUsed) {
   write("0002_more.sql",
         "alter table t1 add column seq serial;\n"
         "create or replace function later() returns int language sql security definer set search_path = app, "
-        "pg_temp as 'select 2';\n");
+        "pg_temp as 'select 2';\n"
+        "comment on function later() is 'bulkhead: definer a test';\n");
   must(run());
   EXPECT_EQ(may("has_function_privilege('app_viewer', 'app.helper()', 'execute')"), "t");
   EXPECT_EQ(may("has_function_privilege('bulkhead_login', 'app.helper()', 'execute')"), "f");
