@@ -20,7 +20,9 @@ select c.relname, c.relkind in ('v','m'),
        case when tn.nspname = 'pg_catalog' then pg_catalog.format_type(a.atttypid, a.atttypmod)
             else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
        coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
-       pg_catalog.col_description(c.oid, a.attnum), pg_catalog.obj_description(c.oid, 'pg_class')
+       pg_catalog.col_description(c.oid, a.attnum), pg_catalog.obj_description(c.oid, 'pg_class'),
+       t.oid >= 16384 or exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid and p.polname not in
+                                 ('bulkhead_tenant', 'bulkhead_floor', 'bulkhead_migrations'))
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -76,7 +78,7 @@ std::uint32_t number(std::string_view text) {
 // of their own, arrays and composite types are taken apart, everything else is a string of its text form.
 // Types made by extensions may bring a cast to json, so PostgreSQL converts them.
 void set_json_kind(Column& column, char type_kind, char category) {
-  constexpr std::uint32_t first_user_oid = 16384;
+  constexpr std::uint32_t first_user_oid = 16384;  // FirstNormalObjectId
   switch (column.type_oid) {
     case 16:
       column.json = JsonKind::boolean;
@@ -119,6 +121,7 @@ void read_columns(const Rows& rows, std::vector<Relation>& relations) {
       relations.push_back(std::move(relation));
     }
     Relation& relation = relations.back();
+    relation.runs_app_code = relation.runs_app_code || relation.view || is_true(rows.text(r, 13));
     if (rows.text(r, 2) == tenant_column) {
       relation.tenant = true;
       continue;
