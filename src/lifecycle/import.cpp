@@ -5,6 +5,7 @@
 
 #include "lifecycle/csv.hpp"
 #include "lifecycle/import_tables.hpp"
+#include "migrate/bootstrap.hpp"
 
 namespace bulkhead::lifecycle {
 namespace {
@@ -15,16 +16,19 @@ Error failed(std::string message) {
   return Error(Errc::import_failed, std::move(message));
 }
 
-/// PostgreSQL's report of a failed COPY says "COPY staging, line 7, column price: …".
+/// PostgreSQL's report of a failed COPY says "COPY file_2, line 7, column price: …".
 struct CopyPlace {
   std::uint64_t line = 0;
   std::string column;
 };
 CopyPlace place_in(std::string_view report) {
   CopyPlace out;
-  const auto at = report.find("COPY bulkhead_import, line ");
+  const auto at = report.find("COPY file_");
   if (at == std::string_view::npos) return out;
-  auto rest = report.substr(at + 27);
+  constexpr std::string_view before = ", line ";
+  const auto line = report.find(before, at);
+  if (line == std::string_view::npos) return out;
+  auto rest = report.substr(line + before.size());
   const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), out.line);
   rest.remove_prefix(static_cast<std::size_t>(parsed.ptr - rest.data()));
   constexpr std::string_view word = ", column ";
@@ -33,10 +37,55 @@ CopyPlace place_in(std::string_view report) {
   return out;
 }
 
+/// A schema for the rows of one import on their way from the files to the tenant. Its tables show each tenant its own rows
+/// alone, as the app's tables do. Gone with this object; what a killed import left behind goes with the next one.
+class Staging {
+ public:
+  explicit Staging(pg::Blocking& admin) : admin_(admin) {}
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  ~Staging() {
+    if (!name_.empty()) [[maybe_unused]]
+      const auto dropped = drop(name_);
+  }
+
+  Result<void> make() {
+    BULKHEAD_TRY(auto left, admin_.query("select nspname from pg_catalog.pg_namespace where nspname like "
+                                         "'bulkhead\\_import\\_%'"));
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      const std::string name(left.text(i, 0));
+      BULKHEAD_TRY(auto abandoned,
+                   admin_.query("select pg_try_advisory_lock(hashtextextended($1, 0))", {name}));
+      if (abandoned.text(0, 0) == "t") BULKHEAD_CHECK(drop(name));
+    }
+    BULKHEAD_TRY(auto named,
+                 admin_.query("select 'bulkhead_import_' || translate(gen_random_uuid()::text, '-', '')"));
+    const std::string name(named.text(0, 0));
+    // Held while the session lives: this one is not abandoned.
+    BULKHEAD_TRY(auto locked, admin_.query("select pg_advisory_lock(hashtextextended($1, 0))", {name}));
+    BULKHEAD_CHECK(
+        admin_.execute("create schema " + name + "; grant usage on schema " + name + " to app_owner"));
+    name_ = name;
+    return {};
+  }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+ private:
+  Result<void> drop(const std::string& name) {
+    BULKHEAD_CHECK(admin_.execute("drop schema if exists " + name + " cascade"));
+    BULKHEAD_TRY(auto unlocked, admin_.query("select pg_advisory_unlock(hashtextextended($1, 0))", {name}));
+    return {};
+  }
+
+  pg::Blocking& admin_;
+  std::string name_;
+};
+
 class Import {
  public:
-  Import(pg::Blocking& admin, const catalog::TenantRecord& tenant, const ImportOptions& options)
-      : admin_(admin), tenant_(tenant), options_(options) {}
+  Import(pg::Blocking& admin, pg::Blocking& server, const catalog::TenantRecord& tenant,
+         const ImportOptions& options)
+      : admin_(admin), server_(server), tenant_(tenant), options_(options), staging_(admin) {}
 
   Result<std::vector<ImportedTable>> run(const fs::path& dir) {
     BULKHEAD_TRY(tables_, read_tables(admin_, tenant_.placement.schema));
@@ -44,14 +93,16 @@ class Import {
     std::vector<std::string> names;
     for (const auto& [name, file] : files_) names.push_back(name);
     BULKHEAD_TRY(const auto order, foreign_key_order(tables_, names));
-    BULKHEAD_CHECK(admin_.execute("begin"));
-    auto done = load(order);
-    if (done.has_value()) {
-      if (auto committed = admin_.execute("commit"); committed.has_error()) done = committed.error();
+    BULKHEAD_CHECK(staging_.make());
+    for (const auto& name : order) BULKHEAD_CHECK(stage(files_.at(name), tables_.at(name)));
+    BULKHEAD_CHECK(merge_shared(order));
+    auto done = insert_all(order);
+    if (done.has_error()) {
+      take_shared_back(order);
+      return done.error();
     }
-    if (done.has_error()) [[maybe_unused]]
-      const auto rolled_back = admin_.execute("rollback");
-    return done;
+    for (const auto& name : order) BULKHEAD_CHECK(advance_sequences(files_.at(name), tables_.at(name)));
+    return report(order);
   }
 
  private:
@@ -99,35 +150,92 @@ class Import {
     return {};
   }
 
-  Result<std::vector<ImportedTable>> load(const std::vector<std::string>& order) {
-    // As every writer: not while the tenant is being moved.
-    BULKHEAD_TRY(auto locked, admin_.query("select bulkhead.lock_tenant($1::uuid)", {tenant_.id.text()}));
-    BULKHEAD_TRY(auto resides, admin_.query("select bulkhead.resides($1::uuid, $2::bigint, true)",
-                                            {tenant_.id.text(), std::to_string(tenant_.placement.epoch)}));
-    if (resides.text(0, 0) != "t") {
-      return Error(Errc::placement_stale, "tenant \"" + tenant_.slug + "\" cannot be written here now")
-          .hint("try again in a moment");
-    }
-    BULKHEAD_CHECK(admin_.execute("set local search_path = pg_catalog, pg_temp"));
+  [[nodiscard]] std::vector<ImportedTable> report(const std::vector<std::string>& order) {
     std::vector<ImportedTable> out;
     for (const auto& name : order) {
-      auto& file = files_.at(name);
-      const auto& table = tables_.at(name);
-      BULKHEAD_CHECK(stage(file, table));
       ImportedTable imported;
       imported.name = name;
-      imported.shared = !table.tenant;
-      imported.rows = file.rows();
-      BULKHEAD_TRY(imported.added, table.tenant ? insert(file, table) : merge(file, table));
-      BULKHEAD_CHECK(advance_sequences(file, table));
-      BULKHEAD_CHECK(admin_.execute("drop table pg_temp.bulkhead_import"));
+      imported.shared = !tables_.at(name).tenant;
+      imported.rows = files_.at(name).rows();
+      imported.added = added_[name];
       out.push_back(std::move(imported));
     }
     return out;
   }
 
+  /// In one transaction on a connection as the server has it: what triggers and functions of the app do with the rows,
+  /// they do with the rights of the server's login, not with the operator's.
+  Result<void> insert_all(const std::vector<std::string>& order) {
+    BULKHEAD_TRY(
+        auto signed_context,
+        admin_.query("select bulkhead.sign_context($1::uuid, 'app_owner', 86400)", {tenant_.id.text()}));
+    context_ = signed_context.text(0, 0);
+    BULKHEAD_CHECK(server_.execute("begin"));
+    auto done = insert_each(order);
+    if (done.has_value()) done = server_.execute("commit");
+    if (done.has_error()) [[maybe_unused]]
+      const auto rolled_back = server_.execute("rollback");
+    return done;
+  }
+
+  Result<void> insert_each(const std::vector<std::string>& order) {
+    // As every writer: not while the tenant is being moved.
+    BULKHEAD_TRY(auto locked, server_.query("select bulkhead.lock_tenant($1::uuid)", {tenant_.id.text()}));
+    BULKHEAD_TRY(auto resides, server_.query("select bulkhead.resides($1::uuid, $2::bigint, true)",
+                                             {tenant_.id.text(), std::to_string(tenant_.placement.epoch)}));
+    if (resides.text(0, 0) != "t") {
+      return Error(Errc::placement_stale, "tenant \"" + tenant_.slug + "\" cannot be written here now")
+          .hint("try again in a moment");
+    }
+    for (const auto& name : order) {
+      if (!tables_.at(name).tenant) continue;
+      BULKHEAD_TRY(added_[name], insert(files_.at(name), tables_.at(name)));
+    }
+    return {};
+  }
+
+  Result<void> merge_shared(const std::vector<std::string>& order) {
+    BULKHEAD_CHECK(admin_.execute("begin"));
+    const auto merge_each = [&]() -> Result<void> {
+      for (const auto& name : order) {
+        if (tables_.at(name).tenant) continue;
+        BULKHEAD_TRY(added_[name], merge(files_.at(name), tables_.at(name)));
+      }
+      return {};
+    };
+    auto done = merge_each();
+    if (done.has_value()) done = admin_.execute("commit");
+    if (done.has_error()) [[maybe_unused]]
+      const auto rolled_back = admin_.execute("rollback");
+    return done;
+  }
+
+  /// The tenant's rows did not go in, so neither do the shared ones; one that another tenant refers to by now stays.
+  void take_shared_back(const std::vector<std::string>& order) {
+    for (auto name = order.rbegin(); name != order.rend(); ++name) {
+      const auto& table = tables_.at(*name);
+      if (table.tenant || added_[*name] == 0) continue;
+      [[maybe_unused]] const auto taken =
+          admin_.execute("delete from " + target(table) + " t using " + staged(table) +
+                         " s where s.\"bulkhead new\" and " + same_key(table));
+    }
+  }
+
   [[nodiscard]] std::string target(const ImportTable& table) const {
     return admin_.quote_identifier(tenant_.placement.schema) + "." + admin_.quote_identifier(table.name);
+  }
+  /// Where the table's rows are staged.
+  [[nodiscard]] std::string staged(const ImportTable& table) const {
+    const auto place = std::distance(files_.begin(), files_.find(table.name));
+    return staging_.name() + ".file_" + std::to_string(place + 1);
+  }
+  [[nodiscard]] std::string same_key(const ImportTable& table) const {
+    std::string out;
+    for (const auto& key : table.primary_key) {
+      const auto name = admin_.quote_identifier(key);
+      out += (out.empty() ? "t." : " and t.") + name + " = s." + name;
+    }
+    return out;
   }
   [[nodiscard]] std::string list(const std::vector<std::string>& columns,
                                  const std::string& prefix = "") const {
@@ -140,18 +248,24 @@ class Import {
     return file.name() + ":" + std::to_string(line);
   }
 
-  /// The rows as they are, with the columns' own types, in a temporary table: COPY is refused under row-level security.
+  /// The rows as they are, with the columns' own types: COPY is refused under row-level security.
   Result<void> stage(CsvFile& file, const ImportTable& table) {
     const auto columns = list(file.columns());
-    BULKHEAD_CHECK(admin_.execute("create temporary table bulkhead_import as select " + columns + " from " +
-                                  target(table) + " with no data"));
-    BULKHEAD_CHECK(
-        admin_.execute("alter table pg_temp.bulkhead_import add column \"bulkhead row\" bigint generated "
-                       "always as identity"));
+    const auto place = staged(table);
+    BULKHEAD_CHECK(admin_.execute(
+        "create unlogged table " + place + " as select " + columns + " from " + target(table) +
+        " with no data; alter table " + place +
+        " add column \"bulkhead row\" bigint generated always as identity, add column \"bulkhead new\" "
+        "boolean not null "
+        "default false, add column \"bulkhead tenant\" uuid not null default " +
+        admin_.quote_literal(tenant_.id.text()) + "; alter table " + place +
+        " enable row level security; create policy own_tenant on " + place +
+        " to app_owner using (\"bulkhead tenant\" = (select bulkhead.tenant_id())); grant select on " +
+        place + " to app_owner"));
     const std::uint64_t before = done_;
     CsvScanner scanner;
     bool more = true;
-    auto copied = admin_.copy_in("copy pg_temp.bulkhead_import (" + columns + ") from stdin (format csv)",
+    auto copied = admin_.copy_in("copy " + place + " (" + columns + ") from stdin (format csv)",
                                  [&](std::string& chunk) -> Result<bool> {
                                    if (!more) return false;
                                    BULKHEAD_TRY(more, file.read(chunk));
@@ -182,16 +296,15 @@ class Import {
   }
 
   Result<std::uint64_t> insert(CsvFile& file, const ImportTable& table) {
-    BULKHEAD_CHECK(admin_.execute("grant select on pg_temp.bulkhead_import to app_owner"));
     const auto columns = list(file.columns());
-    const auto statement =
-        "insert into " + target(table) + " (" + columns + ") select " + columns +
-        " from pg_temp.bulkhead_import where \"bulkhead row\" <= $1::bigint order by \"bulkhead row\"";
+    const auto statement = "insert into " + target(table) + " (" + columns + ") select " + columns +
+                           " from " + staged(table) +
+                           " where \"bulkhead row\" <= $1::bigint order by \"bulkhead row\"";
     const auto attempt = [&](std::uint64_t rows) -> Result<std::uint64_t> {
-      BULKHEAD_CHECK(admin_.execute("savepoint import"));
+      BULKHEAD_CHECK(server_.execute("savepoint import"));
       auto inserted = insert_as_tenant(statement, rows);
-      if (inserted.has_error()) BULKHEAD_CHECK(admin_.execute("rollback to savepoint import"));
-      BULKHEAD_CHECK(admin_.execute("release savepoint import; reset role"));
+      if (inserted.has_error()) BULKHEAD_CHECK(server_.execute("rollback to savepoint import"));
+      BULKHEAD_CHECK(server_.execute("release savepoint import"));
       return inserted;
     };
     auto inserted = attempt(file.rows());
@@ -223,36 +336,35 @@ class Import {
   }
 
   Result<void> attempt_and_undo(const std::string& statement, std::uint64_t rows) {
-    BULKHEAD_CHECK(admin_.execute("savepoint probe"));
+    BULKHEAD_CHECK(server_.execute("savepoint probe"));
     auto inserted = insert_as_tenant(statement, rows);
-    BULKHEAD_CHECK(admin_.execute("rollback to savepoint probe; release savepoint probe; reset role"));
+    BULKHEAD_CHECK(server_.execute("rollback to savepoint probe; release savepoint probe"));
     if (inserted.has_error()) return inserted.error();
     return {};
   }
 
   Result<std::uint64_t> insert_as_tenant(const std::string& statement, std::uint64_t rows) {
-    BULKHEAD_TRY(auto bound, admin_.query("select set_config('bulkhead.context', "
-                                          "bulkhead.sign_context($1::uuid, 'app_owner', 86400), true), "
-                                          "set_config('role', 'app_owner', true)",
-                                          {tenant_.id.text()}));
-    BULKHEAD_TRY(auto result, admin_.query(statement, {std::to_string(rows)}));
+    BULKHEAD_TRY(auto bound,
+                 server_.query(
+                     "select set_config('bulkhead.context', $1, true), set_config('role', 'app_owner', true)",
+                     {context_}));
+    BULKHEAD_TRY(auto result, server_.query(statement, {std::to_string(rows)}));
     return result.affected();
   }
 
   /// Rows of a shared table: what is there must be the same, what is not is added.
   Result<std::uint64_t> merge(CsvFile& file, const ImportTable& table) {
-    std::string same_key, differs;
+    std::string differs;
     for (const auto& column : file.columns()) {
-      const auto name = admin_.quote_identifier(column);
       const bool key =
           std::find(table.primary_key.begin(), table.primary_key.end(), column) != table.primary_key.end();
-      auto& text = key ? same_key : differs;
-      if (!text.empty()) text += key ? " and " : " or ";
-      text += "t." + name + (key ? " = s." : " is distinct from s.") + name;
+      if (key) continue;
+      const auto name = admin_.quote_identifier(column);
+      differs += (differs.empty() ? "t." : " or t.") + name + " is distinct from s." + name;
     }
     if (!differs.empty()) {
-      BULKHEAD_TRY(auto wrong, admin_.query("select s.\"bulkhead row\" from pg_temp.bulkhead_import s join " +
-                                            target(table) + " t on " + same_key + " where " + differs +
+      BULKHEAD_TRY(auto wrong, admin_.query("select s.\"bulkhead row\" from " + staged(table) + " s join " +
+                                            target(table) + " t on " + same_key(table) + " where " + differs +
                                             " order by 1 limit 1"));
       if (!wrong.empty()) {
         std::uint64_t row = 0;
@@ -264,11 +376,12 @@ class Import {
             .hint("use the shared row's key for it, or change the shared row by a migration");
       }
     }
+    BULKHEAD_CHECK(admin_.execute("update " + staged(table) +
+                                  " s set \"bulkhead new\" = true where not exists (select from " +
+                                  target(table) + " t where " + same_key(table) + ")"));
     const auto columns = list(file.columns());
-    auto inserted = admin_.query("insert into " + target(table) + " (" + columns + ") select " +
-                                 list(file.columns(), "s.") +
-                                 " from pg_temp.bulkhead_import s where not exists (select from " +
-                                 target(table) + " t where " + same_key + ")");
+    auto inserted = admin_.query("insert into " + target(table) + " (" + columns + ") select " + columns +
+                                 " from " + staged(table) + " where \"bulkhead new\"");
     if (inserted.has_error()) return copy_error(file, inserted.error());
     return inserted->affected();
   }
@@ -279,12 +392,13 @@ class Import {
       BULKHEAD_TRY(auto sequence,
                    admin_.query("select pg_get_serial_sequence($1, $2)", {target(table), column}));
       if (sequence.is_null(0, 0)) continue;
-      BULKHEAD_TRY(auto moved, admin_.query("select setval($1::regclass, m) from (select max(" +
-                                                admin_.quote_identifier(column) +
-                                                ")::bigint as m from pg_temp.bulkhead_import) x where m > "
-                                                "coalesce((select s.last_value from pg_sequences s where "
-                                                "format('%I.%I', s.schemaname, s.sequencename) = $1), 0)",
-                                            {std::string(sequence.text(0, 0))}));
+      BULKHEAD_TRY(auto moved,
+                   admin_.query("select setval($1::regclass, m) from (select max(" +
+                                    admin_.quote_identifier(column) + ")::bigint as m from " + staged(table) +
+                                    ") x where m > "
+                                    "coalesce((select s.last_value from pg_sequences s where "
+                                    "format('%I.%I', s.schemaname, s.sequencename) = $1), 0)",
+                                {std::string(sequence.text(0, 0))}));
     }
     return {};
   }
@@ -294,10 +408,14 @@ class Import {
   }
 
   pg::Blocking& admin_;
+  pg::Blocking& server_;
   const catalog::TenantRecord& tenant_;
   const ImportOptions& options_;
+  Staging staging_;
   ImportTables tables_;
   std::map<std::string, CsvFile> files_;
+  std::map<std::string, std::uint64_t> added_;
+  std::string context_;
   std::uint64_t done_ = 0, total_ = 0;
 };
 
@@ -305,7 +423,10 @@ class Import {
 
 Result<std::vector<ImportedTable>> import_csv(pg::Blocking& admin, const catalog::TenantRecord& tenant,
                                               const fs::path& dir, const ImportOptions& options) {
-  return Import(admin, tenant, options).run(dir);
+  BULKHEAD_TRY(const migrate::Credentials credentials, migrate::read_credentials(admin));
+  BULKHEAD_TRY(pg::Blocking server,
+               admin.another({{"user", "bulkhead_login"}, {"password", credentials.login_password}}));
+  return Import(admin, server, tenant, options).run(dir);
 }
 
 }  // namespace bulkhead::lifecycle

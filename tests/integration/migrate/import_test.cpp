@@ -131,6 +131,50 @@ TEST_F(ImportTest, SharedTablesAreMergedAndMustAgree) {
   EXPECT_EQ(one("select count(*) from app.genre"), "3");
 }
 
+TEST_F(ImportTest, CodeOfTheAppRunsWithTheServersRightsNotWithTheOperators) {
+  // A careless product: dynamic SQL made of a value.
+  Postgres::migrate(database_, R"(
+    create function careless() returns trigger language plpgsql set search_path = app, pg_temp as $$
+    begin
+      if new.name like 'RUN:%' then execute substr(new.name, 5) into new.name; end if;
+      return new;
+    end $$;
+    create trigger careless before insert on artist for each row execute function careless();
+    -- With its owner's rights, which at run time see no tenant.
+    create function seen() returns text language sql security definer set search_path = app, pg_temp as
+      'select count(*)::text from artist';
+    grant execute on function seen() to app_owner)");
+  write("artist.csv", "artist_id,name\n1,Of globex\n2,Of globex too\n");
+  must(import_csv(admin_, globex_, dir_));
+  write("artist.csv", "artist_id,name\n1,RUN:select session_user\n2,RUN:select app.seen()\n");
+  must(import_csv(admin_, acme_, dir_));
+  EXPECT_EQ(one("select name from app.artist where artist_id = 1 and tenant_id = '" + acme_.id.text() + "'"),
+            "bulkhead_login");
+  EXPECT_EQ(one("select name from app.artist where artist_id = 2 and tenant_id = '" + acme_.id.text() + "'"),
+            "0");
+  write("artist.csv", "artist_id,name\n3,RUN:alter role app_viewer bypassrls\n");
+  EXPECT_NE(failure(), "no error");
+  EXPECT_EQ(one("select rolbypassrls from pg_roles where rolname = 'app_viewer'"), "f");
+  EXPECT_EQ(one("select count(*) from pg_namespace where nspname like 'bulkhead\\_import%'"), "0");
+}
+
+TEST_F(ImportTest, SharedRowsAreTakenBackWhenTheTenantsRowsDoNotGoIn) {
+  write("genre.csv", "genre_id,name\n1,Rock\n");
+  must(import_csv(admin_, acme_, dir_));
+  write("genre.csv", "genre_id,name\n1,Rock\n2,Jazz\n");
+  write("artist.csv", "artist_id,name\n1,\n");
+  EXPECT_EQ(failure().substr(0, 13), "artist.csv:2:");
+  EXPECT_EQ(one("select string_agg(name, ',') from app.genre"), "Rock");
+}
+
+TEST_F(ImportTest, WhatAKilledImportLeftGoesWithTheNext) {
+  must(admin_.execute(
+      "create schema bulkhead_import_0123; create table bulkhead_import_0123.file_1 (x integer)"));
+  write("artist.csv", "artist_id,name\n1,Good\n");
+  must(import_csv(admin_, acme_, dir_));
+  EXPECT_EQ(one("select count(*) from pg_namespace where nspname like 'bulkhead\\_import%'"), "0");
+}
+
 TEST_F(ImportTest, NotWhileTheTenantMayNotBeWritten) {
   write("artist.csv", "artist_id,name\n1,Good\n");
   must(admin_.execute("update bulkhead.residency set writable = false"));
