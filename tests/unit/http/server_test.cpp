@@ -482,7 +482,17 @@ TEST_F(ServerTest, ConnectionsBeyondTheLimitWaitTheirTurn) {
   EXPECT_TRUE(second.response().starts_with("HTTP/1.1 200 OK"));
 }
 
+// UBSan looks through a pipe of its own whether an object's memory is readable, and without files takes every one for broken.
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+#define BULKHEAD_SANITIZER_NEEDS_FILES 1
+#endif
+#endif
+
 TEST_F(ServerTest, WithoutFilesNobodyIsAcceptedAndItIsToldOnce) {
+#ifdef BULKHEAD_SANITIZER_NEEDS_FILES
+  GTEST_SKIP() << "UBSan needs files of its own";
+#endif
   std::atomic<int> told = 0;
   std::promise<std::string> why;
   accept_observer_ = [&](const std::string& text) {
