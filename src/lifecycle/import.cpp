@@ -72,7 +72,8 @@ class Staging {
 
  private:
   Result<void> drop(const std::string& name) {
-    BULKHEAD_CHECK(admin_.execute("drop schema if exists " + name + " cascade"));
+    // One that was left behind is named by whoever made it.
+    BULKHEAD_CHECK(admin_.execute("drop schema if exists " + admin_.quote_identifier(name) + " cascade"));
     BULKHEAD_TRY(auto unlocked, admin_.query("select pg_advisory_unlock(hashtextextended($1, 0))", {name}));
     return {};
   }

@@ -299,19 +299,20 @@ const StatementSecret& Connection::secret_of(std::uint64_t statement) {
 }
 
 bool Connection::send(const Action& action) {
+  if (action.kind == Action::Kind::execute_unnamed) return send_step(action.step, nullptr);
+  if (action.kind == Action::Kind::deallocate_all)
+    return PQsendQueryParams(pg_, "deallocate all", 0, nullptr, nullptr, nullptr, nullptr, 0) == 1;
   const StatementName name(action.statement, secret_of(action.statement));
   switch (action.kind) {
     case Action::Kind::deallocate: {
       const std::string sql = std::string("deallocate ") + name.c_str();
       return PQsendQueryParams(pg_, sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) == 1;
     }
-    case Action::Kind::deallocate_all:
-      return PQsendQueryParams(pg_, "deallocate all", 0, nullptr, nullptr, nullptr, nullptr, 0) == 1;
     case Action::Kind::prepare:
       ++stats_.prepares;
       return send_prepare(name.c_str(), *jobs_.back()->unit.steps[action.step].shape);
     default:
-      return send_step(action);
+      return send_step(action.step, name.c_str());
   }
 }
 
@@ -320,20 +321,18 @@ bool Connection::send_prepare(const char* name, const Shape& shape) {
   return PQsendPrepare(pg_, name, shape.sql().c_str(), static_cast<int>(types.size()), types.data()) == 1;
 }
 
-bool Connection::send_step(const Action& action) {
-  const Step& step = jobs_.back()->unit.steps[action.step];
+bool Connection::send_step(std::size_t number, const char* name) {
+  const Step& step = jobs_.back()->unit.steps[number];
   const std::size_t count = step.params.size();
   values_.resize(count);
   for (std::size_t index = 0; index < count; ++index) values_[index] = step.params.value(index);
-  if (action.kind == Action::Kind::execute_unnamed) {
+  if (name == nullptr) {
     std::vector<std::uint32_t> types = step.shape->parameter_types();
     types.resize(count);
     return PQsendQueryParams(pg_, step.shape->sql().c_str(), static_cast<int>(count), types.data(),
                              values_.data(), nullptr, nullptr, 0) == 1;
   }
-  const StatementName name(action.statement, secret_of(action.statement));
-  return PQsendQueryPrepared(pg_, name.c_str(), static_cast<int>(count), values_.data(), nullptr, nullptr,
-                             0) == 1;
+  return PQsendQueryPrepared(pg_, name, static_cast<int>(count), values_.data(), nullptr, nullptr, 0) == 1;
 }
 
 void Connection::flush() {

@@ -112,7 +112,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] Reply classify_result() const;
   void perform(std::span<const Action> actions);
   [[nodiscard]] bool send(const Action& action);
-  [[nodiscard]] bool send_step(const Action& action);
+  /// Executes a step of the last job by its prepared statement's name, or, without a name, parses it as well.
+  [[nodiscard]] bool send_step(std::size_t number, const char* name);
   [[nodiscard]] const StatementSecret& secret_of(std::uint64_t statement);
   [[nodiscard]] bool send_prepare(const char* name, const Shape& shape);
   void flush();
