@@ -23,9 +23,6 @@ constexpr std::chrono::milliseconds grace{250};
 constexpr std::chrono::milliseconds cancel_patience{5000};
 constexpr unsigned max_retries = 2;
 
-/// More statements than this were prepared on one connection: time for a new one. Bounds the secrets kept for them.
-constexpr std::size_t max_prepares = 65'536;
-
 /// A statement's name on the connection: "b", its number, and its secret. PostgreSQL keeps 63 characters of a name.
 class StatementName {
  public:
@@ -181,7 +178,8 @@ void Connection::submit(JobPtr job) {
   job->outcome.rows.reserve(job->unit.steps.size());
   jobs_.push_back(std::move(job));
   perform(machine_.submit(jobs_.back()->id, shapes_, traits));
-  if (secrets_.size() > max_prepares) retire();
+  // Bounds the secrets that are kept.
+  if (secrets_.size() > settings_.prepares_per_connection) retire();
 }
 
 void Connection::give_up(std::uint64_t job_id) {

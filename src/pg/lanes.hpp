@@ -30,7 +30,8 @@ struct LaneSettings {
   std::size_t queue_max = 2048;  ///< Units waiting per lane; beyond it `Errc::overloaded`.
   std::size_t tenant_share_max =
       512;  ///< Waiting units of one fairness key per lane; beyond it `overloaded`.
-  std::size_t statements_per_connection = 256;  ///< Prepared statements kept, least recently used first out.
+  std::size_t statements_per_connection = 256;   ///< Prepared statements kept, least recently used first out.
+  std::size_t prepares_per_connection = 65'536;  ///< Then a new connection takes its place.
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds backoff_min{50}, backoff_max{2000};  ///< Reconnect delay, doubled and jittered.
 };

@@ -373,6 +373,27 @@ TEST_F(Injection, TheNextTenantsStatementsCannotBeReplaced) {
   }
 }
 
+TEST_F(Injection, WhereTheNamesOfStatementsCanBeReadNoneAreKept) {
+  // As on RDS, where nobody can take the view from everybody.
+  world_.emplace(make_world());
+  pg::Blocking admin = world_->database.connect_admin();
+  must(admin.execute("grant execute on function pg_catalog.pg_prepared_statement() to public"));
+  TestServer server(world_->database, {});
+  HttpClient client = server.client();
+  const std::string token = server.token("acme", "ann", "member");
+  for (int i = 0; i < 3; ++i) {
+    Reply reply = client.send(get("/rest/v1/artist?limit=10", token));
+    ASSERT_EQ(reply.status / 100, 2u) << reply.body;
+    ASSERT_EQ(leak_in(reply, world_->acme), "");
+    ASSERT_EQ(client.send(send("POST", "/rest/v1/artist", R"({"name":"x"})", token)).status, 201u);
+  }
+  Call scrape;
+  scrape.target = "/metrics";
+  const std::string metrics = client.send(scrape).body;
+  EXPECT_NE(metrics.find("bulkhead_pg_prepares_total{thread=\"0\"} 0"), std::string::npos) << metrics;
+  EXPECT_NE(metrics.find("bulkhead_pg_prepares_total{thread=\"1\"} 0"), std::string::npos);
+}
+
 TEST_F(Injection, WhatIsLeftOnAConnectionDoesNotReachTheNextTenant) {
   start(false);
   ASSERT_EQ(other_is_served(), "");
