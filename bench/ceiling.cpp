@@ -1,5 +1,6 @@
-// What the data plane could do at best: the same units that Bulkhead sends (behind a write: reset;
-// for a write: lock; bind, statement, Sync; prepared), over libpq's pipeline mode, from one thread that does nothing else. No HTTP, no token, no JSON.
+// What the data plane could do at best: the same units that Bulkhead sends (reset, [writes: lock,] bind,
+// statement, Sync; prepared), over libpq's pipeline mode, from one thread that does nothing else. No HTTP, no
+// token, no JSON.
 //
 //   bench_ceiling --conninfo C --tenants FILE --op point|list|insert|update --connections N --depth M
 //                 --rows R --warm SECONDS
@@ -302,8 +303,8 @@ std::vector<Tenant> read_tenants(const std::string& path) {
 }
 
 std::vector<const Statement*> unit_of(const std::string& op) {
-  if (op == "point") return {&bind_read, &point};
-  if (op == "list") return {&bind_read, &list};
+  if (op == "point") return {&reset, &bind_read, &point};
+  if (op == "list") return {&reset, &bind_read, &list};
   if (op == "insert") return {&reset, &lock, &bind_write, &insert};
   if (op == "update") return {&reset, &lock, &bind_write, &update};
   fail(fmt::format("unknown operation {}", op));

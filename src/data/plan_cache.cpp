@@ -67,7 +67,6 @@ Planned PlanCache::plan(sql::Rendered rendered, std::string_view schema) {
   made->guards = std::move(rendered.guards);
   made->own_guard = rendered.own_guard;
   made->writes = rendered.writes;
-  made->runs_app_code = rendered.runs_app_code;
   made->output = shape_of(std::move(rendered.outputs));
   order_.push_front(made);
   by_text_.emplace(std::move(key), order_.begin());

@@ -17,7 +17,6 @@ struct Prepared {
   std::vector<std::size_t> guards;
   bool own_guard = false;
   bool writes = false;
-  bool runs_app_code = false;
   std::shared_ptr<const OutputShape>
       output;  ///< Of the request that made it; another may ask for other aliases.
 

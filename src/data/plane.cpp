@@ -24,6 +24,10 @@ constexpr const char* bind_write_sql =
 // In a statement of its own, so that the bind's snapshot is taken after the lock was granted: a mover that
 // holds the lock exclusively has drained the writers, and whoever waited sees the new residency.
 constexpr const char* lock_sql = "select bulkhead.lock_tenant($1::uuid)";
+// What a setting made for the session (`set_config(…, false)`) by SQL that was injected into an earlier unit would do to
+// this one: another encoding, another format of dates, a mailbox. In every unit: what one resets comes back when that one
+// is rolled back.
+constexpr const char* reset_sql = "reset all";
 
 Error moving() {
   return Error(Errc::placement_stale, "the tenant is moving to another place").hint("Try again in a moment.");
@@ -52,7 +56,8 @@ Plane::Impl::Impl(pg::Lanes& lanes_in, catalog::View& view_in, Signer& signer_in
       plans(plans_max),
       bind_read(std::make_shared<const pg::Shape>(bind_read_sql)),
       bind_write(std::make_shared<const pg::Shape>(bind_write_sql)),
-      lock(std::make_shared<const pg::Shape>(lock_sql)) {}
+      lock(std::make_shared<const pg::Shape>(lock_sql)),
+      reset(std::make_shared<const pg::Shape>(reset_sql)) {}
 
 Result<catalog::TenantRef> Plane::Impl::record_of(const RequestContext& context) const {
   const catalog::TenantRef& record = ContextAccess::record(context.tenant());
@@ -74,6 +79,7 @@ void Plane::Impl::add_bind(pg::Unit& unit, const RequestContext& context, const 
                            bool writes) {
   const Tenant& tenant = context.tenant();
   unit.prologue = bind_place(writes) + 1;
+  unit.steps.push_back({reset, pg::Params()});
   if (writes) {
     pg::Params params;
     params.add(tenant.id_text());
@@ -94,15 +100,13 @@ bool Plane::Impl::bound_nothing(const pg::Outcome& outcome, bool writes) noexcep
 }
 
 Task<Result<pg::Outcome>> Plane::Impl::send(const RequestContext& context, std::vector<pg::Step> steps,
-                                            bool writes, bool runs_app_code, pg::Lane lane,
-                                            std::string schema) {
+                                            bool writes, pg::Lane lane, std::string schema) {
   BULKHEAD_CO_TRY(catalog::TenantRef record, record_of(context));
   const auto fairness = static_cast<std::uint64_t>(std::hash<Uuid>()(context.tenant().id().uuid()));
   for (bool last : {false, true}) {
     if (record->placement.schema != schema) co_return moving();
     pg::Unit unit;
-    unit.steps.reserve(steps.size() + 3);  // lock, bind, and the connection's own
-    unit.runs_app_code = runs_app_code;
+    unit.steps.reserve(steps.size() + 3);  // reset, lock, bind
     add_bind(unit, context, *record, writes);
     unit.steps.insert(unit.steps.end(), steps.begin(), steps.end());
 
@@ -207,8 +211,8 @@ Task<Result<QueryResult>> Plane::execute(const RequestContext& context, Planned 
   const auto begun = std::chrono::steady_clock::now();
   std::vector<pg::Step> steps = Impl::steps_of(planned, context.role());
   // Kept for the error's sake: a message may repeat what this request sent.
-  BULKHEAD_CO_TRY(pg::Outcome outcome, co_await impl_->send(context, steps, prepared->writes,
-                                                            prepared->runs_app_code, lane, prepared->schema));
+  BULKHEAD_CO_TRY(pg::Outcome outcome,
+                  co_await impl_->send(context, steps, prepared->writes, lane, prepared->schema));
 
   const double took_us =
       std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begun).count();
@@ -281,8 +285,8 @@ Task<Result<Rows>> Plane::raw(const RequestContext& context, std::string sql,
   BULKHEAD_CO_TRY(const catalog::TenantRef record, impl_->record_of(context));
   std::vector<pg::Step> steps(1, step);
   const pg::Lane lane = writes ? pg::Lane::write : pg::Lane::read;
-  BULKHEAD_CO_TRY(pg::Outcome outcome, co_await impl_->send(context, std::move(steps), writes, true, lane,
-                                                            record->placement.schema));
+  BULKHEAD_CO_TRY(pg::Outcome outcome,
+                  co_await impl_->send(context, std::move(steps), writes, lane, record->placement.schema));
   if (outcome.error) {
     const std::vector<const pg::Params*> sent(1, &step.params);
     co_return client_error(outcome, sent);

@@ -20,17 +20,16 @@ struct Plane::Impl {
   [[nodiscard]] Result<catalog::TenantRef> record_of(const RequestContext& context) const;
   [[nodiscard]] Task<Result<catalog::TenantRef>> fresh_record(const RequestContext& context);
 
-  /// The steps that come before the statement: [writes: lock], bind.
+  /// The steps that come before the statement: reset, [writes: lock], bind.
   void add_bind(pg::Unit& unit, const RequestContext& context, const catalog::TenantRecord& record,
                 bool writes);
-  [[nodiscard]] static std::size_t bind_place(bool writes) noexcept { return writes ? 1 : 0; }
+  [[nodiscard]] static std::size_t bind_place(bool writes) noexcept { return writes ? 2 : 1; }
   /// True if the bind found the tenant not to live here: nothing was bound.
   [[nodiscard]] static bool bound_nothing(const pg::Outcome& outcome, bool writes) noexcept;
 
   /// A unit's whole way: bind, lane, stale placement, lost answers. `steps` follow the bind.
   [[nodiscard]] Task<Result<pg::Outcome>> send(const RequestContext& context, std::vector<pg::Step> steps,
-                                               bool writes, bool runs_app_code, pg::Lane lane,
-                                               std::string schema);
+                                               bool writes, pg::Lane lane, std::string schema);
 
   [[nodiscard]] pg::Lane lane_of(const Prepared& prepared) const noexcept;
   /// What the caller is told of a failed statement; `steps` are what was sent.
@@ -59,7 +58,7 @@ struct Plane::Impl {
   std::function<sql::RelationsRef()> relations;
   PlaneSettings settings;
   PlanCache plans;
-  pg::ShapeRef bind_read, bind_write, lock;
+  pg::ShapeRef bind_read, bind_write, lock, reset;
   sql::RelationsRef guarded_for;  ///< The relations that `guarded_texts` was judged against.
   std::map<std::string, GuardedText, std::less<>> guarded_texts;
   double read_mean_us = 0;  ///< Of all reads that are not slow: how long a unit takes at the present load.

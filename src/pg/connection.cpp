@@ -76,14 +76,13 @@ bool is_transaction_command(const char* tag) {
 }  // namespace
 
 Connection::Connection(asio::io_context& io, ConnectionOwner& owner, const LaneSettings& settings,
-                       std::size_t lane, ShapeRef reset)
+                       std::size_t lane)
     : io_(io),
       owner_(&owner),
       settings_(settings),
       lane_(lane),
       descriptor_(io),
       timer_(io),
-      reset_(std::move(reset)),
       machine_(settings.statements_per_connection) {}
 
 Connection::~Connection() {
@@ -156,18 +155,7 @@ void Connection::shut() noexcept {
 
 // ---- units
 
-/// What a setting made for the session (`set_config(…, false)`) by an earlier unit would do to this one: another encoding,
-/// another format of dates, a mailbox. In the unit's own transaction, before all else.
-void Connection::begin_with_reset(Job& job) {
-  if (job.begins_with_reset) return;  // It was sent before, and comes again.
-  job.unit.steps.insert(job.unit.steps.begin(), Step{reset_, Params()});
-  if (job.unit.prologue > 0) ++job.unit.prologue;
-  job.begins_with_reset = true;
-}
-
 void Connection::submit(JobPtr job) {
-  if (unclean_ && !job->in_session) begin_with_reset(*job);
-  if (!job->in_session) unclean_ = job->unit.runs_app_code;
   shapes_.clear();
   for (const Step& step : job->unit.steps) shapes_.push_back(step.shape->id());
   UnitTraits traits;
@@ -364,8 +352,6 @@ void Connection::arm_grace(std::uint64_t unit, std::chrono::milliseconds delay) 
 void Connection::end_front(Fate fate) {
   JobPtr job = std::move(jobs_.front());
   jobs_.pop_front();
-  if (fate == Fate::answered && job->begins_with_reset && !job->outcome.rows.empty())
-    job->outcome.rows.erase(job->outcome.rows.begin());
   if (fate == Fate::lost || fate == Fate::not_run) last_words_ = connection_message(pg_);
   owner_->ended(*this, std::move(job), fate);
 }

@@ -55,9 +55,8 @@ struct ConnectionStats {
 /// The sockets around a PipelineMachine: one libpq connection in pipeline mode on one io thread.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  /// `reset`: `reset all`, one for all connections of the lanes.
   Connection(boost::asio::io_context& io, ConnectionOwner& owner, const LaneSettings& settings,
-             std::size_t lane, ShapeRef reset);
+             std::size_t lane);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -100,7 +99,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   enum class State : std::uint8_t { connecting, ready, closed };
 
-  void begin_with_reset(Job& job);
   void start_connect(const Conninfo& conninfo);
   void poll_connect();
   void finish_connect();
@@ -134,14 +132,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Descriptor descriptor_;
   boost::asio::steady_timer
       timer_;  // Connecting: the timeout. Ready: the grace of a given-up unit, or of a cancel.
-  ShapeRef reset_;
   PipelineMachine machine_;
   std::vector<StatementSecret> secrets_;  // By the statement's number.
   std::deque<JobPtr> jobs_;
   ResultPtr result_;  // The result whose actions are being performed.
   std::uint64_t next_id_ = 1;
   bool writing_ = false;
-  bool unclean_ = false;  // The last unit may have left settings behind.
   std::string last_words_;
   ConnectionStats stats_;
   std::vector<std::uint64_t> shapes_;  // Scratch of submit.

@@ -28,9 +28,8 @@ struct Job {
   bool takes_session = false;        ///< Its connection is handed to the caller with the answer.
   bool ends_session = false;         ///< The check on a connection that comes back; no caller waits for it.
   bool lost_is_rolled_back = false;  ///< In a transaction that was not being committed: losing it undoes it.
-  bool given_up = false;           ///< Its deadline passed while it was outstanding, or its caller went away.
-  bool begins_with_reset = false;  ///< Its first step is the connection's, and its rows are no answer.
-  bool has_slot = false;           ///< Its caller can be cancelled.
+  bool given_up = false;  ///< Its deadline passed while it was outstanding, or its caller went away.
+  bool has_slot = false;  ///< Its caller can be cancelled.
 
   /// Empty once the caller was answered or went away.
   Handler handler;

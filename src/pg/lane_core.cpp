@@ -36,8 +36,7 @@ bool failed_by_residue(const Job& job) {
   const Outcome& outcome = job.outcome;
   if (!outcome.error || job.in_session || job.unit.prologue == 0) return false;
   const std::string_view state = outcome.error->sqlstate();
-  return state == "25006" ||
-         (state == "42501" && outcome.rows.size() < job.unit.prologue - (job.begins_with_reset ? 1 : 0));
+  return state == "25006" || (state == "42501" && outcome.rows.size() < job.unit.prologue);
 }
 
 Error deadline_passed(const char* where) {
@@ -54,7 +53,6 @@ LaneCore::LaneCore(asio::io_context& io, const std::string& conninfo, LaneSettin
       quiet_timer_(io),
       random_(std::random_device{}()),
       rollback_(std::make_shared<Shape>("rollback")),
-      reset_(std::make_shared<Shape>("reset all")),
       check_(std::make_shared<Shape>("select coalesce(current_setting('bulkhead.context', true), '') = '' "
                                      "and current_user = session_user")) {
   const auto set = [](LaneState& lane, std::size_t connections, std::size_t depth) {
@@ -203,7 +201,7 @@ void LaneCore::grow(LaneState& lane) {
 
 void LaneCore::open(LaneState& lane) {
   const auto index = static_cast<std::size_t>(&lane - lanes_.data());
-  auto connection = std::make_shared<Connection>(io_, *this, settings_, index, reset_);
+  auto connection = std::make_shared<Connection>(io_, *this, settings_, index);
   lane.connections.push_back(connection);
   connection->connect(*conninfo_);
 }
@@ -436,8 +434,6 @@ void LaneCore::take_back(const std::shared_ptr<Connection>& connection) {
   const auto submit = [&](const ShapeRef& shape, bool last) {
     auto job = std::make_unique<Job>();
     job->unit.steps.push_back(Step{shape, Params()});
-    // Behind the check, which wants to see what was left: whatever else the handler's statements have set.
-    if (last) job->unit.steps.push_back(Step{reset_, Params()});
     job->deadline = deadline;
     job->lane = session_lane;
     job->in_session = true;

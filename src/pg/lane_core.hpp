@@ -95,7 +95,7 @@ class LaneCore final : public ConnectionOwner, public std::enable_shared_from_th
   boost::asio::steady_timer quiet_timer_;  // drain() waits on it; cancelled when nothing is left.
   std::optional<boost::asio::thread_pool> cancels_;
   std::minstd_rand random_;
-  ShapeRef rollback_, reset_, check_;
+  ShapeRef rollback_, check_;
   std::uint64_t next_serial_ = 1;
   LaneCounters counted_;  // What closed connections and finished units add up to.
   bool draining_ = false, stopped_ = false, posted_ = false;

@@ -63,9 +63,6 @@ struct Unit {
   /// refuses a later one as read-only (25006), a setting: the connection is retired, and the unit, of which nothing was
   /// done, is sent again on another. 0: errors are answers.
   std::size_t prologue = 0;
-  /// It may run code that is not ours: triggers, functions, whatever SQL was injected into them. Before the next unit on
-  /// its connection the session's settings go back to what the connection asked for at start (RESET ALL).
-  bool runs_app_code = false;
 };
 
 /// What became of a unit that reached the server and was answered up to its Sync.

@@ -20,9 +20,7 @@ select c.relname, c.relkind in ('v','m'),
        case when tn.nspname = 'pg_catalog' then pg_catalog.format_type(a.atttypid, a.atttypmod)
             else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
        coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
-       pg_catalog.col_description(c.oid, a.attnum), pg_catalog.obj_description(c.oid, 'pg_class'),
-       t.oid >= 16384 or exists (select from pg_catalog.pg_policy p where p.polrelid = c.oid and p.polname not in
-                                 ('bulkhead_tenant', 'bulkhead_floor', 'bulkhead_migrations'))
+       pg_catalog.col_description(c.oid, a.attnum), pg_catalog.obj_description(c.oid, 'pg_class')
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -121,7 +119,6 @@ void read_columns(const Rows& rows, std::vector<Relation>& relations) {
       relations.push_back(std::move(relation));
     }
     Relation& relation = relations.back();
-    relation.runs_app_code = relation.runs_app_code || relation.view || is_true(rows.text(r, 13));
     if (rows.text(r, 2) == tenant_column) {
       relation.tenant = true;
       continue;

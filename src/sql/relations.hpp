@@ -58,8 +58,6 @@ struct Relation {
   bool tenant =
       false;  ///< Has `tenant_id`: every statement gets the tenant predicate. Else a shared table: read-only.
   bool view = false;
-  bool runs_app_code =
-      false;  ///< Reading it may: a view, a policy of the app's own, a column of the app's own type.
   std::vector<Column> columns;
   std::vector<std::string> primary_key;
   std::vector<std::vector<std::string>> unique_keys;

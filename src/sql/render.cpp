@@ -39,7 +39,6 @@ std::string Renderer::next_alias(char prefix) {
 }
 
 void Renderer::from(std::string& out, const Scope& scope) {
-  runs_app_code_ = runs_app_code_ || scope.relation->runs_app_code;
   append_identifier(out, schema_);
   out.push_back('.');
   append_identifier(out, scope.relation->name);
@@ -73,7 +72,6 @@ Rendered Renderer::finish(std::string text) {
   rendered.text = std::move(text);
   rendered.params = std::move(params_);
   rendered.tenant_param = tenant_param_;
-  rendered.runs_app_code = runs_app_code_;
   rendered.outputs = std::move(columns_);
   if (!walls_.row_check) return rendered;
   rendered.guards = std::move(guards_);

@@ -33,8 +33,6 @@ struct Rendered {
                    ///< with the row check on, how many of the counted rows were another tenant's.
   pg::Params count_params;
   bool writes = false;
-  /// PostgreSQL may run code of the app for it: a write's triggers, a view's functions (`Relation::runs_app_code`).
-  bool runs_app_code = false;
 };
 
 /// Test switch: the wall that is off (only the isolation tests set it, DESIGN "each wall alone must hold").

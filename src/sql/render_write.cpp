@@ -194,7 +194,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
   if (!wrapped) {
     written_row_check(list, seen);
     Rendered rendered = finish(write.append(list));
-    rendered.writes = rendered.runs_app_code = true;
+    rendered.writes = true;
     return rendered;
   }
 
@@ -217,7 +217,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
     text.append(" then ('").append(single_violation).append("' || count(*))::bigint end from w)");
   }
   Rendered rendered = finish(std::move(text));
-  rendered.writes = rendered.runs_app_code = true;
+  rendered.writes = true;
   return rendered;
 }
 

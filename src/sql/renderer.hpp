@@ -101,7 +101,6 @@ class Renderer {
   bool tenant_param_;
   bool tenant_used_ = false;
   bool own_guard_ = false;
-  bool runs_app_code_ = false;
   unsigned aliases_ = 0;
   pg::Params params_;
   std::vector<OutputColumn> columns_;

@@ -31,24 +31,6 @@ TEST_F(RelationsOfTheShop, ForeignKeysComeWithoutTheTenant) {
   EXPECT_TRUE(found);
 }
 
-TEST_F(RelationsOfTheShop, ReadingMayRunCodeOfTheAppThroughViewsPoliciesAndTypes) {
-  Postgres::migrate(database_, R"(
-    create view albums with (security_invoker = true) as select tenant_id, id, title from album;
-    create type mood as enum ('calm', 'wild');
-    create table moody (tenant_id uuid not null default bulkhead.tenant_id(), id integer, mood mood, primary key (tenant_id, id));
-    create domain cents as bigint check (value >= 0);
-    create table priced (tenant_id uuid not null default bulkhead.tenant_id(), id integer, price cents, primary key (tenant_id, id));
-    create table guarded (tenant_id uuid not null default bulkhead.tenant_id(), id integer, primary key (tenant_id, id));
-    select bulkhead.tenant_table(t) from unnest(array['moody', 'priced', 'guarded']) t;
-    create policy own on guarded to app_viewer using (tenant_id = (select bulkhead.tenant_id()) and id > 0);)");
-  auto admin = database_.connect_admin();
-  auto relations = must(sql::Relations::load(admin, "app"));
-  for (const char* name : {"artist", "album", "genre", "playlist_track"})
-    EXPECT_FALSE(relations->find(name)->runs_app_code) << name;
-  for (const char* name : {"albums", "moody", "priced", "guarded"})
-    EXPECT_TRUE(relations->find(name)->runs_app_code) << name;
-}
-
 TEST_F(RelationsOfTheShop, PartitionsAndUncheckableViewsAreLeftOut) {
   Postgres::migrate(database_, R"(
     create view titles with (security_invoker = true) as select title from album;

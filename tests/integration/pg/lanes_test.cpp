@@ -116,25 +116,6 @@ TEST_F(LanesTest, AConnectionThatHasPreparedManyStatementsIsReplaced) {
   EXPECT_EQ(lanes().counters().prepares, 30U);
 }
 
-TEST_F(LanesTest, AUnitBehindOneThatRunsAppCodeFindsTheSettingsAsTheyWereAtTheStart) {
-  LaneSettings settings;
-  settings.read_connections = 1;
-  open(settings);
-  Unit leaves = unit("select set_config('a.b', 'left', false), set_config('datestyle', 'SQL, DMY', false)");
-  leaves.runs_app_code = true;
-  const std::string ask_for =
-      "select coalesce(current_setting('a.b', true), ''), current_setting('datestyle')";
-  Answers answers;
-  std::vector<Task<void>> tasks;  // In one pipeline: the second is sent before the first is answered.
-  tasks.push_back(ask(lanes(), Lane::read, std::move(leaves), in(20s), answers));
-  tasks.push_back(ask(lanes(), Lane::read, unit(ask_for), in(20s), answers));
-  run(std::move(tasks));
-  ASSERT_EQ(count_good(answers), 2U);
-  ASSERT_EQ(answers[1]->rows.size(), 1U) << "the reset is no step of the caller's";
-  EXPECT_EQ(answers[1]->rows[0].text(0, 0), "");
-  EXPECT_EQ(answers[1]->rows[0].text(0, 1), "ISO, MDY");
-}
-
 TEST_F(LanesTest, AnErrorEndsItsOwnUnitAndNoOther) {
   admin_->execute("create table t (id int primary key)").value();
   LaneSettings settings;
