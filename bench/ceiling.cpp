@@ -62,13 +62,13 @@ constexpr Statement reset{"reset", "reset all", 0};
 constexpr Statement lock{"lock", "select bulkhead.lock_tenant($1::uuid)", 1};
 constexpr Statement bind_read{"bind_read",
                               "select set_config('bulkhead.context', $1, true), set_config('role', $2, true) "
-                              "where bulkhead.resides($3::uuid, $4::bigint, false)",
-                              4};
+                              "where bulkhead.resides($3::uuid, $4::bigint, false, $5, $6::integer)",
+                              6};
 constexpr Statement bind_write{
     "bind_write",
     "select set_config('bulkhead.context', $1, true), set_config('role', $2, true) "
-    "where bulkhead.resides($3::uuid, $4::bigint, true)",
-    4};
+    "where bulkhead.resides($3::uuid, $4::bigint, true, $5, $6::integer)",
+    6};
 constexpr Statement point{
     "point",
     "select tenant_id, id, project_id, title, status, priority, due, created_at from app.tasks "
@@ -166,7 +166,7 @@ class Lane {
       } else if (statement == &lock) {
         values[0] = tenant.id.c_str();
       } else if (statement == &bind_read || statement == &bind_write) {
-        values = {tenant.context.c_str(), role, tenant.id.c_str(), tenant.epoch.c_str()};
+        values = {tenant.context.c_str(), role, tenant.id.c_str(), tenant.epoch.c_str(), "app", "1"};
       } else {
         std::transform(request.parameters.begin(), request.parameters.end(), values.begin(),
                        [](const std::string& value) { return value.c_str(); });

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "catalog/cells.hpp"
+
 namespace bulkhead::catalog {
 namespace {
 
@@ -23,13 +25,6 @@ std::optional<TenantStatus> parse_status(std::string_view name) {
   for (const auto status : {TenantStatus::active, TenantStatus::suspended, TenantStatus::deleting}) {
     if (status_name(status) == name) return status;
   }
-  return std::nullopt;
-}
-
-std::optional<Model> parse_model(std::string_view name) {
-  if (name == "row") return Model::row;
-  if (name == "schema") return Model::schema;
-  if (name == "silo") return Model::silo;
   return std::nullopt;
 }
 

@@ -17,10 +17,10 @@ constexpr std::size_t guarded_max = 1024;
 // No FROM: the WHERE is a one-time filter, so nothing is set unless the tenant resides here at this epoch.
 constexpr const char* bind_read_sql =
     "select set_config('bulkhead.context',$1,true), set_config('role',$2,true) "
-    "where bulkhead.resides($3::uuid,$4::bigint,false)";
+    "where bulkhead.resides($3::uuid,$4::bigint,false,$5,bulkhead.target_version($5))";
 constexpr const char* bind_write_sql =
     "select set_config('bulkhead.context',$1,true), set_config('role',$2,true) "
-    "where bulkhead.resides($3::uuid,$4::bigint,true)";
+    "where bulkhead.resides($3::uuid,$4::bigint,true,$5,bulkhead.target_version($5))";
 // In a statement of its own, so that the bind's snapshot is taken after the lock was granted: a mover that
 // holds the lock exclusively has drained the writers, and whoever waited sees the new residency.
 constexpr const char* lock_sql = "select bulkhead.lock_tenant($1::uuid)";
@@ -91,6 +91,7 @@ void Plane::Impl::add_bind(pg::Unit& unit, const RequestContext& context, const 
   params.add(role_in_database(context.role()));
   params.add(tenant.id_text());
   params.add(std::to_string(record.placement.epoch));
+  params.add(record.placement.schema);
   unit.steps.push_back({writes ? bind_write : bind_read, std::move(params)});
 }
 

@@ -182,8 +182,10 @@ class Import {
   Result<void> insert_each(const std::vector<std::string>& order) {
     // As every writer: not while the tenant is being moved.
     BULKHEAD_TRY(auto locked, server_.query("select bulkhead.lock_tenant($1::uuid)", {tenant_.id.text()}));
-    BULKHEAD_TRY(auto resides, server_.query("select bulkhead.resides($1::uuid, $2::bigint, true)",
-                                             {tenant_.id.text(), std::to_string(tenant_.placement.epoch)}));
+    BULKHEAD_TRY(auto resides,
+                 server_.query(
+                     "select bulkhead.resides($1::uuid, $2::bigint, true, $3, bulkhead.target_version($3))",
+                     {tenant_.id.text(), std::to_string(tenant_.placement.epoch), tenant_.placement.schema}));
     if (resides.text(0, 0) != "t") {
       return Error(Errc::placement_stale, "tenant \"" + tenant_.slug + "\" cannot be written here now")
           .hint("try again in a moment");

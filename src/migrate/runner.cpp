@@ -183,6 +183,9 @@ Result<void> in_transaction(pg::Blocking& admin, const MigrationFile& file, cons
       admin.query(
           "insert into bulkhead.migration(version, name, checksum, duration_ms) values ($1, $2, $3, $4)",
           {std::to_string(file.version), file.name, file.checksum, std::to_string(took.count())}));
+  BULKHEAD_TRY(auto moved, admin.query("update bulkhead.target set version = $1, changed_at = now() "
+                                       "where schema_name = 'app'",
+                                       {std::to_string(file.version)}));
   BULKHEAD_TRY(auto told,
                admin.query("select pg_notify('bulkhead_migrated', $1)", {std::to_string(file.version)}));
   return {};

@@ -1,11 +1,63 @@
 -- Schema catalog: which tenants there are, where they live, who belongs to them. Runs as bulkhead_system.
 -- (Before the schema bulkhead's functions, which name these tables.)
 
+-- A PostgreSQL instance that hosts placements. 'default' is the catalog's own: its addresses are empty.
 create table if not exists catalog.cell (
   name text primary key,
   made_at timestamptz not null default now()
 );
+alter table catalog.cell
+  add column if not exists region text not null default '',
+  add column if not exists admin_url text not null default '',  -- the operator's; may hold a password
+  add column if not exists data_url text not null default '',   -- where servers reach it, a pooler perhaps: no user, no password, no database
+  add column if not exists pooler boolean not null default false,  -- data_url leads to a transaction pooler
+  add column if not exists status text not null default 'open' check (status in ('open', 'closed')),  -- closed: takes no new tenants
+  add column if not exists row_max integer check (row_max >= 0),       -- tenants of each model that it may hold; null: no bound
+  add column if not exists schema_max integer check (schema_max >= 0),
+  add column if not exists silo_max integer check (silo_max >= 0);
 insert into catalog.cell(name) values ('default') on conflict do nothing;
+
+-- A database that holds placements, with the one login by which servers reach it.
+--   pool   the row model's: the app's tables, shared, in schema app
+--   shard  of the schema model: up to catalog.setting 'shard_schemas' schemas t_…, one a tenant
+--   silo   one tenant's, its tables in schema app
+create table if not exists catalog.database (
+  cell text not null references catalog.cell(name),
+  name text not null,
+  kind text not null check (kind in ('pool', 'shard', 'silo')),
+  state text not null default 'making' check (state in ('making', 'ready', 'dropping')),
+  login text not null,
+  password text not null default '',
+  key_id integer not null default 0,      -- the newest signing key of bulkhead.binding_key there
+  key_secret text not null default '',    -- its 32 bytes, hex
+  made_at timestamptz not null default now(),
+  primary key (cell, name)
+);
+
+-- What a tenant's plan decides. `pool`: how many placements of its model are kept ready for sign-ups.
+create table if not exists catalog.plan (
+  name text primary key check (name ~ '^[a-z][a-z0-9_-]{0,62}$'),
+  model text not null default 'row' check (model in ('row', 'schema', 'silo')),
+  cell text references catalog.cell(name),
+  region text not null default '',
+  pool integer not null default 0 check (pool between 0 and 10000),
+  made_at timestamptz not null default now()
+);
+insert into catalog.plan(name) values ('standard') on conflict do nothing;
+
+-- A placement that waits for its tenant, whose id is chosen already: residency there names it. Taken by sign-up.
+create table if not exists catalog.slot (
+  tenant_id uuid primary key default gen_random_uuid(),
+  model text not null check (model in ('row', 'schema', 'silo')),
+  cell text not null,
+  database_name text not null,
+  schema_name text not null,
+  state text not null default 'making' check (state in ('making', 'ready', 'dropping')),
+  made_at timestamptz not null default now(),
+  foreign key (cell, database_name) references catalog.database(cell, name)
+);
+create unique index if not exists slot_schema on catalog.slot(cell, database_name, schema_name) where model <> 'row';
+create index if not exists slot_ready on catalog.slot(model, cell) where state = 'ready';
 
 create table if not exists catalog.tenant (
   id uuid primary key default gen_random_uuid(),
@@ -25,6 +77,8 @@ create table if not exists catalog.placement (
   schema_name text not null,
   epoch bigint not null default 1 check (epoch > 0)
 );
+create unique index if not exists placement_schema on catalog.placement(cell, database_name, schema_name) where model <> 'row';
+create index if not exists placement_cell on catalog.placement(cell, model);
 
 create table if not exists catalog.app_user (
   id uuid primary key default gen_random_uuid(),
@@ -73,6 +127,14 @@ create table if not exists catalog.dev_issuer_key (
 
 revoke all on all tables in schema catalog from bulkhead_catalog, bulkhead_login, bulkhead_owner, app_viewer, app_member, app_admin, app_owner;
 grant select on catalog.tenant, catalog.placement, catalog.app_user, catalog.identity, catalog.membership to bulkhead_catalog;
+
+-- What a server needs to know to reach the placements of a database. It holds secrets: for the servers' login alone.
+create or replace view catalog.home as
+  select d.cell, d.name, d.kind, d.login, d.password, d.key_id, d.key_secret, c.data_url, c.pooler
+    from catalog.database d join catalog.cell c on c.name = d.cell
+   where d.state = 'ready';
+revoke all on catalog.home from bulkhead_login, bulkhead_owner, app_viewer, app_member, app_admin, app_owner;
+grant select on catalog.home to bulkhead_catalog;
 
 -- Servers keep a view in memory; they are told what to forget. The payload is an opaque id, read again under privileges.
 create or replace function catalog.tell() returns trigger

@@ -14,6 +14,17 @@ create table if not exists bulkhead.residency (
   epoch bigint not null check (epoch > 0),
   writable boolean not null default true
 );
+-- In which schema of this database.
+alter table bulkhead.residency add column if not exists schema_name text not null default 'app';
+
+-- The schemas of this database that hold the app's tables ("targets" of migrations), each at the version of its last
+-- migration. Changed in the same transaction as the tables, so that who asks under a snapshot sees both or neither.
+create table if not exists bulkhead.target (
+  schema_name text primary key,
+  version integer not null default 0 check (version >= 0),
+  fingerprint text not null default '',  -- of the tables as the last migration left them (drift)
+  changed_at timestamptz not null default now()
+);
 
 -- HMAC-SHA-256 keys of the tenant context, already xored with the inner and the outer pad (RFC 2104).
 create table if not exists bulkhead.binding_key (
@@ -32,28 +43,52 @@ create table if not exists bulkhead.counter (
 ) with (fillfactor = 50);
 
 create table if not exists bulkhead.migration (
-  version integer primary key,
+  version integer not null,
   name text not null,
   checksum text not null,
   applied_at timestamptz not null default now(),
   duration_ms bigint not null
 );
+alter table bulkhead.migration add column if not exists schema_name text not null default 'app';
+alter table bulkhead.migration drop constraint if exists migration_pkey;
+alter table bulkhead.migration add constraint migration_pkey primary key (schema_name, version);
 grant select on bulkhead.migration to bulkhead_owner;
+
+-- The row model's own target; a database of an earlier Bulkhead has its version in the ledger.
+insert into bulkhead.target(schema_name, version)
+select 'app', coalesce(max(m.version), 0) from bulkhead.migration m where m.schema_name = 'app'
+on conflict do nothing;
 
 revoke all on all tables in schema bulkhead from bulkhead_login, app_viewer, app_member, app_admin, app_owner;
 
--- Does this tenant live here, at this epoch (and may it be written)? Answers about one pair that the caller must know.
-create or replace function bulkhead.resides(tenant uuid, epoch bigint, for_write boolean) returns boolean
+-- Does this tenant live here, in this schema, at this epoch (and may it be written), and are the schema's tables those of
+-- this version? Answers about what the caller must know. Who rendered a statement for other tables binds nothing.
+drop function if exists bulkhead.resides(uuid, bigint, boolean);
+create or replace function bulkhead.resides(tenant uuid, epoch bigint, for_write boolean, schema_name text, version integer) returns boolean
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return exists (select from bulkhead.residency r
-                  where r.tenant_id = resides.tenant and r.epoch = resides.epoch and (r.writable or not for_write));
+  return exists (select from bulkhead.residency r, bulkhead.target t
+                  where r.tenant_id = resides.tenant and r.epoch = resides.epoch and (r.writable or not for_write)
+                    and r.schema_name = resides.schema_name
+                    and t.schema_name = resides.schema_name and t.version = resides.version);
 end
 $$;
-revoke all on function bulkhead.resides(uuid, bigint, boolean) from public;
-grant execute on function bulkhead.resides(uuid, bigint, boolean) to bulkhead_login;
+revoke all on function bulkhead.resides(uuid, bigint, boolean, text, integer) from public;
+grant execute on function bulkhead.resides(uuid, bigint, boolean, text, integer) to bulkhead_login;
+
+-- The version of a schema's tables; null where there is no such target. The caller must know the schema's (opaque) name.
+create or replace function bulkhead.target_version(schema_name text) returns integer
+language plpgsql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (select t.version from bulkhead.target t where t.schema_name = target_version.schema_name);
+end
+$$;
+revoke all on function bulkhead.target_version(text) from public;
+grant execute on function bulkhead.target_version(text) to bulkhead_login;
 
 -- Until the transaction's end nobody moves this tenant: a mover takes the same lock exclusively. A function, because SQL
 -- that a tenant injects must not take advisory locks, which would stop another tenant (01_roles.sql).

@@ -69,10 +69,10 @@ constexpr std::array refused_names = {
     "format_type"sv,     "has_privilege"sv,
     "acldefault"sv,      "aclexplode"sv,
     "makeaclitem"sv,     "resides"sv,
-    "tenant_table"sv,    "shared_table"sv,
-    "dblink"sv,          "xmltable"sv,
-    "amvalidate"sv,      "current_schemas"sv,
-    "system"sv,
+    "target_version"sv,  "tenant_table"sv,
+    "shared_table"sv,    "dblink"sv,
+    "xmltable"sv,        "amvalidate"sv,
+    "current_schemas"sv, "system"sv,
 };
 
 /// Of the refused families, what only looks at its argument.

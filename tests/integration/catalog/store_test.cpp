@@ -22,8 +22,9 @@ TEST(Store, MakesFindsAndListsTenants) {
   EXPECT_EQ(made.placement.epoch, 1);
   EXPECT_EQ(must(find_tenant(admin, "acme")).id, made.id);
   EXPECT_EQ(must(find_tenant(admin, made.id.text())).slug, "acme");
-  EXPECT_EQ(must(admin.query("select bulkhead.resides($1::uuid, 1, true)", {made.id.text()})).text(0, 0),
-            "t");
+  EXPECT_EQ(
+      must(admin.query("select bulkhead.resides($1::uuid, 1, true, 'app', 0)", {made.id.text()})).text(0, 0),
+      "t");
   EXPECT_EQ(create_tenant(admin, "acme", "Other").error().code(), Errc::already_exists);
   EXPECT_EQ(create_tenant(admin, "www", "Web").error().code(), Errc::usage);
   EXPECT_EQ(create_tenant(admin, "Acme", "Web").error().code(), Errc::usage);

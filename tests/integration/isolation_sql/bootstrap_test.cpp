@@ -183,17 +183,19 @@ TEST(Bootstrap, TheLoginsHaveNothingButWhatTheyNeed) {
   EXPECT_EQ(
       must(admin.query(reach, {"{bulkhead_login,app_viewer,app_member,app_admin,app_owner}"})).text(0, 0),
       "");
-  EXPECT_EQ(must(admin.query(reach, {"{bulkhead_catalog}"})).text(0, 0),
-            "bulkhead_catalog:catalog.app_user bulkhead_catalog:catalog.identity "
-            "bulkhead_catalog:catalog.membership "
-            "bulkhead_catalog:catalog.placement bulkhead_catalog:catalog.tenant");
+  EXPECT_EQ(
+      must(admin.query(reach, {"{bulkhead_catalog}"})).text(0, 0),
+      "bulkhead_catalog:catalog.app_user bulkhead_catalog:catalog.home bulkhead_catalog:catalog.identity "
+      "bulkhead_catalog:catalog.membership "
+      "bulkhead_catalog:catalog.placement bulkhead_catalog:catalog.tenant");
   EXPECT_EQ(
       one(admin,
           "select coalesce(string_agg(p.oid::regprocedure::text, ' ' order by p.proname), '') from pg_proc p "
           "join pg_namespace n on n.oid = "
           "p.pronamespace where n.nspname in ('bulkhead','catalog') and "
           "has_function_privilege('bulkhead_login', p.oid, 'execute')"),
-      "bulkhead.lock_tenant(uuid) bulkhead.resides(uuid,bigint,boolean)");
+      "bulkhead.lock_tenant(uuid) bulkhead.resides(uuid,bigint,boolean,text,integer) "
+      "bulkhead.target_version(text)");
   EXPECT_EQ(
       one(admin,
           "select coalesce(string_agg(p.oid::regprocedure::text, ' ' order by p.proname), '') from pg_proc p "

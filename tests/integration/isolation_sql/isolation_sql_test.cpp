@@ -67,7 +67,7 @@ class IsolationBySql : public ::testing::Test {
     BULKHEAD_TRY(
         auto rows,
         server_.query("select set_config('bulkhead.context', $1, true), set_config('role', $2, true) "
-                      "where bulkhead.resides($3::uuid, $4::bigint, $5::boolean)",
+                      "where bulkhead.resides($3::uuid, $4::bigint, $5::boolean, 'app', 0)",
                       {signed_context, role, tenant, epoch, for_write ? "true" : "false"}));
     if (rows.empty()) return Error(Errc::placement_stale, "not bound");
     return {};
@@ -413,7 +413,7 @@ TEST(IsolationPlain, TheBareIdBindsAndIsNoWallAgainstInjection) {
     must(server.execute("begin"));
     must(server.query(
         "select set_config('bulkhead.context', $1, true), set_config('role', 'app_member', true) "
-        "where bulkhead.resides($1::uuid, 1, false)",
+        "where bulkhead.resides($1::uuid, 1, false, 'app', 0)",
         {tenant}));
     auto rows = server.query("select count(*) from app.note");
     must(server.execute("rollback"));
