@@ -76,6 +76,7 @@ enum class Errc : std::uint16_t {
   migration_failed = 705,
   lint_failed = 706,
   import_failed = 707,
+  conflict = 708,  ///< Somebody else works on the same thing, or its state does not allow it.
 };
 
 /// Static facts of an `Errc`.

@@ -64,6 +64,7 @@ const ErrorInfo& error_info(Errc code) noexcept {
     BULKHEAD_ERROR(migration_failed, "BLK705", 500, false, "Migration failed")
     BULKHEAD_ERROR(lint_failed, "BLK706", 500, false, "Not tenant-safe")
     BULKHEAD_ERROR(import_failed, "BLK707", 400, false, "Import failed")
+    BULKHEAD_ERROR(conflict, "BLK708", 409, true, "Not possible in this state")
 #undef BULKHEAD_ERROR
   }
   return unknown;

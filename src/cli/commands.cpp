@@ -48,6 +48,8 @@ int exit_code(Errc code) noexcept {
       return 9;
     case Errc::import_failed:
       return 10;
+    case Errc::conflict:
+      return 11;
     default:
       return 1;
   }
