@@ -93,6 +93,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// libpq's words about why the connection ended.
   [[nodiscard]] const std::string& last_words() const noexcept { return last_words_; }
 
+  std::uint64_t served_at_last_look = 0;  ///< Of the owner, when it looks for idle connections.
   bool leased = false;  ///< Belongs to a Session: the lanes give it nothing. Set by the owner.
   bool stale = false;  ///< Leased while its prepared statements became doubtful: close it when it comes back.
 

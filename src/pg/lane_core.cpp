@@ -51,6 +51,7 @@ LaneCore::LaneCore(asio::io_context& io, const std::string& conninfo, LaneSettin
       conninfo_(Conninfo::parse(conninfo)),
       deadline_timer_(io),
       quiet_timer_(io),
+      idle_timer_(io),
       random_(std::random_device{}()),
       rollback_(std::make_shared<Shape>("rollback")),
       check_(std::make_shared<Shape>("select coalesce(current_setting('bulkhead.context', true), '') = '' "
@@ -161,7 +162,8 @@ void LaneCore::settle(LaneState& lane) {
     connection->submit(lane.queue.pop());
   }
   grow(lane);
-  if (!lane.queue.empty() && lane.connections.empty()) fail_waiting(lane);
+  // Who waits for the budget is served once there is room.
+  if (!lane.queue.empty() && lane.connections.empty() && lane.failures > 0) fail_waiting(lane);
 }
 
 Connection* LaneCore::pick(LaneState& lane) const {
@@ -195,6 +197,7 @@ bool LaneCore::wants_connection(const LaneState& lane) const {
 void LaneCore::grow(LaneState& lane) {
   while (!draining_ && wants_connection(lane)) {
     if (lane.failures > 0 && std::chrono::steady_clock::now() < lane.next_attempt) return;
+    if (!may_open()) return;
     open(lane);
   }
 }
@@ -204,6 +207,128 @@ void LaneCore::open(LaneState& lane) {
   auto connection = std::make_shared<Connection>(io_, *this, settings_, index);
   lane.connections.push_back(connection);
   connection->connect(*conninfo_);
+  watch_idle();
+}
+
+// ---- what is shared with others
+
+struct ConnectionBudget::Impl {
+  explicit Impl(std::size_t bound) : most(std::max<std::size_t>(bound, 1)) {}
+  std::size_t most, taken = 0;
+  std::size_t coming = 0;                       // Asked back, and not closed yet.
+  std::vector<LaneCore*> members;               // The one that opened last is the last.
+  std::deque<std::weak_ptr<LaneCore>> waiting;  // In turn.
+
+  /// Who has its turn and no longer wants a connection lets the next one have it.
+  void pass(const LaneCore& core) {
+    if (taken >= most || waiting.empty() || waiting.front().lock().get() != &core) return;
+    waiting.pop_front();
+    wake();
+  }
+  void wake() {
+    while (!waiting.empty() && waiting.front().expired()) waiting.pop_front();
+    if (!waiting.empty() && taken < most) waiting.front().lock()->room();
+  }
+
+  /// Asks for one connection back, from whom it hurts least.
+  void ask_back() {
+    if (coming >= waiting.size()) return;
+    for (LaneCore* member : std::vector(members))
+      if (member->give_way(false)) {
+        ++coming;
+        return;
+      }
+    LaneCore* richest = nullptr;
+    for (LaneCore* member : members)
+      if (richest == nullptr || member->connection_count() > richest->connection_count()) richest = member;
+    if (richest != nullptr && richest->give_way(true)) ++coming;
+  }
+};
+
+ConnectionBudget::ConnectionBudget(std::size_t most) : impl_(std::make_unique<Impl>(most)) {}
+ConnectionBudget::~ConnectionBudget() = default;
+
+std::size_t ConnectionBudget::taken() const noexcept {
+  return impl_->taken;
+}
+
+void LaneCore::share(ConnectionBudget& budget) {
+  budget_ = &budget;
+  budget.impl_->members.insert(budget.impl_->members.begin(), this);
+}
+
+bool LaneCore::may_open() {
+  if (budget_ == nullptr) return true;
+  auto& budget = *budget_->impl_;
+  const auto self = weak_from_this();
+  const auto is_self = [this](const auto& waiting) { return waiting.lock().get() == this; };
+  const bool waits = std::any_of(budget.waiting.begin(), budget.waiting.end(), is_self);
+  const bool first = budget.waiting.empty() || is_self(budget.waiting.front());
+  if (budget.taken < budget.most && first) {
+    if (waits) budget.waiting.pop_front();
+    ++budget.taken;
+    const auto own = std::find(budget.members.begin(), budget.members.end(), this);
+    std::rotate(own, own + 1, budget.members.end());
+    return true;
+  }
+  if (!waits) budget.waiting.push_back(self);
+  budget.ask_back();
+  return false;
+}
+
+bool LaneCore::give_way(bool busy_too) {
+  for (LaneState& lane : lanes_) {
+    for (const auto& connection : lane.connections) {
+      if (!connection->accepts() || connection->leased) continue;
+      const bool idle = connection->outstanding() == 0 && !connection->busy() && lane.queue.empty();
+      if (!idle && !busy_too) continue;
+      connection->retire();  // `progressed` follows; at once where nothing is outstanding
+      return true;
+    }
+  }
+  return false;
+}
+
+/// A connection of somebody's was closed. Not from within that one's stack.
+void LaneCore::room() {
+  asio::post(io_, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || self->stopped_) return;
+    for (LaneState& lane : self->lanes_) self->settle(lane);
+    if (self->budget_ != nullptr) self->budget_->impl_->pass(*self);
+  });
+}
+
+std::size_t LaneCore::connection_count() const noexcept {
+  std::size_t count = 0;
+  for (const LaneState& lane : lanes_) count += lane.connections.size();
+  return count;
+}
+
+/// One timer for all: what was idle at two looks in a row is closed.
+void LaneCore::watch_idle() {
+  if (watching_idle_ || settings_.idle_timeout.count() == 0) return;
+  watching_idle_ = true;
+  idle_timer_.expires_after(settings_.idle_timeout);
+  idle_timer_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+    const auto self = weak.lock();
+    if (ec || !self || self->stopped_) return;
+    self->watching_idle_ = false;
+    self->close_idle();
+  });
+}
+
+void LaneCore::close_idle() {
+  for (LaneState& lane : lanes_) {
+    for (const auto& connection : std::vector(lane.connections)) {
+      const std::uint64_t served = connection->stats().syncs;
+      const bool idle = connection->ready() && !connection->leased && !connection->busy() &&
+                        connection->outstanding() == 0 && connection->served_at_last_look == served;
+      connection->served_at_last_look = served;
+      if (idle) connection->close_now();
+    }
+  }
+  if (connection_count() > 0) watch_idle();
 }
 
 void LaneCore::connected(Connection& connection) {
@@ -250,6 +375,15 @@ void LaneCore::remove(Connection& connection) {
   counted_.prepares += connection.stats().prepares;
   counted_.cancels += connection.stats().cancels;
   lane.connections.erase(found);
+  give_back(1);
+}
+
+void LaneCore::give_back(std::size_t connections) {
+  if (budget_ == nullptr || connections == 0) return;
+  auto& budget = *budget_->impl_;
+  budget.taken -= connections;
+  budget.coming -= std::min(budget.coming, connections);
+  budget.wake();
 }
 
 void LaneCore::progressed(Connection& connection) {
@@ -263,6 +397,8 @@ void LaneCore::progressed(Connection& connection) {
   for (const auto& suspect : std::exchange(to_retire_, {})) suspect->retire();
   settle(lane);
   deliver();
+  // This connection may be idle now, and somebody may wait for one.
+  if (budget_ != nullptr && !budget_->impl_->waiting.empty()) budget_->impl_->ask_back();
 }
 
 void LaneCore::cancel_wanted(CancelPtr cancel) {
@@ -505,9 +641,17 @@ void LaneCore::stop() noexcept {
   stopped_ = true;
   deadline_timer_.cancel();
   quiet_timer_.cancel();
+  idle_timer_.cancel();
+  const std::size_t held = connection_count();
   for (LaneState& lane : lanes_) {
     for (const auto& connection : std::exchange(lane.connections, {})) connection->abort();
     lane.queue.take_if([](const Job&) { return true; }).clear();
+  }
+  if (budget_ != nullptr) {
+    auto& members = budget_->impl_->members;
+    members.erase(std::find(members.begin(), members.end(), this));
+    give_back(held);
+    budget_ = nullptr;
   }
   cancels_.reset();
 }

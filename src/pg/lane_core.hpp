@@ -28,6 +28,14 @@ class LaneCore final : public ConnectionOwner, public std::enable_shared_from_th
 
   LaneCore(boost::asio::io_context& io, const std::string& conninfo, LaneSettings settings);
 
+  /// From now on connections count against this budget. Before any is opened.
+  void share(ConnectionBudget& budget);
+  /// The budget asks for one back: closes an idle connection, or, if `busy_too`, retires one that is not. False: none.
+  [[nodiscard]] bool give_way(bool busy_too);
+  /// The budget has room again.
+  void room();
+  [[nodiscard]] std::size_t connection_count() const noexcept;
+
   /// Why this job cannot be taken now, if so.
   [[nodiscard]] std::optional<Error> refuse(const Job& job) const;
   /// Hands the job in and waits until it comes back with `outcome` or `failure`. Precondition: `refuse` said
@@ -72,6 +80,10 @@ class LaneCore final : public ConnectionOwner, public std::enable_shared_from_th
   void grow(LaneState& lane);
   [[nodiscard]] bool wants_connection(const LaneState& lane) const;
   void open(LaneState& lane);
+  [[nodiscard]] bool may_open();
+  void give_back(std::size_t connections);
+  void watch_idle();
+  void close_idle();
   void fail_waiting(LaneState& lane);
   void remove(Connection& connection);
   void finish(JobPtr job);
@@ -93,6 +105,9 @@ class LaneCore final : public ConnectionOwner, public std::enable_shared_from_th
   boost::asio::steady_timer deadline_timer_;
   Deadline armed_ = Deadline::max();
   boost::asio::steady_timer quiet_timer_;  // drain() waits on it; cancelled when nothing is left.
+  boost::asio::steady_timer idle_timer_;
+  bool watching_idle_ = false;
+  ConnectionBudget* budget_ = nullptr;
   std::optional<boost::asio::thread_pool> cancels_;
   std::minstd_rand random_;
   ShapeRef rollback_, check_;

@@ -48,9 +48,11 @@ struct Lanes::Impl {
   ShapeRef begin = shape_of("begin"), ping = shape_of("select 1");
 };
 
-Lanes::Lanes(asio::any_io_executor executor, std::string conninfo, LaneSettings settings)
+Lanes::Lanes(asio::any_io_executor executor, std::string conninfo, LaneSettings settings,
+             ConnectionBudget* budget)
     : impl_(std::make_unique<Impl>()) {
   impl_->core = std::make_shared<LaneCore>(io_of(executor), conninfo, settings);
+  if (budget != nullptr) impl_->core->share(*budget);
 }
 
 Lanes::~Lanes() {

@@ -34,6 +34,8 @@ struct LaneSettings {
   std::size_t prepares_per_connection = 65'536;  ///< Then a new connection takes its place.
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds backoff_min{50}, backoff_max{2000};  ///< Reconnect delay, doubled and jittered.
+  std::chrono::milliseconds idle_timeout{
+      0};  ///< A connection that nobody uses for so long is closed; 0: never.
 };
 
 /// Counters for metrics; monotonic since start.
@@ -41,6 +43,24 @@ struct LaneCounters {
   std::uint64_t units = 0, failed_units = 0, syncs = 0, connects = 0, disconnects = 0, cancels = 0,
                 prepares = 0;
   std::size_t waiting = 0, outstanding = 0, connections = 0;
+};
+
+/// Bounds how many connections all Lanes of one io thread that share it have together. Where the bound is reached, an idle
+/// connection of another Lanes makes place, or else one of the Lanes that has most is closed once it is through with what
+/// it has; who asked waits in turn. Outlives its Lanes. Not thread-safe: one an io thread.
+class ConnectionBudget {
+ public:
+  explicit ConnectionBudget(std::size_t most);
+  ~ConnectionBudget();
+  ConnectionBudget(const ConnectionBudget&) = delete;
+  ConnectionBudget& operator=(const ConnectionBudget&) = delete;
+  /// Open or being opened.
+  [[nodiscard]] std::size_t taken() const noexcept;
+
+ private:
+  friend class LaneCore;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 /// An interactive transaction on a connection of its own (the session lane): BEGIN, then units one at a time,
@@ -71,8 +91,9 @@ class Session {
 /// first).
 class Lanes {
  public:
-  /// `conninfo`: a libpq connection string or URI.
-  Lanes(boost::asio::any_io_executor executor, std::string conninfo, LaneSettings settings);
+  /// `conninfo`: a libpq connection string or URI. `budget`: shared with other Lanes of the thread; nullptr: none.
+  Lanes(boost::asio::any_io_executor executor, std::string conninfo, LaneSettings settings,
+        ConnectionBudget* budget = nullptr);
   ~Lanes();
   Lanes(const Lanes&) = delete;
   Lanes& operator=(const Lanes&) = delete;
