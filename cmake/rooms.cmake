@@ -38,6 +38,24 @@ function(bulkhead_test name)
   set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
 endfunction()
 
+# bulkhead_test_again(NAME OF TEST ENV VARIABLE=VALUE… [FILTER PATTERN] [TIMEOUT SECONDS])
+#
+# The same test program once more in other surroundings, as a ctest entry of its own: tests/support reads BULKHEAD_TEST_MODEL
+# (row, schema, silo: where the fixtures' tenants live) and BULKHEAD_TEST_POOLER (1: the server reaches PostgreSQL through
+# a PgBouncer).
+function(bulkhead_test_again name)
+  cmake_parse_arguments(T "" "OF;FILTER;TIMEOUT" "ENV" ${ARGN})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 900)
+  endif()
+  if(NOT T_FILTER)
+    set(T_FILTER "*")
+  endif()
+  add_test(NAME ${name} COMMAND ${T_OF} --gtest_filter=${T_FILTER} --gtest_output=json:${bulkhead_BINARY_DIR}/reports/${name}.json
+           WORKING_DIRECTORY ${bulkhead_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS integration TIMEOUT ${T_TIMEOUT} ENVIRONMENT "${T_ENV}")
+endfunction()
+
 # bulkhead_fuzz(NAME SOURCES … ROOMS …): a libFuzzer program under ASan and UBSan (preset `fuzz`). Its seeds are in
 # tests/fuzz/corpus/NAME/.
 function(bulkhead_fuzz name)

@@ -193,6 +193,23 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().lock_timeout, 10, 600'000);
        }},
+      {"database", "pooler_url", "\"\"",
+       "URL of a transaction pooler (PgBouncer) through which requests reach the catalog's own database: "
+       "host, port and TLS "
+       "settings; user, password and database are Bulkhead's. Statements are then not kept prepared.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.text(n, k, r.config().pooler_url);
+       }},
+      {"database", "other_connections", "64",
+       "Connections of one server to all other databases together: shards, silos, pools of other cells.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().other_connections, 1, 10'000);
+       }},
+      {"database", "idle_connection_ms", "30000",
+       "A connection to one of them that nobody uses for so long is closed.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().idle_connection, 10, 86'400'000);
+       }},
       {"http", "address", "\"127.0.0.1\"", "Address to listen on.",
        [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
          BULKHEAD_CHECK(r.text(n, k, r.config().address));

@@ -32,6 +32,9 @@ struct AppConfig {
   bool binding_signed = true;
   std::size_t read_connections = 2, read_depth = 16, write_connections = 8, write_depth = 2;
   std::chrono::milliseconds lock_timeout{2000};
+  std::string pooler_url;  ///< Of a transaction pooler before the catalog's own database; empty: none.
+  std::size_t other_connections = 64;  ///< Of one server to all shards and silos together.
+  std::chrono::milliseconds idle_connection{30'000};
 
   // [http]
   std::string address = "127.0.0.1";

@@ -1,26 +1,33 @@
 #include "data/plane.hpp"
 
+#include <charconv>
 #include <utility>
 
 #include "base/context_access.hpp"
 #include "data/failure.hpp"
 #include "data/plane_impl.hpp"
 #include "data/row_check.hpp"
+#include "sql/guard/schema_names.hpp"
 
 namespace bulkhead::data {
 
 namespace {
 
 constexpr std::size_t plans_max = 4096;
+constexpr std::size_t targets_max = 50'000;
 constexpr std::size_t guarded_max = 1024;
+/// A placement and a version may both be stale, and change again while we look.
+constexpr int tries_max = 4;
 
-// No FROM: the WHERE is a one-time filter, so nothing is set unless the tenant resides here at this epoch.
+// No FROM: the WHERE is a one-time filter, so nothing is set unless the tenant resides here at this epoch and its tables
+// are those of this version.
 constexpr const char* bind_read_sql =
     "select set_config('bulkhead.context',$1,true), set_config('role',$2,true) "
-    "where bulkhead.resides($3::uuid,$4::bigint,false,$5,bulkhead.target_version($5))";
+    "where bulkhead.resides($3::uuid,$4::bigint,false,$5,$6::integer)";
 constexpr const char* bind_write_sql =
     "select set_config('bulkhead.context',$1,true), set_config('role',$2,true) "
-    "where bulkhead.resides($3::uuid,$4::bigint,true,$5,bulkhead.target_version($5))";
+    "where bulkhead.resides($3::uuid,$4::bigint,true,$5,$6::integer)";
+constexpr const char* version_sql = "select bulkhead.target_version($1)";
 // In a statement of its own, so that the bind's snapshot is taken after the lock was granted: a mover that
 // holds the lock exclusively has drained the writers, and whoever waited sees the new residency.
 constexpr const char* lock_sql = "select bulkhead.lock_tenant($1::uuid)";
@@ -44,20 +51,34 @@ bool plan_is_outdated(const pg::Outcome& outcome) {
          outcome.error->message().find("cached plan") != std::string_view::npos;
 }
 
+std::array<std::string, 4> roles_of(const catalog::Placement& placement) {
+  std::array<std::string, 4> roles;
+  for (Role role : {Role::viewer, Role::member, Role::admin, Role::owner})
+    roles[static_cast<std::size_t>(role)] = placement.model == catalog::Model::schema
+                                                ? placement.schema + "_" + std::string(role_name(role))
+                                                : std::string(role_in_database(role));
+  return roles;
+}
+
+bool same_place(const catalog::Placement& a, const catalog::Placement& b) noexcept {
+  return a.epoch == b.epoch && a.schema == b.schema && a.database == b.database && a.cell == b.cell;
+}
+
 }  // namespace
 
-Plane::Impl::Impl(pg::Lanes& lanes_in, catalog::View& view_in, Signer& signer_in,
-                  std::function<sql::RelationsRef()> relations_in, PlaneSettings settings_in)
-    : lanes(lanes_in),
+Plane::Impl::Impl(Homes& homes_in, catalog::View& view_in, RelationsSource& relations_in,
+                  PlaneSettings settings_in)
+    : homes(homes_in),
       view(view_in),
-      signer(signer_in),
-      relations(std::move(relations_in)),
+      relations(relations_in),
       settings(settings_in),
       plans(plans_max),
+      targets(targets_max),
       bind_read(std::make_shared<const pg::Shape>(bind_read_sql)),
       bind_write(std::make_shared<const pg::Shape>(bind_write_sql)),
       lock(std::make_shared<const pg::Shape>(lock_sql)),
-      reset(std::make_shared<const pg::Shape>(reset_sql)) {}
+      reset(std::make_shared<const pg::Shape>(reset_sql)),
+      version(std::make_shared<const pg::Shape>(version_sql)) {}
 
 Result<catalog::TenantRef> Plane::Impl::record_of(const RequestContext& context) const {
   const catalog::TenantRef& record = ContextAccess::record(context.tenant());
@@ -75,9 +96,92 @@ Task<Result<catalog::TenantRef>> Plane::Impl::fresh_record(const RequestContext&
   co_return fresh;
 }
 
-void Plane::Impl::add_bind(pg::Unit& unit, const RequestContext& context, const catalog::TenantRecord& record,
-                           bool writes) {
+TargetRef Plane::Impl::known(const catalog::TenantRef& record) {
+  const TargetRef* found = targets.find(record->id.uuid());
+  if (found == nullptr || (*found)->generation != (*found)->home->generation) return {};
+  // The context's record may be the older one: the target's was read after the bind had found nothing.
+  const catalog::TenantRef& learned = (*found)->record;
+  const bool good = learned == record || same_place(learned->placement, record->placement) ||
+                    learned->placement.epoch > record->placement.epoch;
+  return good ? *found : TargetRef();
+}
+
+Task<Result<std::int32_t>> Plane::Impl::ask_version(HomeRef home, std::string schema, Deadline deadline,
+                                                    pg::ShapeRef reset, pg::ShapeRef version) {
+  pg::Unit unit;
+  unit.prologue = 2;  // what another unit's SQL left on the connection is not this one's failure
+  unit.steps.push_back({reset, pg::Params()});
+  unit.steps.push_back({version, pg::Params()});
+  unit.steps.back().params.add(schema);
+  BULKHEAD_CO_TRY(pg::Outcome outcome, co_await home->lanes.run(pg::Lane::read, std::move(unit), deadline));
+  if (outcome.error) co_return client_error(outcome, {});
+  const Rows& rows = outcome.rows.at(1);
+  if (rows.empty() || rows.is_null(0, 0)) co_return moving();
+  std::int32_t number = 0;
+  const std::string_view text = rows.text(0, 0);
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::int32_t* before = home->versions.find(schema);
+  if (before != nullptr && *before != number) ++home->generation;
+  home->versions.put(schema, number);
+  co_return number;
+}
+
+Task<Result<TargetRef>> Plane::Impl::learn(catalog::TenantRef record, Deadline deadline) {
+  HomeRef home = homes.known(record->placement);
+  if (!home) {
+    BULKHEAD_CO_TRY(home, co_await homes.open(record->placement, deadline));
+  }
+  const std::string& schema = record->placement.schema;
+  const std::int32_t* remembered = home->versions.find(schema);
+  std::int32_t number = remembered == nullptr ? 0 : *remembered;
+  if (remembered == nullptr) {
+    BULKHEAD_CO_TRY(number, co_await ask_version(home, schema, deadline, reset, version));
+  }
+  auto target = std::make_shared<Target>();
+  target->generation = home->generation;
+  target->relations = relations.known(number);
+  if (!target->relations) {
+    BULKHEAD_CO_TRY(target->relations, co_await relations.read(home->conninfo, schema, number));
+  }
+  target->version = number;
+  target->version_text = std::to_string(number);
+  target->epoch_text = std::to_string(record->placement.epoch);
+  target->roles = roles_of(record->placement);
+  target->home = std::move(home);
+  const Uuid id = record->id.uuid();
+  target->record = std::move(record);
+  TargetRef made = std::move(target);
+  targets.put(id, made);
+  co_return made;
+}
+
+Task<Result<TargetRef>> Plane::Impl::target_of(const RequestContext& context) {
+  BULKHEAD_CO_TRY(catalog::TenantRef record, record_of(context));
+  if (TargetRef there = known(record)) co_return there;
+  co_return co_await learn(std::move(record), context.deadline());
+}
+
+Task<Result<TargetRef>> Plane::Impl::look_again(const RequestContext& context, TargetRef stale) {
+  // Another request may have looked already.
+  if (TargetRef there = known(stale->record); there && there != stale) co_return there;
+  const std::int32_t* remembered = stale->home->versions.find(stale->schema());
+  std::int32_t now = remembered == nullptr ? stale->version : *remembered;
+  if (now == stale->version) {
+    auto asked = co_await ask_version(stale->home, stale->schema(), context.deadline(), reset, version);
+    if (asked.has_value()) now = *asked;
+    // A schema or database that is gone is another place; one that cannot be asked may be.
+    if (asked.has_error() && asked.error().code() == Errc::deadline_exceeded) co_return asked.error();
+  }
+  catalog::TenantRef record = stale->record;
+  if (now == stale->version) {
+    BULKHEAD_CO_TRY(record, co_await fresh_record(context));
+  }
+  co_return co_await learn(std::move(record), context.deadline());
+}
+
+void Plane::Impl::add_bind(pg::Unit& unit, const RequestContext& context, const Target& target, bool writes) {
   const Tenant& tenant = context.tenant();
+  const std::string& role = target.role(context.role());
   unit.prologue = bind_place(writes) + 1;
   unit.steps.push_back({reset, pg::Params()});
   if (writes) {
@@ -86,12 +190,13 @@ void Plane::Impl::add_bind(pg::Unit& unit, const RequestContext& context, const 
     unit.steps.push_back({lock, std::move(params)});
   }
   pg::Params params;
-  params.reserve(4, 224);
-  params.add(signer.context(tenant, context.role(), std::chrono::system_clock::now()));
-  params.add(role_in_database(context.role()));
+  params.reserve(6, 256);
+  params.add(target.home->signer.context(tenant, context.role(), role, std::chrono::system_clock::now()));
+  params.add(role);
   params.add(tenant.id_text());
-  params.add(std::to_string(record.placement.epoch));
-  params.add(record.placement.schema);
+  params.add(target.epoch_text);
+  params.add(target.schema());
+  params.add(target.version_text);
   unit.steps.push_back({writes ? bind_write : bind_read, std::move(params)});
 }
 
@@ -100,33 +205,42 @@ bool Plane::Impl::bound_nothing(const pg::Outcome& outcome, bool writes) noexcep
   return outcome.rows.size() > place && outcome.rows[place].empty();
 }
 
-Task<Result<pg::Outcome>> Plane::Impl::send(const RequestContext& context, std::vector<pg::Step> steps,
-                                            bool writes, pg::Lane lane, std::string schema) {
-  BULKHEAD_CO_TRY(catalog::TenantRef record, record_of(context));
+Task<Result<Plane::Impl::Sent>> Plane::Impl::send(const RequestContext& context, TargetRef target,
+                                                  std::vector<pg::Step> steps, bool writes, pg::Lane lane) {
   const auto fairness = static_cast<std::uint64_t>(std::hash<Uuid>()(context.tenant().id().uuid()));
   for (bool last : {false, true}) {
-    if (record->placement.schema != schema) co_return moving();
     pg::Unit unit;
     unit.steps.reserve(steps.size() + 3);  // reset, lock, bind
-    add_bind(unit, context, *record, writes);
+    add_bind(unit, context, *target, writes);
     unit.steps.insert(unit.steps.end(), steps.begin(), steps.end());
 
     const auto sent = std::chrono::steady_clock::now();
-    auto outcome = co_await lanes.run(lane, std::move(unit), context.deadline(), fairness);
+    auto outcome = co_await target->home->lanes.run(lane, std::move(unit), context.deadline(), fairness);
     ContextAccess::add_database_time(context, std::chrono::steady_clock::now() - sent);
     if (outcome.has_error()) {
       if (last || !worth_a_retry(outcome.error(), writes, context.deadline())) co_return outcome.error();
       continue;
     }
-    if (!bound_nothing(*outcome, writes)) {
-      if (last || !plan_is_outdated(*outcome)) co_return std::move(*outcome);
-      lanes.forget_statements();
+    Sent answered;
+    answered.stale = bound_nothing(*outcome, writes);
+    if (!answered.stale && !last && plan_is_outdated(*outcome)) {
+      target->home->lanes.forget_statements();
       continue;
     }
-    if (last) co_return moving();
-    BULKHEAD_CO_TRY(record, co_await fresh_record(context));
+    if (!answered.stale && outcome->error)
+      answered.stale = co_await tables_changed(*outcome, target, context.deadline());
+    answered.outcome = std::move(*outcome);
+    co_return answered;
   }
   co_return moving();
+}
+
+Task<bool> Plane::Impl::tables_changed(const pg::Outcome& outcome, TargetRef target, Deadline deadline) {
+  // The bind was before the migration's commit and the statement, which had waited for its locks, after it.
+  const std::string_view state = outcome.error->sqlstate();
+  if ((!state.starts_with("42") || state == "42501") && !plan_is_outdated(outcome)) co_return false;
+  auto now = co_await ask_version(target->home, target->schema(), deadline, reset, version);
+  co_return now.has_value() && *now != target->version;
 }
 
 pg::Lane Plane::Impl::lane_of(const Prepared& prepared) const noexcept {
@@ -179,77 +293,91 @@ Result<QueryResult> Plane::Impl::answer(pg::Outcome outcome, const Planned& plan
   return result;
 }
 
-Plane::Plane(pg::Lanes& lanes, catalog::View& view, Signer& signer,
-             std::function<sql::RelationsRef()> relations, PlaneSettings settings)
-    : impl_(std::make_unique<Impl>(lanes, view, signer, std::move(relations), settings)) {}
+Plane::Plane(Homes& homes, catalog::View& view, RelationsSource& relations, PlaneSettings settings)
+    : impl_(std::make_unique<Impl>(homes, view, relations, settings)) {}
 Plane::~Plane() = default;
 
 std::uint64_t Plane::mismatches() const noexcept {
   return impl_->mismatches;
 }
-
-sql::RelationsRef Plane::relations() const {
-  return impl_->relations();
+std::size_t Plane::shapes() const noexcept {
+  return impl_->plans.size();
+}
+std::size_t Plane::targets() const noexcept {
+  return impl_->targets.size();
 }
 
-bool Plane::fits(const Prepared& prepared, const RequestContext& context) noexcept {
+TargetRef Plane::known(const RequestContext& context) {
   const catalog::TenantRef& record = ContextAccess::record(context.tenant());
-  return record && record->placement.schema == prepared.schema;
+  return record ? impl_->known(record) : TargetRef();
 }
 
-Result<Planned> Plane::plan(const RequestContext& context, const statement::Statement& statement) {
-  BULKHEAD_TRY(const catalog::TenantRef record, impl_->record_of(context));
-  const sql::RelationsRef relations = impl_->relations();
-  const std::string& schema = record->placement.schema;
-  BULKHEAD_TRY(sql::Rendered rendered,
-               sql::render(statement, *relations, schema, context.tenant().id_text(), impl_->settings.walls));
-  return impl_->plans.plan(std::move(rendered), schema);
+Task<Result<TargetRef>> Plane::learn(const RequestContext& context) {
+  return impl_->target_of(context);
 }
 
-Task<Result<QueryResult>> Plane::execute(const RequestContext& context, Planned planned) {
+void Plane::forget_targets() {
+  impl_->targets.clear();
+  impl_->homes.forget_versions();
+}
+
+Result<Planned> Plane::Impl::plan(const RequestContext& context, const Target& target,
+                                  const statement::Statement& statement) {
+  BULKHEAD_TRY(sql::Rendered rendered, sql::render(statement, *target.relations, target.schema(),
+                                                   context.tenant().id_text(), settings.walls));
+  return plans.plan(std::move(rendered), target.schema());
+}
+
+Task<Result<QueryResult>> Plane::Impl::try_once(const RequestContext& context, TargetRef target,
+                                                const statement::Statement& statement, bool& stale) {
+  BULKHEAD_CO_TRY(Planned planned, plan(context, *target, statement));
   const std::shared_ptr<Prepared> prepared = planned.prepared;
-  const pg::Lane lane = impl_->lane_of(*prepared);
+  const pg::Lane lane = lane_of(*prepared);
   const auto begun = std::chrono::steady_clock::now();
-  std::vector<pg::Step> steps = Impl::steps_of(planned, context.role());
+  std::vector<pg::Step> steps = steps_of(planned, context.role());
   // Kept for the error's sake: a message may repeat what this request sent.
-  BULKHEAD_CO_TRY(pg::Outcome outcome,
-                  co_await impl_->send(context, steps, prepared->writes, lane, prepared->schema));
+  BULKHEAD_CO_TRY(Sent sent, co_await send(context, target, steps, prepared->writes, lane));
+  stale = sent.stale;
+  if (stale) co_return moving();
 
   const double took_us =
       std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begun).count();
   prepared->took(took_us);
-  if (lane == pg::Lane::read) impl_->read_mean_us += (took_us - impl_->read_mean_us) / 256;
-  if (outcome.error) co_return impl_->failure(outcome, *prepared, steps);
-  const std::size_t first = Impl::bind_place(prepared->writes) + 1;
-  co_return impl_->answer(std::move(outcome), planned, first, context.tenant());
+  if (lane == pg::Lane::read) read_mean_us += (took_us - read_mean_us) / 256;
+  if (sent.outcome.error) co_return failure(sent.outcome, *prepared, steps);
+  const std::size_t first = bind_place(prepared->writes) + 1;
+  co_return answer(std::move(sent.outcome), planned, first, context.tenant());
 }
 
 Task<Result<QueryResult>> Plane::run(const RequestContext& context, statement::Statement statement) {
-  BULKHEAD_CO_TRY(Planned planned, plan(context, statement));
-  co_return co_await execute(context, std::move(planned));
+  TargetRef target = known(context);
+  if (!target) {
+    BULKHEAD_CO_TRY(target, co_await learn(context));
+  }
+  for (int left = tries_max;; --left) {
+    bool stale = false;
+    auto result = co_await impl_->try_once(context, target, statement, stale);
+    if (!stale || left == 1) co_return result;
+    BULKHEAD_CO_TRY(target, co_await impl_->look_again(context, target));
+  }
 }
 
-Result<Plane::Impl::GuardedText*> Plane::Impl::guarded(const std::string& sql) {
-  sql::RelationsRef now = relations();
-  if (guarded_for != now) {
-    guarded_texts.clear();
-    guarded_for = std::move(now);
-  }
-  auto found = guarded_texts.find(sql);
-  if (found == guarded_texts.end()) {
-    BULKHEAD_TRY(sql::GuardedStatement facts, sql::guard(sql, *guarded_for));
-    // Handlers' texts are few and constant; a product that builds endless ones pays for a new parse each.
-    if (guarded_texts.size() >= guarded_max) guarded_texts.clear();
-    found = guarded_texts.emplace(sql, GuardedText{facts, {}}).first;
-  }
-  return &found->second;
+Result<std::shared_ptr<Plane::Impl::GuardedText>> Plane::Impl::guarded(const Target& target,
+                                                                       const std::string& sql) {
+  GuardedKey key{target.schema(), sql, target.relations};
+  if (auto found = guarded_texts.find(key); found != guarded_texts.end()) return found->second;
+  BULKHEAD_TRY(sql::GuardedStatement facts, sql::guard(sql, *target.relations));
+  auto made = std::make_shared<GuardedText>(GuardedText{facts, sql::in_schema(sql, target.schema()), {}});
+  // Handlers' texts are few and constant; a product that builds endless ones pays for a new parse each.
+  if (guarded_texts.size() >= guarded_max) guarded_texts.clear();
+  guarded_texts.emplace(std::move(key), made);
+  return made;
 }
 
 constexpr std::uint32_t uuid_oid = 2950;
 
 Result<pg::Step> Plane::Impl::raw_step(const RequestContext& context, GuardedText& text,
-                                       const std::string& sql,
-                                       const std::vector<statement::Value>& params) const {
+                                       const std::vector<statement::Value>& params) {
   if (text.facts.params > params.size() + 1 || (text.facts.params < params.size() + 1 && !params.empty()))
     return Error(Errc::statement_refused,
                  "the statement has parameters up to $" + std::to_string(text.facts.params) + ", and " +
@@ -257,7 +385,7 @@ Result<pg::Step> Plane::Impl::raw_step(const RequestContext& context, GuardedTex
   pg::Step step;
   pg::ShapeRef& shape = text.shapes[static_cast<std::size_t>(context.role())];
   // A text that names no tenant table has no use of $1 from which PostgreSQL could infer its type.
-  if (!shape) shape = std::make_shared<const pg::Shape>(sql, std::vector<std::uint32_t>{uuid_oid});
+  if (!shape) shape = std::make_shared<const pg::Shape>(text.text, std::vector<std::uint32_t>{uuid_oid});
   step.shape = shape;
   if (text.facts.params == 0) return step;
   step.params.add(context.tenant().id_text());
@@ -278,21 +406,36 @@ Result<Rows> Plane::Impl::raw_answer(Rows rows, const Tenant& tenant) {
   return rows;
 }
 
-Task<Result<Rows>> Plane::raw(const RequestContext& context, std::string sql,
-                              std::vector<statement::Value> params) {
-  BULKHEAD_CO_TRY(Impl::GuardedText * text, impl_->guarded(sql));
+Task<Result<Rows>> Plane::Impl::try_raw(const RequestContext& context, TargetRef target,
+                                        const std::string& sql, const std::vector<statement::Value>& params,
+                                        bool& stale) {
+  BULKHEAD_CO_TRY(std::shared_ptr<GuardedText> text, guarded(*target, sql));
+  BULKHEAD_CO_TRY(pg::Step step, raw_step(context, *text, params));
   const bool writes = text->facts.writes;
-  BULKHEAD_CO_TRY(pg::Step step, impl_->raw_step(context, *text, sql, params));
-  BULKHEAD_CO_TRY(const catalog::TenantRef record, impl_->record_of(context));
   std::vector<pg::Step> steps(1, step);
   const pg::Lane lane = writes ? pg::Lane::write : pg::Lane::read;
-  BULKHEAD_CO_TRY(pg::Outcome outcome,
-                  co_await impl_->send(context, std::move(steps), writes, lane, record->placement.schema));
-  if (outcome.error) {
-    const std::vector<const pg::Params*> sent(1, &step.params);
-    co_return client_error(outcome, sent);
+  BULKHEAD_CO_TRY(Sent sent, co_await send(context, target, std::move(steps), writes, lane));
+  stale = sent.stale;
+  if (stale) co_return moving();
+  if (sent.outcome.error) {
+    const std::vector<const pg::Params*> given(1, &step.params);
+    co_return client_error(sent.outcome, given);
   }
-  co_return impl_->raw_answer(std::move(outcome.rows.back()), context.tenant());
+  co_return raw_answer(std::move(sent.outcome.rows.back()), context.tenant());
+}
+
+Task<Result<Rows>> Plane::raw(const RequestContext& context, std::string sql,
+                              std::vector<statement::Value> params) {
+  TargetRef target = known(context);
+  if (!target) {
+    BULKHEAD_CO_TRY(target, co_await learn(context));
+  }
+  for (int left = tries_max;; --left) {
+    bool stale = false;
+    auto result = co_await impl_->try_raw(context, target, sql, params, stale);
+    if (!stale || left == 1) co_return result;
+    BULKHEAD_CO_TRY(target, co_await impl_->look_again(context, target));
+  }
 }
 
 }  // namespace bulkhead::data

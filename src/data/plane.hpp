@@ -1,14 +1,14 @@
 #pragma once
 
-#include <functional>
+#include <array>
 #include <memory>
 #include <vector>
 
 #include <bulkhead/data.hpp>
 
 #include "catalog/view.hpp"
+#include "data/homes.hpp"
 #include "data/signer.hpp"
-#include "pg/lanes.hpp"
 #include "sql/relations.hpp"
 #include "sql/render.hpp"
 
@@ -16,7 +16,6 @@ namespace bulkhead::data {
 
 struct PlaneSettings {
   PlaneSettings() = default;
-  Binding binding = Binding::signed_context;
   std::chrono::milliseconds slow_statement{
       50};           ///< Shapes slower than this (moving average) go to the slow lane.
   sql::Walls walls;  ///< All on, but in the isolation tests.
@@ -30,7 +29,37 @@ struct OutputShape {
 
 struct Prepared;
 
-/// A statement that is rendered and has its values: what `execute` sends. One use.
+/// The app's relations, one set a version: all schemas of one version have the same tables. Shared by a server's threads.
+class RelationsSource {
+ public:
+  /// From memory; nullptr: not known.
+  [[nodiscard]] virtual sql::RelationsRef known(std::int32_t version) const = 0;
+  /// Reads them out of a schema that has this version (or had, a moment ago).
+  [[nodiscard]] virtual Task<Result<sql::RelationsRef>> read(std::string conninfo, std::string schema,
+                                                             std::int32_t version) = 0;
+
+ protected:
+  ~RelationsSource() = default;
+};
+
+/// Where one tenant's rows are, as far as a statement needs to know: what a request is rendered for and sent to.
+struct Target {
+  catalog::TenantRef record;
+  HomeRef home;
+  std::uint64_t generation = 0;  ///< Of the home, when its version was learned.
+  std::int32_t version = 0;
+  std::string epoch_text, version_text;
+  std::array<std::string, 4> roles;  ///< The PostgreSQL role that a unit takes on, by the app's role.
+  sql::RelationsRef relations;
+
+  [[nodiscard]] const std::string& schema() const noexcept { return record->placement.schema; }
+  [[nodiscard]] const std::string& role(Role of) const noexcept {
+    return roles[static_cast<std::size_t>(of)];
+  }
+};
+using TargetRef = std::shared_ptr<const Target>;
+
+/// A statement that is rendered and has its values. One use.
 struct Planned {
   std::shared_ptr<Prepared> prepared;
   std::shared_ptr<const OutputShape> output;
@@ -38,26 +67,28 @@ struct Planned {
 };
 
 /// One io thread's data plane: placement → statement → lane (DESIGN section 4). Adds the bind, sends the
-/// unit, checks each row's tenant on the way out, retries once when the placement was stale. Not thread-safe.
+/// unit, checks each row's tenant on the way out; where the bind found the tenant elsewhere or its tables at another
+/// version, it learns where and which, renders and sends again. Not thread-safe.
 class Plane {
  public:
-  /// `relations` is asked for each statement, so that a migration's new version is seen at once.
-  Plane(pg::Lanes& lanes, catalog::View& view, Signer& signer, std::function<sql::RelationsRef()> relations,
-        PlaneSettings settings);
+  /// `homes`, `view` and `relations` outlive it.
+  Plane(Homes& homes, catalog::View& view, RelationsSource& relations, PlaneSettings settings);
   ~Plane();
 
   [[nodiscard]] Task<Result<QueryResult>> run(const RequestContext& context, statement::Statement statement);
   [[nodiscard]] Task<Result<Rows>> raw(const RequestContext& context, std::string sql,
                                        std::vector<statement::Value> params);
 
-  /// The two halves of `run`, for callers that keep what the first made: a plan's `prepared` and `output`
-  /// serve every later request of the same shape and schema, with parameters of their own.
-  [[nodiscard]] Result<Planned> plan(const RequestContext& context, const statement::Statement& statement);
-  [[nodiscard]] Task<Result<QueryResult>> execute(const RequestContext& context, Planned planned);
-  /// True if `prepared` was rendered for the schema in which this request's tenant lives.
-  [[nodiscard]] static bool fits(const Prepared& prepared, const RequestContext& context) noexcept;
+  /// The request's target from memory; nullptr: `learn` it first.
+  [[nodiscard]] TargetRef known(const RequestContext& context);
+  /// Finds it out: opens the database, asks for the version, reads the relations, each only where nobody has yet.
+  [[nodiscard]] Task<Result<TargetRef>> learn(const RequestContext& context);
+  /// What was learned of targets may be wrong: learn again. Statements under way go on.
+  void forget_targets();
 
-  [[nodiscard]] sql::RelationsRef relations() const;
+  /// How many statement shapes are kept rendered, and how many targets known.
+  [[nodiscard]] std::size_t shapes() const noexcept;
+  [[nodiscard]] std::size_t targets() const noexcept;
 
   /// Rows refused by the check on the way out since start: the leak alarm. Anything but 0 is an incident.
   [[nodiscard]] std::uint64_t mismatches() const noexcept;

@@ -40,6 +40,7 @@ std::string hex_mac(std::string_view secret, std::string_view text) {
 struct Signer::Impl {
   struct Entry {
     std::string text;
+    std::string bound_role;
     std::chrono::system_clock::time_point signed_at;
   };
   struct Key {
@@ -57,11 +58,11 @@ struct Signer::Impl {
   BindingKey signing_key;
   std::unordered_map<Key, Entry, KeyHash> cache;
 
-  [[nodiscard]] std::string sign(const Tenant& tenant, Role role,
+  [[nodiscard]] std::string sign(const Tenant& tenant, std::string_view bound_role,
                                  std::chrono::system_clock::time_point now) const {
     const auto expiry = std::chrono::duration_cast<seconds>((now + signed_for).time_since_epoch()).count();
     std::string text(tenant.id_text());
-    text.append("|").append(role_in_database(role)).append("|").append(std::to_string(expiry));
+    text.append("|").append(bound_role).append("|").append(std::to_string(expiry));
     text.append("|").append(std::to_string(signing_key.id));
     std::string mac = hex_mac(signing_key.secret, text);
     return text.append("|").append(mac);
@@ -69,22 +70,25 @@ struct Signer::Impl {
 };
 
 Signer::Signer(Binding binding, BindingKey key) : impl_(new Impl{binding, std::move(key), {}}) {}
+Signer::Signer(Signer&&) noexcept = default;
+Signer& Signer::operator=(Signer&&) noexcept = default;
 Signer::~Signer() = default;
 
-std::string_view Signer::context(const Tenant& tenant, Role role, std::chrono::system_clock::time_point now) {
+std::string_view Signer::context(const Tenant& tenant, Role role, std::string_view bound_role,
+                                 std::chrono::system_clock::time_point now) {
   if (impl_->binding == Binding::plain) return tenant.id_text();
   const Impl::Key key{tenant.id().uuid(), role};
   auto found = impl_->cache.find(key);
   // A clock that was set back must not stretch a signature's life, so both directions renew it.
   if (found != impl_->cache.end() && now >= found->second.signed_at &&
-      now - found->second.signed_at < renew_after)
+      now - found->second.signed_at < renew_after && found->second.bound_role == bound_role)
     return found->second.text;
   if (found == impl_->cache.end()) {
     // Entries are worth a minute and cheap to make again, so a full cache starts over.
     if (impl_->cache.size() >= cached_max) impl_->cache.clear();
     found = impl_->cache.emplace(key, Impl::Entry{}).first;
   }
-  found->second = {impl_->sign(tenant, role, now), now};
+  found->second = {impl_->sign(tenant, bound_role, now), std::string(bound_role), now};
   return found->second.text;
 }
 

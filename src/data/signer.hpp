@@ -29,7 +29,10 @@ struct BindingKey {
 class Signer {
  public:
   Signer(Binding binding, BindingKey key);
-  [[nodiscard]] std::string_view context(const Tenant& tenant, Role role,
+  Signer(Signer&&) noexcept;
+  Signer& operator=(Signer&&) noexcept;
+  /// `bound_role`: the PostgreSQL role that the unit takes on, one a (tenant, role).
+  [[nodiscard]] std::string_view context(const Tenant& tenant, Role role, std::string_view bound_role,
                                          std::chrono::system_clock::time_point now);
   void rotate(BindingKey key);
   ~Signer();

@@ -10,6 +10,7 @@ struct Transaction::Impl {
   pg::Session session;
   const RequestContext& context;
   data::Plane& plane;
+  data::TargetRef target;
 };
 
 namespace {
@@ -38,20 +39,19 @@ Task<Result<std::unique_ptr<Transaction>>> Transaction::begin(const RequestConte
                                                               data::Plane& plane) {
   data::Plane::Impl& shared = *plane.impl_;
   const Waiting waiting(context);
-  BULKHEAD_CO_TRY(catalog::TenantRef record, shared.record_of(context));
-  for (bool last : {false, true}) {
-    BULKHEAD_CO_TRY(pg::Session session, co_await shared.lanes.begin(context.deadline()));
+  BULKHEAD_CO_TRY(data::TargetRef target, co_await shared.target_of(context));
+  for (int left = 4; left > 0; --left) {
+    BULKHEAD_CO_TRY(pg::Session session, co_await target->home->lanes.begin(context.deadline()));
     // A transaction may write, so it is bound as a writer: the lock and the bind hold until its end.
     pg::Unit unit;
-    shared.add_bind(unit, context, *record, true);
+    shared.add_bind(unit, context, *target, true);
     BULKHEAD_CO_TRY(pg::Outcome outcome, co_await session.run(std::move(unit), context.deadline()));
     if (outcome.error) co_return data::client_error(outcome, {});
     if (!data::Plane::Impl::bound_nothing(outcome, true)) {
-      auto impl = std::make_unique<Impl>(Impl{std::move(session), context, plane});
+      auto impl = std::make_unique<Impl>(Impl{std::move(session), context, plane, std::move(target)});
       co_return std::unique_ptr<Transaction>(new Transaction(std::move(impl)));
     }
-    if (last) break;
-    BULKHEAD_CO_TRY(record, co_await shared.fresh_record(context));
+    BULKHEAD_CO_TRY(target, co_await shared.look_again(context, target));
   }
   co_return Error(Errc::placement_stale, "the tenant is moving to another place")
       .hint("Try again in a moment.");
@@ -59,7 +59,7 @@ Task<Result<std::unique_ptr<Transaction>>> Transaction::begin(const RequestConte
 
 Task<Result<QueryResult>> Transaction::run(statement::Statement statement) {
   data::Plane::Impl& shared = *impl_->plane.impl_;
-  BULKHEAD_CO_TRY(data::Planned planned, impl_->plane.plan(impl_->context, statement));
+  BULKHEAD_CO_TRY(data::Planned planned, shared.plan(impl_->context, *impl_->target, statement));
   pg::Unit unit;
   unit.steps = data::Plane::Impl::steps_of(planned, impl_->context.role());
   const Waiting waiting(impl_->context);
@@ -72,8 +72,8 @@ Task<Result<QueryResult>> Transaction::run(statement::Statement statement) {
 
 Task<Result<Rows>> Transaction::raw(std::string sql, std::vector<statement::Value> params) {
   data::Plane::Impl& shared = *impl_->plane.impl_;
-  BULKHEAD_CO_TRY(data::Plane::Impl::GuardedText * text, shared.guarded(sql));
-  BULKHEAD_CO_TRY(pg::Step step, shared.raw_step(impl_->context, *text, sql, params));
+  BULKHEAD_CO_TRY(std::shared_ptr<data::Plane::Impl::GuardedText> text, shared.guarded(*impl_->target, sql));
+  BULKHEAD_CO_TRY(pg::Step step, data::Plane::Impl::raw_step(impl_->context, *text, params));
   pg::Unit unit;
   unit.steps.push_back(step);
   const Waiting waiting(impl_->context);

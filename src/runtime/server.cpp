@@ -19,15 +19,18 @@
 #include "api/rest/rest_api.hpp"
 #include "base/problem.hpp"
 #include "catalog/view.hpp"
+#include "data/homes.hpp"
 #include "data/plane.hpp"
 #include "entry/cors.hpp"
 #include "entry/entry.hpp"
 #include "http/server.hpp"
 #include "identity/key_source.hpp"
 #include "pg/blocking.hpp"
+#include "pg/conninfo.hpp"
 #include "pg/lanes.hpp"
 #include "pg/listener.hpp"
 #include "runtime/descriptors.hpp"
+#include "runtime/shared_relations.hpp"
 
 namespace bulkhead::runtime {
 
@@ -74,6 +77,26 @@ pg::LaneSettings data_lanes(const AppConfig& config, bool named_statements) {
   return lanes;
 }
 
+/// To a shard or a silo: a few connections that go when nobody uses them, since there may be thousands of databases.
+pg::LaneSettings other_lanes(const AppConfig& config, bool named_statements) {
+  pg::LaneSettings lanes = data_lanes(config, named_statements);
+  lanes.read_connections = std::min<std::size_t>(lanes.read_connections, 2);
+  lanes.write_connections = std::min<std::size_t>(lanes.write_connections, 4);
+  lanes.slow_connections = 1;
+  lanes.session_connections = 2;
+  lanes.idle_timeout = config.idle_connection;
+  return lanes;
+}
+
+/// Through the transaction pooler, if there is one.
+Result<std::string> data_conninfo(const ServerSettings& settings) {
+  if (settings.config.pooler_url.empty()) return settings.login_conninfo;
+  BULKHEAD_TRY(pg::Conninfo own, pg::Conninfo::parse(settings.login_conninfo));
+  BULKHEAD_TRY(pg::Conninfo pooled, pg::Conninfo::parse(settings.config.pooler_url));
+  for (const char* key : {"dbname", "user", "password"}) pooled.set(key, own.get(key));
+  return pooled.text();
+}
+
 /// The view reads a few rows now and then: one connection does.
 pg::LaneSettings catalog_lanes() {
   pg::LaneSettings lanes;
@@ -86,7 +109,6 @@ pg::LaneSettings catalog_lanes() {
 
 data::PlaneSettings plane_settings(const ServerSettings& settings) {
   data::PlaneSettings plane;
-  plane.binding = settings.config.binding_signed ? data::Binding::signed_context : data::Binding::plain;
   plane.walls = settings.walls;
   return plane;
 }
@@ -143,7 +165,17 @@ struct Server::Shared {
         log(l),
         keys(std::make_shared<identity::KeySource>(settings.issuers)) {}
 
-  [[nodiscard]] sql::RelationsRef relations() const { return std::atomic_load(&current); }
+  [[nodiscard]] data::HomesSettings homes() const {
+    data::HomesSettings homes;
+    homes.binding = settings.config.binding_signed ? data::Binding::signed_context : data::Binding::plain;
+    homes.own_conninfo = own_conninfo;
+    homes.own_database = own_database;
+    homes.own_key = settings.binding_key;
+    homes.own_lanes = data_lanes(settings.config, named_statements);
+    homes.other_lanes = other_lanes(settings.config, named_statements);
+    homes.connections_max = std::max<std::size_t>(1, settings.config.other_connections / threads);
+    return homes;
+  }
 
   ServerSettings settings;
   entry::Cors cors;
@@ -151,7 +183,10 @@ struct Server::Shared {
   std::shared_ptr<identity::KeySource> keys;  ///< One for all threads, so that an issuer is asked once.
   Metrics metrics;
   std::unique_ptr<RouteTable> routes;
-  std::shared_ptr<const sql::Relations> current;
+  asio::thread_pool readers{2};  ///< Read relations, which blocks.
+  SharedRelations relations{readers};
+  std::string own_conninfo, own_database;  ///< As the data plane reaches the catalog's own database.
+  std::size_t threads = 1;
   std::uint16_t port = 0;
   bool named_statements = true;
 };
@@ -161,14 +196,11 @@ struct Server::IoThread {
   explicit IoThread(Shared& shared)
       : io(1),
         keep(asio::make_work_guard(io)),
-        lanes(io.get_executor(), shared.settings.login_conninfo,
-              data_lanes(shared.settings.config, shared.named_statements)),
         catalog(io.get_executor(), shared.settings.catalog_conninfo, catalog_lanes()),
         view(io.get_executor(), catalog, shared.settings.catalog_conninfo, {}),
         verifier(io.get_executor(), shared.keys),
-        signer(plane_settings(shared.settings).binding, shared.settings.binding_key),
-        plane(
-            lanes, view, signer, [&shared] { return shared.relations(); }, plane_settings(shared.settings)),
+        homes(io.get_executor(), shared.homes(), catalog),
+        plane(homes, view, shared.relations, plane_settings(shared.settings)),
         entry(entry_settings(shared.settings.config), view, verifier),
         rest(rest_settings(shared.settings.config)),
         http(std::make_unique<http::Server>(
@@ -184,7 +216,10 @@ struct Server::IoThread {
 
   /// On this thread: what another thread may read afterwards.
   Task<void> copy_figures() {
-    figures.copy(lanes.counters());
+    figures.copy(homes.counters());
+    caches[0].store(homes.size(), std::memory_order_relaxed);
+    caches[1].store(plane.targets(), std::memory_order_relaxed);
+    caches[2].store(plane.shapes(), std::memory_order_relaxed);
     mismatches.store(plane.mismatches(), std::memory_order_relaxed);
     open_connections.store(http->open_connections(), std::memory_order_relaxed);
     co_return;
@@ -192,17 +227,17 @@ struct Server::IoThread {
 
   Task<void> drain(std::chrono::steady_clock::time_point deadline) {
     co_await http->drain(deadline);
-    co_await lanes.drain(deadline);
+    co_await homes.drain(deadline);
     co_await catalog.drain(deadline);
     co_await copy_figures();
   }
 
   asio::io_context io;
   asio::executor_work_guard<asio::io_context::executor_type> keep;
-  pg::Lanes lanes, catalog;
+  pg::Lanes catalog;
   catalog::View view;
   identity::Verifier verifier;
-  data::Signer signer;
+  data::Homes homes;
   data::Plane plane;
   entry::Entry entry;
   api::RestApi rest;
@@ -210,6 +245,12 @@ struct Server::IoThread {
   std::unique_ptr<http::Server> http;
   LaneFigures figures;
   std::atomic<std::uint64_t> mismatches{0}, open_connections{0};
+  static constexpr std::array<std::pair<const char*, const char*>, 3> cache_names{{
+      {"bulkhead_homes", "Databases with placements that are known: the own one, shards, silos."},
+      {"bulkhead_targets", "Tenants whose placement and tables' version are known."},
+      {"bulkhead_statement_shapes", "Statement shapes that are kept rendered."},
+  }};
+  std::array<std::atomic<std::uint64_t>, cache_names.size()> caches{};
   std::thread thread;
 };
 
@@ -224,11 +265,15 @@ Server::~Server() {
 }
 
 Result<void> Server::reload() {
-  BULKHEAD_TRY(pg::Blocking connection, pg::Blocking::connect(shared_->settings.login_conninfo));
-  BULKHEAD_TRY(sql::RelationsRef relations, sql::Relations::load(connection, pool_schema));
-  sql::RelationsRef before = shared_->relations();
-  if (before && before->same_as(*relations)) return {};
-  std::atomic_store(&shared_->current, std::move(relations));
+  BULKHEAD_TRY(const bool changed,
+               shared_->relations.reload(shared_->settings.login_conninfo, std::string(pool_schema)));
+  if (!changed) return {};
+  // Plans are made for relations; anybody may say that these changed.
+  for (auto& thread : threads_)
+    asio::post(thread->io, [&thread = *thread] {
+      thread.plane.forget_targets();
+      thread.homes.forget_statements();
+    });
   return {};
 }
 
@@ -240,6 +285,12 @@ Result<bool> Server::statement_names_are_hidden() const {
                connection.query("select has_function_privilege('pg_catalog.pg_prepared_statement()', "
                                 "'execute')"));
   return readable.text(0, 0) == "f";
+}
+
+Result<std::string> Server::own_database() const {
+  BULKHEAD_TRY(pg::Blocking connection, pg::Blocking::connect(shared_->settings.login_conninfo));
+  BULKHEAD_TRY(Rows name, connection.query("select current_database()"));
+  return std::string(name.text(0, 0));
 }
 
 /// Clients must never take the files that the database needs.
@@ -266,6 +317,10 @@ Result<std::uint16_t> Server::start() {
   }
   const AppConfig& config = shared_->settings.config;
   std::size_t count = thread_count(config);
+  shared_->threads = count;
+  BULKHEAD_TRY(shared_->own_conninfo, data_conninfo(shared_->settings));
+  BULKHEAD_TRY(shared_->own_database, own_database());
+  if (!config.pooler_url.empty()) shared_->named_statements = false;
   limit_connections(count);
   for (std::size_t i = 0; i < count; ++i) threads_.push_back(std::make_unique<IoThread>(*shared_));
   // The loops do not run yet: the port is known before the routes are made, because the development issuer's
@@ -315,6 +370,8 @@ void Server::stop(std::chrono::milliseconds grace) {
   // What waits there is no longer needed, and what is being read is bounded; it posts to the loops.
   background_.stop();
   background_.join();
+  shared_->readers.stop();
+  shared_->readers.join();
   for (auto& thread : threads_) {
     thread->keep.reset();
     thread->io.stop();
@@ -354,7 +411,7 @@ Task<Response> Server::readiness() {
   auto executor = co_await asio::this_coro::executor;
   for (auto& thread : threads_) {
     if (thread->io.get_executor() != executor) continue;
-    Result<void> data = co_await thread->lanes.ping(deadline);
+    Result<void> data = co_await thread->homes.own()->lanes.ping(deadline);
     if (data.has_error()) co_return problem_response(data.error());
     co_return text_response(200, "ready\n");
   }
@@ -384,6 +441,11 @@ void Server::register_metrics() {
       metrics.observe(Metrics::Kind::counter, name, help, labels, thread->figures.reader(at++));
     for (const auto& [name, help] : LaneFigures::gauges)
       metrics.observe(Metrics::Kind::gauge, name, help, labels, thread->figures.reader(at++));
+    for (std::size_t cache = 0; cache < IoThread::cache_names.size(); ++cache)
+      metrics.observe(Metrics::Kind::gauge, IoThread::cache_names[cache].first,
+                      IoThread::cache_names[cache].second, labels, [value = &thread->caches[cache]] {
+                        return static_cast<double>(value->load(std::memory_order_relaxed));
+                      });
     metrics.observe(
         Metrics::Kind::gauge, "bulkhead_http_connections", "Open client connections.", labels,
         [thread] { return static_cast<double>(thread->open_connections.load(std::memory_order_relaxed)); });
@@ -422,23 +484,23 @@ void Server::renew_key_after_news() {
     shared_->log.failure("the binding key cannot be read again", key.error());
     return;
   }
-  if (*key == shared_->settings.binding_key) return;
-  shared_->settings.binding_key = *key;
+  if (!(*key == shared_->settings.binding_key)) {
+    shared_->settings.binding_key = *key;
+    for (auto& thread : threads_)
+      asio::post(thread->io, [&homes = thread->homes, key = *key] { homes.rotate_own(key); });
+  }
+  // Or it was the key of another database.
   for (auto& thread : threads_)
-    asio::post(thread->io, [&signer = thread->signer, key = *key] { signer.rotate(key); });
+    asio::post(thread->io, [&thread = *thread] {
+      thread.homes.forget_others();
+      thread.plane.forget_targets();
+    });
 }
 
 void Server::reload_after_news() {
-  sql::RelationsRef before = shared_->relations();
   Result<void> reloaded = reload();
-  if (reloaded.has_error()) {
+  if (reloaded.has_error())
     shared_->log.failure("the relations cannot be read again; the former ones stay", reloaded.error());
-    return;
-  }
-  // Plans are made for relations; anybody may say that these changed.
-  if (shared_->relations() == before) return;
-  for (auto& thread : threads_)
-    asio::post(thread->io, [&lanes = thread->lanes] { lanes.forget_statements(); });
 }
 
 }  // namespace bulkhead::runtime

@@ -59,6 +59,7 @@ class Server {
   struct Shared;
   struct IoThread;
   [[nodiscard]] Result<bool> statement_names_are_hidden() const;
+  [[nodiscard]] Result<std::string> own_database() const;
   [[nodiscard]] std::vector<OpenRoute> system_routes();
   Task<Response> readiness();
   Task<Response> scrape();

@@ -18,9 +18,11 @@ select c.relname, c.relkind in ('v','m'),
        pg_catalog.format_type(a.atttypid, a.atttypmod), not a.attnotnull,
        a.atthasdef or a.attidentity <> '', a.attgenerated <> '' or a.attidentity = 'a',
        case when tn.nspname = 'pg_catalog' then pg_catalog.format_type(a.atttypid, a.atttypmod)
+            when tn.nspname = $1 then pg_catalog.quote_ident(t.typname)
             else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
        coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
-       pg_catalog.col_description(c.oid, a.attnum), pg_catalog.obj_description(c.oid, 'pg_class')
+       pg_catalog.col_description(c.oid, a.attnum), pg_catalog.obj_description(c.oid, 'pg_class'),
+       tn.nspname = $1
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -131,6 +133,7 @@ void read_columns(const Rows& rows, std::vector<Relation>& relations) {
     column.has_default = is_true(rows.text(r, 6));
     column.generated = is_true(rows.text(r, 7));
     column.sql_type = rows.text(r, 8);
+    column.own_type = is_true(rows.text(r, 13));
     column.comment = rows.text(r, 11);
     set_json_kind(column, rows.text(r, 9).front(), rows.text(r, 10).front());
     relation.columns.push_back(std::move(column));

@@ -32,7 +32,8 @@ struct Column {
   std::string type;  ///< format_type(): "integer", "character varying(40)", "text[]"
   bool nullable = true, has_default = false;
   bool generated = false;  ///< Always generated or identity always: not to be written.
-  std::string sql_type;    ///< As `type`, schema-qualified where it is not PostgreSQL's own: fit for a cast.
+  std::string sql_type;    ///< As `type`, schema-qualified where it is not PostgreSQL's own: fit for a cast. But
+  bool own_type = false;   ///< a type of the app's schema is without it: that schema has another name elsewhere.
   JsonKind json = JsonKind::string;  ///< How its text form becomes JSON.
   bool convert = false;  ///< Must be wrapped in `to_json()` to be JSON (arrays, composite types, extensions).
   bool is_json = false;  ///< json or jsonb: a payload's value is stored as the JSON text that it is.

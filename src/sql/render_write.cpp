@@ -29,6 +29,10 @@ void Renderer::recordset(std::string& out, const std::vector<const Column*>& col
     if (i > 0) out.append(", ");
     append_identifier(out, columns[i]->name);
     out.push_back(' ');
+    if (columns[i]->own_type) {
+      append_identifier(out, schema_);
+      out.push_back('.');
+    }
     out.append(columns[i]->sql_type);
   }
   out.push_back(')');

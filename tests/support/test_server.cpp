@@ -1,10 +1,12 @@
 #include "support/test_server.hpp"
 
+#include <cstdlib>
 #include <stdexcept>
 
 #include "catalog/store.hpp"
 #include "migrate/runner.hpp"
 #include "runtime/dev_identity.hpp"
+#include "support/pgbouncer.hpp"
 
 namespace bulkhead::test {
 
@@ -18,6 +20,14 @@ const identity::DevIssuer& shared_issuer() {
   return issuer;
 }
 
+/// One for the test program, where it is to have one.
+const PgBouncer* shared_pooler(const migrate::Credentials& credentials) {
+  const char* wanted = std::getenv("BULKHEAD_TEST_POOLER");
+  if (wanted == nullptr || *wanted == '\0') return nullptr;
+  static const PgBouncer pooler({{"bulkhead_login", credentials.login_password}});
+  return &pooler;
+}
+
 }  // namespace
 
 TestServer::TestServer(Database database, TestServerSettings settings)
@@ -29,6 +39,8 @@ TestServer::TestServer(Database database, TestServerSettings settings)
   server.config.binding_signed = !settings.plain;
   server.config.port = 0;
   server.config.threads = 2;
+  if (const PgBouncer* pooler = shared_pooler(database_.credentials))
+    server.config.pooler_url = pooler->url();
   if (settings.configure) settings.configure(server.config);
   server.login_conninfo = database_.login;
   server.catalog_conninfo = database_.catalog;

@@ -29,11 +29,11 @@ Result<std::string> relation_name(std::string_view segment) {
 
 }  // namespace
 
-Result<Asked> read_request(const Request& request, const data::Plane& plane, std::string_view segment) {
+Result<Asked> read_request(const Request& request, sql::RelationsRef relations, std::string_view segment) {
   Asked asked;
   BULKHEAD_TRY(std::string name, relation_name(segment));
   BULKHEAD_CHECK(check_profile(request));
-  asked.relations = plane.relations();
+  asked.relations = std::move(relations);
   asked.relation = asked.relations->find(name);
   if (!asked.relation)
     return Error(Errc::relation_unknown, "Could not find the table '" + std::string(sql::api_schema) + "." +

@@ -7,7 +7,6 @@
 
 #include "api/rest/preferences.hpp"
 #include "api/rest/query.hpp"
-#include "data/plane.hpp"
 #include "sql/relations.hpp"
 
 namespace bulkhead::api {
@@ -23,7 +22,7 @@ struct Asked {
 
 /// `segment`: the path behind `/rest/v1/`, percent-encoding untouched. Errors: `relation_unknown` (also for what
 /// is no path of a relation: PGRST125, and PGRST202 for functions), and those of the parts it is read from.
-[[nodiscard]] Result<Asked> read_request(const Request& request, const data::Plane& plane,
+[[nodiscard]] Result<Asked> read_request(const Request& request, sql::RelationsRef relations,
                                          std::string_view segment);
 
 }  // namespace bulkhead::api

@@ -254,7 +254,14 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
   if (!reads && method != Method::post && method != Method::patch && method != Method::del)
     co_return error_response(unsupported_method(method));
 
-  auto asked = read_request(request, data::SessionAccess::plane(session), relation);
+  data::Plane& plane = data::SessionAccess::plane(session);
+  data::TargetRef target = plane.known(session.context());
+  if (!target) {
+    auto learned = co_await plane.learn(session.context());
+    if (learned.has_error()) co_return error_response(learned.error());
+    target = std::move(*learned);
+  }
+  auto asked = read_request(request, target->relations, relation);
   if (asked.has_error()) co_return error_response(asked.error());
   if (reads) {
     auto statement = impl_->read(*asked);

@@ -117,7 +117,7 @@ TEST_F(PlaneTest, PlainBindingWorksAndAForgedContextDoesNot) {
   data::BindingKey wrong;
   wrong.id = database_.credentials.binding_key_id;
   wrong.secret = std::string(32, 'x');
-  signer_->rotate(std::move(wrong));
+  homes_->rotate_own(std::move(wrong));
   RequestContext asking = context("acme");
   auto result = wait(plane_->run(asking, artists()));
   ASSERT_FALSE(result) << "a context signed with another key must show nothing";

@@ -6,7 +6,7 @@ namespace {
 using RelationsOfTheShop = Shop;
 
 TEST_F(RelationsOfTheShop, TheTenantIsLeftOutOfColumnsAndKeys) {
-  const sql::Relation* album = relations_->find("album");
+  const sql::Relation* album = source_.relations->find("album");
   ASSERT_NE(album, nullptr);
   EXPECT_TRUE(album->tenant);
   EXPECT_EQ(album->column("tenant_id"), nullptr);
@@ -16,12 +16,12 @@ TEST_F(RelationsOfTheShop, TheTenantIsLeftOutOfColumnsAndKeys) {
   EXPECT_TRUE(album->column("tags")->convert);
   EXPECT_TRUE(album->column("meta")->is_json);
   EXPECT_TRUE(album->column("sold")->has_default);
-  EXPECT_FALSE(relations_->find("genre")->tenant);
+  EXPECT_FALSE(source_.relations->find("genre")->tenant);
 }
 
 TEST_F(RelationsOfTheShop, ForeignKeysComeWithoutTheTenant) {
   bool found = false;
-  for (const sql::ForeignKey* key : relations_->around("track")) {
+  for (const sql::ForeignKey* key : source_.relations->around("track")) {
     if (key->from != "track" || key->to != "album") continue;
     found = true;
     EXPECT_EQ(key->from_columns, std::vector<std::string>{"album_id"});
@@ -52,10 +52,11 @@ TEST_F(RelationsOfTheShop, PartitionsAndUncheckableViewsAreLeftOut) {
   const sql::Relation* typed = relations->find("typed");
   ASSERT_NE(typed, nullptr);
   EXPECT_TRUE(typed->column("id")->generated);
-  EXPECT_EQ(typed->column("mood")->sql_type, "app.mood");
+  EXPECT_EQ(typed->column("mood")->sql_type, "mood");
+  EXPECT_TRUE(typed->column("mood")->own_type) << "the schema has another name elsewhere";
   EXPECT_EQ(typed->column("mood")->json, sql::JsonKind::string);
   EXPECT_EQ(typed->column("price")->json, sql::JsonKind::number);
-  EXPECT_EQ(typed->column("moods")->sql_type, "app._mood");
+  EXPECT_EQ(typed->column("moods")->sql_type, "_mood");
   EXPECT_TRUE(typed->column("moods")->convert);
   EXPECT_EQ(typed->column("at")->json, sql::JsonKind::timestamp);
 }

@@ -135,7 +135,7 @@ TEST_F(RestRead, ForeignKeysHaveTheirNamesWithoutTheTenant) {
     select bulkhead.tenant_table('message');)");
   execute("insert into app.message values ('" + acme_ + "', 1, 1, 2)");
   auto admin = database_.connect_admin();
-  relations_ = must(sql::Relations::load(admin, "app"));
+  source_.relations = must(sql::Relations::load(admin, "app"));
   EXPECT_EQ(get("acme", "message?select=from:employee!message_sender_id_fkey(name)").body,
             R"([{"from":{"name" : "acme boss"}}])");
   EXPECT_EQ(get("acme", "album?select=artist!album_artist_id_fkey(name)&id=eq.1").body,

@@ -65,40 +65,44 @@ void Shop::SetUp() {
   std::string others = rows_of(globex_, "globex");
   execute(others.substr(others.find(";") + 1));  // the shared rows are there already
   auto admin = database_.connect_admin();
-  relations_ = must(sql::Relations::load(admin, "app"));
+  source_.relations = must(sql::Relations::load(admin, "app"));
   pg::LaneSettings few;
   few.read_connections = few.slow_connections = few.session_connections = 1;
   few.write_connections = 2;
-  lanes_ = std::make_unique<pg::Lanes>(io_.get_executor(), database_.login, few);
   catalog_lanes_ = std::make_unique<pg::Lanes>(io_.get_executor(), database_.catalog, few);
   view_ = std::make_unique<catalog::View>(io_.get_executor(), *catalog_lanes_, database_.catalog,
                                           catalog::ViewSettings());
-  data::BindingKey key;
-  key.id = database_.credentials.binding_key_id;
-  key.secret = database_.credentials.binding_secret;
-  signer_ = std::make_unique<data::Signer>(data::Binding::signed_context, std::move(key));
+  data::HomesSettings homes;
+  homes.own_conninfo = database_.login;
+  homes.own_database = database_.name;
+  homes.own_key.id = database_.credentials.binding_key_id;
+  homes.own_key.secret = database_.credentials.binding_secret;
+  homes.own_lanes = few;
+  homes_ = std::make_unique<data::Homes>(io_.get_executor(), std::move(homes), *catalog_lanes_);
   make_plane();
 }
 
 void Shop::TearDown() {
   if (!plane_) return;  // SetUp failed
   auto soon = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  wait(lanes_->drain(soon));
+  wait(homes_->drain(soon));
   wait(catalog_lanes_->drain(soon));
   plane_.reset();
   view_.reset();
-  lanes_.reset();
+  homes_.reset();
   catalog_lanes_.reset();
 }
 
 void Shop::make_plane(data::PlaneSettings settings) {
-  plane_ = std::make_unique<data::Plane>(*lanes_, *view_, *signer_, [this] { return relations_; }, settings);
+  plane_ = std::make_unique<data::Plane>(*homes_, *view_, source_, settings);
 }
 
 RequestContext Shop::context(std::string_view slug, Role role, std::int64_t epoch) const {
   auto record = std::make_shared<catalog::TenantRecord>();
   record->id = TenantId(*Uuid::parse(slug == "acme" ? acme_ : globex_));
   record->slug = slug;
+  record->placement.cell = "default";
+  record->placement.database = database_.name;
   record->placement.schema = "app";
   record->placement.epoch = epoch;
   return permitted(std::move(record), role);

@@ -58,10 +58,17 @@ class Shop : public ::testing::Test {
   boost::asio::io_context io_;
   Database database_;
   std::string acme_, globex_;
-  sql::RelationsRef relations_;
-  std::unique_ptr<pg::Lanes> lanes_, catalog_lanes_;
+  /// What the server's SharedRelations is, without a thread.
+  struct ReadHere final : data::RelationsSource {
+    sql::RelationsRef relations;
+    [[nodiscard]] sql::RelationsRef known(std::int32_t) const override { return relations; }
+    [[nodiscard]] Task<Result<sql::RelationsRef>> read(std::string, std::string, std::int32_t) override {
+      co_return relations;
+    }
+  } source_;
+  std::unique_ptr<pg::Lanes> catalog_lanes_;
   std::unique_ptr<catalog::View> view_;
-  std::unique_ptr<data::Signer> signer_;
+  std::unique_ptr<data::Homes> homes_;
   std::unique_ptr<data::Plane> plane_;
   api::RestApi rest_;
 };
