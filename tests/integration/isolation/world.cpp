@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "support/models.hpp"
+#include "support/tenants.hpp"
+
 namespace bulkhead::test {
 
 namespace {
 
 /// Superuser: row-level security does not apply, so both shops are filled by one statement each.
-void fill(pg::Blocking& admin, const Shop& shop, const std::string& ids) {
+void fill(const Database& database, const Shop& shop, const std::string& ids) {
   std::string sql = R"(
 insert into app.artist (tenant_id, artist_id, name) select '{id}', i, '{mark} artist ' || i from ({ids}) s(i);
 insert into app.album (tenant_id, album_id, title, artist_id) select '{id}', i, '{mark} album ' || i, i from ({ids}) s(i);
@@ -33,25 +36,30 @@ insert into bulkhead.counter (tenant_id, name, value)
   replace("{id}", shop.id);
   replace("{mark}", shop.mark);
   replace("{ids}", ids);
-  must(admin.execute(sql));
+  TenantHome(database, shop.slug).execute(sql);
 }
 
 }  // namespace
 
-World make_world(bool plain) {
+World make_world(catalog::Model acme_model, catalog::Model globex_model, bool plain) {
   World world{Postgres::shared().make_database(plain), {}, {}};
-  migrate_recordshop(world.database);
-  std::string acme = Postgres::make_tenant(world.database, "acme");
-  std::string globex = Postgres::make_tenant(world.database, "globex");
+  migrate_recordshop_everywhere(world.database);
+  // Before the shops: those with tables of their own get a copy.
+  must(world.database.connect_admin().execute(
+      "insert into app.genre (genre_id, name) values (1, 'Rock');"
+      "insert into app.media_type (media_type_id, name) values (1, 'Vinyl')"));
+  const std::string acme = make_tenant(world.database, "acme", acme_model).id.text();
+  const std::string globex = make_tenant(world.database, "globex", globex_model).id.text();
   world.acme = Shop{"acme", "globex", "ACMEMARK", "GLOBEXMARK", acme, globex, 101};
   world.globex = Shop{"globex", "acme", "GLOBEXMARK", "ACMEMARK", globex, acme, 201};
-  pg::Blocking admin = world.database.connect_admin();
-  must(admin.execute(
-      "insert into app.genre (genre_id, name) values (1, 'Rock') on conflict do nothing;"
-      "insert into app.media_type (media_type_id, name) values (1, 'Vinyl') on conflict do nothing"));
-  fill(admin, world.acme, "select generate_series(1, 100) union all select generate_series(201, 300)");
-  fill(admin, world.globex, "select generate_series(1, 200)");
+  fill(world.database, world.acme,
+       "select generate_series(1, 100) union all select generate_series(201, 300)");
+  fill(world.database, world.globex, "select generate_series(1, 200)");
   return world;
+}
+
+World make_world(bool plain) {
+  return make_world(catalog::Model::row, catalog::Model::row, plain);
 }
 
 std::string leak_in(const Reply& reply, const Shop& shop) {

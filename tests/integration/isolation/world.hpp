@@ -3,6 +3,7 @@
 #include <random>
 #include <string>
 
+#include "catalog/records.hpp"
 #include "support/test_server.hpp"
 
 /// Two tenants of the sample product whose every text carries the tenant's mark, so that a single leaked
@@ -24,6 +25,8 @@ struct World {
 
 /// Migrates the sample product into a new database and fills both shops.
 [[nodiscard]] World make_world(bool plain = false);
+/// The same with each shop in a model of its own.
+[[nodiscard]] World make_world(catalog::Model acme, catalog::Model globex, bool plain = false);
 
 /// What of `reply` must never be there: the other's mark, either tenant's id, the tenant column. "" when it
 /// is clean.

@@ -1,6 +1,7 @@
 #include <boost/json/array.hpp>
 
 #include "shops.hpp"
+#include "support/models.hpp"
 
 /// The sample product's handler behind the real server.
 namespace bulkhead::test {
@@ -18,10 +19,9 @@ std::string line(int track, int quantity = 1) {
 class CheckoutTest : public ShopsTest {
  protected:
   static std::string rows() {
-    pg::Blocking admin = shops().database.connect_admin();
-    Rows counts = must(admin.query(
-        "select (select count(*) from app.invoice) || ' ' || (select count(*) from app.invoice_line)"));
-    return std::string(counts.text(0, 0));
+    return TenantHome(shops().database, "acme")
+        .query_one(
+            "select (select count(*) from app.invoice) || ' ' || (select count(*) from app.invoice_line)");
   }
   /// Everything but the id that was asked for.
   static std::string without(const Reply& reply, const std::string& id) {
@@ -78,14 +78,14 @@ TEST_F(CheckoutTest, AnotherTenantsIdsAreLikeNone) {
 
 TEST_F(CheckoutTest, AFailingInsertLeavesNothing) {
   // The invoice goes in, its lines do not: the transaction must take the invoice back.
-  pg::Blocking admin = shops().database.connect_admin();
-  must(admin.execute("alter table app.invoice_line add constraint few check (quantity < 900)"));
+  TenantHome home(shops().database, "acme");
+  home.execute("alter table app.invoice_line add constraint few check (quantity < 900)");
   const std::string before = rows();
   Reply reply = ann().post(path, order(5, line(1, 950)));
   EXPECT_EQ(reply.status, 400u) << reply.body;
   EXPECT_EQ(told_to_acme(reply, shops()), "");
   EXPECT_EQ(rows(), before);
-  must(admin.execute("alter table app.invoice_line drop constraint few"));
+  home.execute("alter table app.invoice_line drop constraint few");
 }
 
 TEST_F(CheckoutTest, AViewerIsRefused) {

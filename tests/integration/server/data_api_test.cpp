@@ -2,6 +2,7 @@
 #include <boost/json/object.hpp>
 
 #include "shops.hpp"
+#include "support/models.hpp"
 
 /// The data API over the wire: verbs, status codes, headers, bodies.
 namespace bulkhead::test {
@@ -163,10 +164,12 @@ TEST_F(DataApiTest, PostMany) {
 
 TEST_F(DataApiTest, PatchAndDelete) {
   Caller caller = ann();
-  must(shops().database.connect_admin().execute(
-      "insert into app.playlist (tenant_id, playlist_id, name) values ('" + shops().acme +
-      "', 801, 'to change'), ('" + shops().acme + "', 802, 'to change'), ('" + shops().globex +
-      "', 801, 'GLOBEX change')"));
+  TenantHome(shops().database, "acme")
+      .execute("insert into app.playlist (tenant_id, playlist_id, name) values ('" + shops().acme +
+               "', 801, 'to change'), ('" + shops().acme + "', 802, 'to change')");
+  TenantHome(shops().database, "globex")
+      .execute("insert into app.playlist (tenant_id, playlist_id, name) values ('" + shops().globex +
+               "', 801, 'GLOBEX change')");
   Reply minimal = caller.patch("/rest/v1/playlist?playlist_id=eq.801", R"({"name":"changed"})");
   EXPECT_EQ(minimal.status, 204u);
   EXPECT_EQ(minimal.reason, "No Content");

@@ -5,6 +5,8 @@
 #include <bulkhead/json.hpp>
 
 #include "checkout.hpp"
+#include "support/models.hpp"
+#include "support/tenants.hpp"
 
 namespace bulkhead::test {
 
@@ -17,7 +19,8 @@ struct World {
 std::unique_ptr<World> world;
 
 /// As the superuser, for whom row-level security does not apply.
-void fill(pg::Blocking& admin, const std::string& id, const std::string& mark, const std::string& extra) {
+void fill(const Database& database, const std::string& slug, const std::string& id, const std::string& mark,
+          const std::string& extra) {
   std::string sql = R"(
 create temp table i as select generate_series(1, 10) as n union all select generate_series({extra});
 insert into app.artist (tenant_id, artist_id, name) select '{id}', n, '{mark} artist ' || n from i;
@@ -41,22 +44,24 @@ drop table i;
        {std::pair<std::string, std::string>{"{id}", id}, {"{mark}", mark}, {"{extra}", extra}})
     for (std::size_t at = 0; (at = sql.find(what, at)) != std::string::npos; at += with.size())
       sql.replace(at, what.size(), with);
-  must(admin.execute(sql));
+  TenantHome(database, slug).execute(sql);
 }
 
 }  // namespace
 
 Shops open_shops(bool plain) {
   Shops shops{Postgres::shared().make_database(plain), {}, {}};
-  migrate_recordshop(shops.database);
-  shops.acme = Postgres::make_tenant(shops.database, "acme");
-  shops.globex = Postgres::make_tenant(shops.database, "globex");
+  migrate_recordshop_everywhere(shops.database);
+  // Before the tenants: those with tables of their own get a copy.
   pg::Blocking admin = shops.database.connect_admin();
   must(
       admin.execute("insert into app.genre (genre_id, name) values (1, 'Rock'), (2, 'Jazz');"
                     "insert into app.media_type (media_type_id, name) values (1, 'Vinyl')"));
-  fill(admin, shops.acme, "ACME", "101, 105");
-  fill(admin, shops.globex, "GLOBEX", "201, 205");
+  const auto [first, second] = wanted_models();
+  shops.acme = make_tenant(shops.database, "acme", first).id.text();
+  shops.globex = make_tenant(shops.database, "globex", second).id.text();
+  fill(shops.database, "acme", shops.acme, "ACME", "101, 105");
+  fill(shops.database, "globex", shops.globex, "GLOBEX", "201, 205");
   return shops;
 }
 
