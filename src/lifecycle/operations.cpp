@@ -254,14 +254,12 @@ std::optional<OperationState> parse_operation_state(std::string_view name) noexc
 Result<Operation> start_operation(pg::Blocking& catalog, const NewOperation& wanted) {
   auto made = catalog.query(
       "insert into catalog.operation(kind, tenant_id, subject, input, actor, due) values ($1, $2::uuid, $3, "
-      "$4::jsonb, $5, now() + make_interval(secs => $6)) returning " +
+      "$4::jsonb, $5, now() + make_interval(secs => $6)) on conflict do nothing returning " +
           std::string(columns),
       {wanted.kind, wanted.tenant ? std::optional(wanted.tenant->text()) : std::nullopt, wanted.subject,
        boost::json::serialize(wanted.input), wanted.actor, std::to_string(wanted.delay.count())});
-  if (made.has_error()) {
-    if (made.error().sqlstate() != "23505") return made.error();
-    return in_the_way(catalog, wanted);
-  }
+  if (made.has_error()) return made.error();
+  if (made->empty()) return in_the_way(catalog, wanted);
   return operation_of(*made, 0);
 }
 
@@ -288,6 +286,29 @@ Result<std::vector<Operation>> open_operations(pg::Blocking& catalog) {
   BULKHEAD_TRY(auto rows, catalog.query(select_operations(
                               "where state in ('pending', 'running') and due <= now() order by due, id")));
   return operations_of(rows);
+}
+
+Result<void> reopen_operation(pg::Blocking& catalog, const Uuid& id) {
+  auto set = catalog.query("update catalog.operation set state = 'pending', due = now(), updated_at = now() where id = $1::uuid and "
+                           "state = 'failed'",
+                           {id.text()});
+  if (set.has_value()) return {};
+  if (set.error().sqlstate() != "23505") return set.error();
+  return Error(Errc::conflict, "another operation of the same tenant is unfinished").hint("`bulkhead operation list` shows it");
+}
+
+Result<void> end_abandoned(pg::Blocking& catalog, const std::string& kind) {
+  BULKHEAD_TRY(auto rows, catalog.query(select_operations("where state in ('pending', 'running') and kind = $1"), {kind}));
+  BULKHEAD_TRY(const auto open, operations_of(rows));
+  for (const auto& operation : open) {
+    BULKHEAD_TRY(const bool free, try_lock(catalog, lock_name(operation.id)));
+    if (!free) continue;
+    const SessionLock lock(catalog, lock_name(operation.id));
+    BULKHEAD_TRY(auto ended, catalog.query("update catalog.operation set state = 'failed', error = 'the process that did it has "
+                                           "ended', updated_at = now() where id = $1::uuid and state in ('pending', 'running')",
+                                           {operation.id.text()}));
+  }
+  return {};
 }
 
 Result<void> cancel_operation(pg::Blocking& catalog, const Uuid& id) {

@@ -50,6 +50,11 @@ struct NewOperation {
 /// Error: `not_found`.
 [[nodiscard]] Result<Operation> find_operation(pg::Blocking& catalog, const Uuid& id);
 
+/// A failed one is pending again. Error: `conflict` when its tenant has another unfinished one by now.
+[[nodiscard]] Result<void> reopen_operation(pg::Blocking& catalog, const Uuid& id);
+/// Operations of this kind whose process died have failed: for those that no other process can go on with.
+[[nodiscard]] Result<void> end_abandoned(pg::Blocking& catalog, const std::string& kind);
+
 struct OperationFilter {
   OperationFilter() = default;
   std::optional<OperationState> state;
