@@ -18,11 +18,12 @@ std::string lock_name(const std::string& cell, const std::string& name) {
 
 struct Known {
   std::string state, login;
+  catalog::DatabaseKind kind = catalog::DatabaseKind::pool;
   migrate::DatabaseSecrets secrets;
 };
 
 Result<Known> read(pg::Blocking& catalog, const std::string& cell, const std::string& name) {
-  BULKHEAD_TRY(auto rows, catalog.query("select state, login, password, key_id, key_secret from catalog.database where "
+  BULKHEAD_TRY(auto rows, catalog.query("select state, login, password, key_id, key_secret, kind from catalog.database where "
                                         "cell = $1 and name = $2",
                                         {cell, name}));
   if (rows.empty())
@@ -34,6 +35,8 @@ Result<Known> read(pg::Blocking& catalog, const std::string& cell, const std::st
   const auto id = rows.text(0, 3);
   std::from_chars(id.data(), id.data() + id.size(), out.secrets.binding_key_id);
   out.secrets.binding_secret = rows.text(0, 4);
+  for (const auto kind : {catalog::DatabaseKind::pool, catalog::DatabaseKind::shard, catalog::DatabaseKind::silo})
+    if (catalog::database_kind_name(kind) == rows.text(0, 5)) out.kind = kind;
   return out;
 }
 
@@ -94,7 +97,7 @@ Result<void> ensure_database(pg::Blocking& catalog, const std::string& cell, con
   failpoint("provision.database.created");
   BULKHEAD_TRY(auto admin, catalog::connect_to(catalog, cell, name));
   BULKHEAD_TRY(const auto binding, binding_of(catalog));
-  BULKHEAD_TRY(const auto secrets, migrate::prepare_database(admin, known.login, binding, known.secrets));
+  BULKHEAD_TRY(const auto secrets, migrate::prepare_database(admin, known.kind, known.login, binding, known.secrets));
   failpoint("provision.database.prepared");
   BULKHEAD_TRY(const auto verifier, verifier_of(admin, known.login));
   BULKHEAD_TRY(auto ready,
