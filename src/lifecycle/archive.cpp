@@ -5,11 +5,10 @@
 #include <cstring>
 #include <ctime>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <archive.h>
 #include <archive_entry.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace bulkhead::lifecycle {
 namespace {
@@ -39,13 +38,15 @@ class Spool {
   Result<void> rewind() {
     flush();
     if (!good_ || lseek(file_, 0, SEEK_SET) != 0)
-      return Error(Errc::environment, std::string("the rows cannot be kept on disk: ") + std::strerror(error_))
+      return Error(Errc::environment,
+                   std::string("the rows cannot be kept on disk: ") + std::strerror(error_))
           .hint("look whether the disk is full");
     return {};
   }
   Result<std::size_t> read(std::array<char, piece_size>& into) const {
     const ssize_t got = ::read(file_, into.data(), into.size());
-    if (got < 0) return Error(Errc::environment, std::string("the rows cannot be read back: ") + std::strerror(errno));
+    if (got < 0)
+      return Error(Errc::environment, std::string("the rows cannot be read back: ") + std::strerror(errno));
     return static_cast<std::size_t>(got);
   }
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
@@ -82,7 +83,8 @@ struct FreeReader {
 
 Error unreadable(const std::filesystem::path& path, archive* a) {
   const char* why = archive_error_string(a);
-  return Error(Errc::import_failed, path.string() + " is no whole archive: " + (why == nullptr ? "unknown reason" : why));
+  return Error(Errc::import_failed,
+               path.string() + " is no whole archive: " + (why == nullptr ? "unknown reason" : why));
 }
 
 void sync_to_disk(const std::filesystem::path& path) {
@@ -98,7 +100,8 @@ void ArchiveWriter::Free::operator()(archive* a) const noexcept {
   archive_write_free(a);
 }
 
-ArchiveWriter::ArchiveWriter(std::filesystem::path path, std::filesystem::path partial, std::unique_ptr<archive, Free> a)
+ArchiveWriter::ArchiveWriter(std::filesystem::path path, std::filesystem::path partial,
+                             std::unique_ptr<archive, Free> a)
     : path_(std::move(path)), partial_(std::move(partial)), archive_(std::move(a)) {}
 
 ArchiveWriter::~ArchiveWriter() {
@@ -120,14 +123,17 @@ Result<ArchiveWriter> ArchiveWriter::open(const std::filesystem::path& path) {
   if (!a || archive_write_set_format_pax_restricted(a.get()) != ARCHIVE_OK ||
       archive_write_add_filter_gzip(a.get()) != ARCHIVE_OK ||
       archive_write_open_filename(a.get(), partial.c_str()) != ARCHIVE_OK)
-    return Error(Errc::environment, partial.string() + " cannot be written: " +
-                                        (a && archive_error_string(a.get()) != nullptr ? archive_error_string(a.get()) : "out of memory"));
+    return Error(Errc::environment,
+                 partial.string() + " cannot be written: " +
+                     (a && archive_error_string(a.get()) != nullptr ? archive_error_string(a.get())
+                                                                    : "out of memory"));
   return ArchiveWriter(path, std::move(partial), std::move(a));
 }
 
 Error ArchiveWriter::failed() const {
   const char* why = archive_error_string(archive_.get());
-  return Error(Errc::environment, path_.string() + " cannot be written: " + (why == nullptr ? "unknown reason" : why))
+  return Error(Errc::environment,
+               path_.string() + " cannot be written: " + (why == nullptr ? "unknown reason" : why))
       .hint("look whether the disk is full");
 }
 
@@ -145,12 +151,14 @@ Result<void> ArchiveWriter::begin_entry(const std::string& name, std::uint64_t s
 
 Result<void> ArchiveWriter::add(const std::string& name, std::string_view content) {
   BULKHEAD_CHECK(begin_entry(name, content.size()));
-  if (archive_write_data(archive_.get(), content.data(), content.size()) != static_cast<la_ssize_t>(content.size()))
+  if (archive_write_data(archive_.get(), content.data(), content.size()) !=
+      static_cast<la_ssize_t>(content.size()))
     return failed();
   return {};
 }
 
-Result<void> ArchiveWriter::add(const std::string& name, const std::function<Result<void>(const Sink&)>& write) {
+Result<void> ArchiveWriter::add(const std::string& name,
+                                const std::function<Result<void>(const Sink&)>& write) {
   Spool spool(partial_);
   BULKHEAD_CHECK(write([&spool](std::string_view piece) { spool.write(piece); }));
   BULKHEAD_CHECK(spool.rewind());
@@ -159,7 +167,8 @@ Result<void> ArchiveWriter::add(const std::string& name, const std::function<Res
   for (;;) {
     BULKHEAD_TRY(const std::size_t got, spool.read(piece));
     if (got == 0) return {};
-    if (archive_write_data(archive_.get(), piece.data(), got) != static_cast<la_ssize_t>(got)) return failed();
+    if (archive_write_data(archive_.get(), piece.data(), got) != static_cast<la_ssize_t>(got))
+      return failed();
   }
 }
 
@@ -175,14 +184,16 @@ Result<void> ArchiveWriter::finish() {
 
 Result<void> read_archive(
     const std::filesystem::path& path,
-    const std::function<Result<void>(const std::string& name, const std::function<Result<std::string>()>& next)>& entry) {
+    const std::function<Result<void>(const std::string& name,
+                                     const std::function<Result<std::string>()>& next)>& entry) {
   const std::unique_ptr<archive, FreeReader> a(archive_read_new());
   if (!a) return Error(Errc::environment, "out of memory");
   archive_read_support_filter_gzip(a.get());
   archive_read_support_format_tar(a.get());
   if (access(path.c_str(), R_OK) != 0)
     return Error(Errc::environment, path.string() + " cannot be read: " + std::strerror(errno));
-  if (archive_read_open_filename(a.get(), path.c_str(), piece_size) != ARCHIVE_OK) return unreadable(path, a.get());
+  if (archive_read_open_filename(a.get(), path.c_str(), piece_size) != ARCHIVE_OK)
+    return unreadable(path, a.get());
   std::array<char, piece_size> piece{};
   const auto next = [&]() -> Result<std::string> {
     const la_ssize_t got = archive_read_data(a.get(), piece.data(), piece.size());

@@ -26,7 +26,8 @@ class ArchiveWriter {
   [[nodiscard]] Result<void> add(const std::string& name, std::string_view content);
   /// A file whose size is known only at its end: `write` gets a function that takes its pieces, which wait on disk.
   using Sink = std::function<void(std::string_view)>;
-  [[nodiscard]] Result<void> add(const std::string& name, const std::function<Result<void>(const Sink&)>& write);
+  [[nodiscard]] Result<void> add(const std::string& name,
+                                 const std::function<Result<void>(const Sink&)>& write);
   /// On disk, whole, under its own name.
   [[nodiscard]] Result<void> finish();
 
@@ -46,6 +47,7 @@ class ArchiveWriter {
 /// at the end. Errors: `environment` (not readable), `import_failed` (no archive, cut off).
 [[nodiscard]] Result<void> read_archive(
     const std::filesystem::path& path,
-    const std::function<Result<void>(const std::string& name, const std::function<Result<std::string>()>& next)>& entry);
+    const std::function<Result<void>(const std::string& name,
+                                     const std::function<Result<std::string>()>& next)>& entry);
 
 }  // namespace bulkhead::lifecycle

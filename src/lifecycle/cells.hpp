@@ -20,7 +20,8 @@ struct NewCell {
   NewCell() = default;
   std::string name;       ///< As a slug.
   std::string admin_url;  ///< With the operator's rights; may hold a password, so it is never shown.
-  std::string data_url;   ///< Where servers reach it; empty: as the operator does. No user, no password, no database.
+  std::string
+      data_url;  ///< Where servers reach it; empty: as the operator does. No user, no password, no database.
   std::string region;
   bool pooler = false;  ///< data_url leads to a transaction pooler.
   Capacity capacity;

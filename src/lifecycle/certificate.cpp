@@ -10,13 +10,17 @@ constexpr const char* key_name = "certificate_key";
 
 /// Whoever comes first makes it; the others read the same.
 Result<SigningKey> load_or_make(pg::Blocking& catalog) {
-  const auto read = [&] { return catalog.query("select secret from catalog.credential where name = $1", {key_name}); };
+  const auto read = [&] {
+    return catalog.query("select secret from catalog.credential where name = $1", {key_name});
+  };
   BULKHEAD_TRY(auto rows, read());
   if (rows.empty()) {
     BULKHEAD_TRY(const SigningKey made, SigningKey::generate());
     BULKHEAD_TRY(const std::string pem, made.private_pem());
-    BULKHEAD_TRY(auto kept, catalog.query("insert into catalog.credential(name, secret) values ($1, $2) on conflict do nothing",
-                                          {key_name, pem}));
+    BULKHEAD_TRY(
+        auto kept,
+        catalog.query("insert into catalog.credential(name, secret) values ($1, $2) on conflict do nothing",
+                      {key_name, pem}));
     BULKHEAD_TRY(rows, read());
   }
   return SigningKey::from_pem(std::string(rows.text(0, 0)));
@@ -41,10 +45,13 @@ Result<std::string> sign_statement(pg::Blocking& catalog, std::string_view state
 }
 
 Result<boost::json::object> find_certificate(pg::Blocking& catalog, const std::string& id_or_slug) {
-  BULKHEAD_TRY(auto rows, catalog.query("select statement, jws from catalog.deletion where tenant_id::text = $1 or slug = $1 "
-                                        "order by made_at desc limit 1",
-                                        {id_or_slug}));
-  if (rows.empty()) return Error(Errc::not_found, "there is no certificate that \"" + id_or_slug + "\" was deleted");
+  BULKHEAD_TRY(
+      auto rows,
+      catalog.query("select statement, jws from catalog.deletion where tenant_id::text = $1 or slug = $1 "
+                    "order by made_at desc limit 1",
+                    {id_or_slug}));
+  if (rows.empty())
+    return Error(Errc::not_found, "there is no certificate that \"" + id_or_slug + "\" was deleted");
   boost::json::object out;
   BULKHEAD_TRY(out["statement"], object_of(rows.text(0, 0)));
   out["jws"] = std::string(rows.text(0, 1));

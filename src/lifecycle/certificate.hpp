@@ -21,10 +21,12 @@ namespace bulkhead::lifecycle {
 
 /// A deletion's certificate as a file holds it: {"statement": {…}, "jws": "…"}. By the tenant's id, or its slug (the latest).
 /// Error: `not_found`.
-[[nodiscard]] Result<boost::json::object> find_certificate(pg::Blocking& catalog, const std::string& id_or_slug);
+[[nodiscard]] Result<boost::json::object> find_certificate(pg::Blocking& catalog,
+                                                           const std::string& id_or_slug);
 
 /// The statement of a certificate that was signed with this key and says what was signed. Errors: `config_invalid` (the
 /// key), `token_malformed`, `token_signature`, `malformed_json`.
-[[nodiscard]] Result<boost::json::object> verify_certificate(std::string_view text, const std::string& public_pem);
+[[nodiscard]] Result<boost::json::object> verify_certificate(std::string_view text,
+                                                             const std::string& public_pem);
 
 }  // namespace bulkhead::lifecycle

@@ -111,7 +111,8 @@ Result<std::string> SigningKey::sign(std::string_view payload) const {
   if (!context || EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
       EVP_DigestSign(context.get(), signature.data(), &size, bytes_of(out), out.size()) != 1)
     return failed("sign");
-  return out + "." + identity::encode_base64url(std::string_view(reinterpret_cast<char*>(signature.data()), size));
+  return out + "." +
+         identity::encode_base64url(std::string_view(reinterpret_cast<char*>(signature.data()), size));
 }
 
 Result<std::string> verified_payload(std::string_view jws, const std::string& public_pem) {
@@ -133,7 +134,8 @@ Result<std::string> verified_payload(std::string_view jws, const std::string& pu
   if (!context || EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) != 1)
     return failed("check a signature");
   if (EVP_DigestVerify(context.get(), bytes_of(*signature), signature->size(), bytes_of(jws), second) != 1)
-    return Error(Errc::token_signature, "the signature does not fit: the statement was changed, or another key signed it");
+    return Error(Errc::token_signature,
+                 "the signature does not fit: the statement was changed, or another key signed it");
   return std::move(*payload);
 }
 

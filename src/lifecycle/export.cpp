@@ -53,7 +53,8 @@ boost::json::array texts(const std::vector<std::string>& from) {
 
 class Export {
  public:
-  Export(pg::Blocking& catalog, pg::Blocking& placement, const catalog::TenantRecord& tenant, const ExportRequest& request)
+  Export(pg::Blocking& catalog, pg::Blocking& placement, const catalog::TenantRecord& tenant,
+         const ExportRequest& request)
       : catalog_(catalog), placement_(placement), tenant_(tenant), request_(request) {}
 
   Result<ExportReport> run() {
@@ -77,12 +78,16 @@ class Export {
   /// Asked in the snapshot: what is read below is the tenant's.
   Result<void> check_home() {
     BULKHEAD_CHECK(placement_.execute("set local role none"));
-    BULKHEAD_TRY(auto home, placement_.query("select from bulkhead.residency where tenant_id = $1::uuid and epoch = $2::bigint and "
-                                             "schema_name = $3",
-                                             {tenant_.id.text(), std::to_string(tenant_.placement.epoch), tenant_.placement.schema}));
+    BULKHEAD_TRY(auto home,
+                 placement_.query(
+                     "select from bulkhead.residency where tenant_id = $1::uuid and epoch = $2::bigint and "
+                     "schema_name = $3",
+                     {tenant_.id.text(), std::to_string(tenant_.placement.epoch), tenant_.placement.schema}));
     BULKHEAD_CHECK(placement_.execute("set local role bulkhead_owner"));
     if (home.empty())
-      return Error(Errc::placement_stale, "tenant \"" + tenant_.slug + "\" does not live where the catalog says now").hint("try again");
+      return Error(Errc::placement_stale,
+                   "tenant \"" + tenant_.slug + "\" does not live where the catalog says now")
+          .hint("try again");
     return {};
   }
 
@@ -120,7 +125,8 @@ class Export {
       --done_;  // The header is no row.
       failpoint("export.table");
     }
-    return archive.add(file_of(counters), [&](const ArchiveWriter::Sink& sink) { return keep(data.read_counters(sink)); });
+    return archive.add(file_of(counters),
+                       [&](const ArchiveWriter::Sink& sink) { return keep(data.read_counters(sink)); });
   }
 
   void tell() {
@@ -136,15 +142,19 @@ class Export {
   }
 
   Result<void> add_memberships(ArchiveWriter& archive) {
-    BULKHEAD_TRY(auto rows,
-                 catalog_.query("select u.id, u.name, i.issuer, i.subject, m.role, m.status, catalog.rfc3339(m.made_at) from "
-                                "catalog.membership m join catalog.app_user u on u.id = m.user_id left join catalog.identity i on "
-                                "i.user_id = u.id where m.tenant_id = $1::uuid order by u.id, i.issuer, i.subject",
-                                {tenant_.id.text()}));
+    BULKHEAD_TRY(
+        auto rows,
+        catalog_.query(
+            "select u.id, u.name, i.issuer, i.subject, m.role, m.status, catalog.rfc3339(m.made_at) from "
+            "catalog.membership m join catalog.app_user u on u.id = m.user_id left join catalog.identity i "
+            "on "
+            "i.user_id = u.id where m.tenant_id = $1::uuid order by u.id, i.issuer, i.subject",
+            {tenant_.id.text()}));
     std::string text = "user_id,name,issuer,subject,role,status,made_at\n";
     for (std::size_t row = 0; row < rows.size(); ++row) {
       for (std::size_t column = 0; column < 7; ++column)
-        text += (column == 0 ? "" : ",") + (rows.is_null(row, column) ? std::string() : quoted(rows.text(row, column)));
+        text += (column == 0 ? "" : ",") +
+                (rows.is_null(row, column) ? std::string() : quoted(rows.text(row, column)));
       text += '\n';
     }
     TableDigest digest;
@@ -158,20 +168,24 @@ class Export {
   }
 
   Result<boost::json::object> manifest_of() {
-    BULKHEAD_TRY(auto facts, catalog_.query("select catalog.rfc3339(now()), coalesce((select max(version) from catalog.app_migration), 0)"));
+    BULKHEAD_TRY(
+        auto facts,
+        catalog_.query(
+            "select catalog.rfc3339(now()), coalesce((select max(version) from catalog.app_migration), 0)"));
     boost::json::array files;
     for (const auto& table : report_.tables) {
-      files.push_back({{"file", file_of(table.name)},
-                       {"rows", table.rows},
-                       {"sha256", table.sha256}});
+      files.push_back({{"file", file_of(table.name)}, {"rows", table.rows}, {"sha256", table.sha256}});
     }
-    return boost::json::object{{"format", format_name},
-                               {"tenant", {{"id", tenant_.id.text()}, {"slug", tenant_.slug}, {"name", tenant_.name}, {"plan", tenant_.plan}}},
-                               {"placement", {{"model", catalog::model_name(tenant_.placement.model)}, {"cell", tenant_.placement.cell}}},
-                               {"exported_at", facts.text(0, 0)},
-                               {"app_version", facts.text(0, 1)},
-                               {"content_sha256", report_.content_sha256},
-                               {"files", std::move(files)}};
+    return boost::json::object{
+        {"format", format_name},
+        {"tenant",
+         {{"id", tenant_.id.text()}, {"slug", tenant_.slug}, {"name", tenant_.name}, {"plan", tenant_.plan}}},
+        {"placement",
+         {{"model", catalog::model_name(tenant_.placement.model)}, {"cell", tenant_.placement.cell}}},
+        {"exported_at", facts.text(0, 0)},
+        {"app_version", facts.text(0, 1)},
+        {"content_sha256", report_.content_sha256},
+        {"files", std::move(files)}};
   }
 
   pg::Blocking& catalog_;
@@ -183,7 +197,8 @@ class Export {
 };
 
 Error broken(const std::filesystem::path& archive, const std::string& what) {
-  return Error(Errc::import_failed, archive.string() + ": " + what).hint("the archive is damaged or was changed; export again");
+  return Error(Errc::import_failed, archive.string() + ": " + what)
+      .hint("the archive is damaged or was changed; export again");
 }
 
 }  // namespace
@@ -203,12 +218,15 @@ Result<ExportReport> export_tenant(pg::Blocking& catalog, const ExportRequest& r
   }
   if (started.has_error()) return started.error();
   ExportReport report;
-  const std::vector<OperationStep> steps{{"write", [&](OperationRun& run) -> Result<void> {
-    BULKHEAD_TRY(auto placement, catalog::connect_to(catalog, tenant.placement.cell, tenant.placement.database));
-    BULKHEAD_TRY(report, Export(catalog, placement, tenant, request).run());
-    run.operation.result = {{"rows", report.rows}, {"bytes", report.bytes}, {"content_sha256", report.content_sha256}};
-    return {};
-  }}};
+  const std::vector<OperationStep> steps{
+      {"write", [&](OperationRun& run) -> Result<void> {
+         BULKHEAD_TRY(auto placement,
+                      catalog::connect_to(catalog, tenant.placement.cell, tenant.placement.database));
+         BULKHEAD_TRY(report, Export(catalog, placement, tenant, request).run());
+         run.operation.result = {
+             {"rows", report.rows}, {"bytes", report.bytes}, {"content_sha256", report.content_sha256}};
+         return {};
+       }}};
   auto done = run_operation(catalog, started->id, steps);
   if (done.has_error()) {
     // Nobody else can go on with a file of this machine.
@@ -222,7 +240,8 @@ Result<ExportReport> export_tenant(pg::Blocking& catalog, const ExportRequest& r
 Result<ExportReport> verify_export(const std::filesystem::path& archive) {
   std::map<std::string, std::string> seen;
   std::string manifest_text;
-  const auto look = [&](const std::string& name, const std::function<Result<std::string>()>& next) -> Result<void> {
+  const auto look = [&](const std::string& name,
+                        const std::function<Result<std::string>()>& next) -> Result<void> {
     Sha256 sum;
     for (;;) {
       BULKHEAD_TRY(const std::string piece, next());

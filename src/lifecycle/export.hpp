@@ -25,7 +25,8 @@ struct ExportReport {
   std::string operation;
   std::vector<TableDigest> tables;  ///< The counters and the memberships as well.
   std::uint64_t rows = 0, bytes = 0;
-  std::string content_sha256;  ///< `digest_of` the tables and counters; a deletion's certificate names the same.
+  std::string
+      content_sha256;  ///< `digest_of` the tables and counters; a deletion's certificate names the same.
 };
 
 /// Writes all that is one tenant's into one archive (tar, gzip), as one snapshot of its placement:

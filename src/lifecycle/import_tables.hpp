@@ -16,10 +16,10 @@ namespace bulkhead::lifecycle {
 struct ImportTable {
   std::string name;
   bool tenant = false;
-  std::vector<std::string> primary_key;  ///< Without tenant_id.
-  std::map<std::string, bool> columns;   ///< Name → generated (not to be written). Without tenant_id.
+  std::vector<std::string> primary_key;   ///< Without tenant_id.
+  std::map<std::string, bool> columns;    ///< Name → generated (not to be written). Without tenant_id.
   std::set<std::string> always_identity;  ///< Of those that are generated: COPY may write them all the same.
-  std::set<std::string> refers_to;       ///< Tables its foreign keys name, itself left out.
+  std::set<std::string> refers_to;        ///< Tables its foreign keys name, itself left out.
   bool refers_to_itself = false;
 };
 using ImportTables = std::map<std::string, ImportTable>;

@@ -33,7 +33,7 @@ struct Operation {
   OperationState state = OperationState::pending;
   std::string step;  ///< The one that runs or comes next; empty before the first and after the last.
   std::int32_t steps_done = 0, steps_total = 0;
-  std::string error;  ///< Why the last attempt ended.
+  std::string error;                                                      ///< Why the last attempt ended.
   std::string lease_owner, lease_until, due, actor, made_at, updated_at;  ///< Times: RFC 3339, UTC.
 };
 

@@ -20,11 +20,6 @@ namespace {
 /// Rows of one DELETE in a shared table: others' writes get their turn in between.
 constexpr int batch = 5000;
 
-std::string text_of(const boost::json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 /// Where the tenant lives, as the catalog has it; the row is there until the last step.
 Result<catalog::TenantRecord> tenant_of(OperationRun& run) {
   return catalog::find_tenant(run.catalog, run.operation.tenant.value_or(TenantId()).text());
@@ -49,8 +44,10 @@ Result<void> fence(OperationRun& run) {
   BULKHEAD_TRY(auto home, home_of(run, tenant));
   auto done = transaction(home, [&]() -> Result<void> {
     BULKHEAD_CHECK(home.execute("set local lock_timeout = '30s'"));
-    BULKHEAD_TRY(auto locked, home.query("select pg_advisory_xact_lock(hashtextextended($1, 0))", {tenant.id.text()}));
-    BULKHEAD_TRY(auto gone, home.query("delete from bulkhead.residency where tenant_id = $1::uuid", {tenant.id.text()}));
+    BULKHEAD_TRY(auto locked,
+                 home.query("select pg_advisory_xact_lock(hashtextextended($1, 0))", {tenant.id.text()}));
+    BULKHEAD_TRY(auto gone,
+                 home.query("delete from bulkhead.residency where tenant_id = $1::uuid", {tenant.id.text()}));
     return {};
   });
   if (done.has_error() && done.error().sqlstate() == "55P03")
@@ -114,10 +111,13 @@ class SharedTables {
   Result<std::uint64_t> as_owner(const std::string& statement) {
     std::uint64_t rows = 0;
     BULKHEAD_CHECK(transaction(home_, [&]() -> Result<void> {
-      BULKHEAD_TRY(auto bound, home_.query("select set_config('bulkhead.context', bulkhead.sign_context($1::uuid, "
-                                           "'bulkhead_owner', 3600), true), case when (select rolsuper from pg_roles where rolname = "
-                                           "current_user) then set_config('session_replication_role', 'replica', true) end",
-                                           {tenant_.id.text()}));
+      BULKHEAD_TRY(
+          auto bound,
+          home_.query(
+              "select set_config('bulkhead.context', bulkhead.sign_context($1::uuid, "
+              "'bulkhead_owner', 3600), true), case when (select rolsuper from pg_roles where rolname = "
+              "current_user) then set_config('session_replication_role', 'replica', true) end",
+              {tenant_.id.text()}));
       BULKHEAD_CHECK(home_.execute("set local role bulkhead_owner"));
       BULKHEAD_TRY(auto done, home_.query(statement, {tenant_.id.text()}));
       rows = done.affected();
@@ -134,10 +134,12 @@ class SharedTables {
   Result<void> remove_from(const std::string& table) {
     const bool whole = tables_.at(table).refers_to_itself;
     for (;;) {
-      BULKHEAD_TRY(const auto rows,
-                   as_owner(whole ? "delete from " + place(table) + " where tenant_id = $1::uuid"
-                                  : "delete from " + place(table) + " where (tableoid, ctid) in (select tableoid, ctid from " +
-                                        place(table) + " where tenant_id = $1::uuid limit " + std::to_string(batch) + ")"));
+      BULKHEAD_TRY(
+          const auto rows,
+          as_owner(whole ? "delete from " + place(table) + " where tenant_id = $1::uuid"
+                         : "delete from " + place(table) +
+                               " where (tableoid, ctid) in (select tableoid, ctid from " + place(table) +
+                               " where tenant_id = $1::uuid limit " + std::to_string(batch) + ")"));
       failpoint("delete.batch");
       if (whole || rows < batch) return {};
     }
@@ -148,7 +150,8 @@ class SharedTables {
     std::string with, sum;
     for (std::size_t i = 0; i < names.size(); ++i) {
       const std::string part = "d" + std::to_string(i);
-      with += (with.empty() ? "with " : ", ") + part + " as (delete from " + place(names[i]) + " where tenant_id = $1::uuid returning 1)";
+      with += (with.empty() ? "with " : ", ") + part + " as (delete from " + place(names[i]) +
+              " where tenant_id = $1::uuid returning 1)";
       sum += (sum.empty() ? "" : " + ") + std::string("(select count(*) from ") + part + ")";
     }
     BULKHEAD_TRY([[maybe_unused]] const auto rows, as_owner(with + " select " + sum));
@@ -157,12 +160,16 @@ class SharedTables {
 
   /// They keep a copy of the rows that they were made of.
   Result<void> refresh_views() {
-    BULKHEAD_TRY(auto views, home_.query("select quote_ident(schemaname) || '.' || quote_ident(matviewname) from pg_matviews where "
-                                         "schemaname = $1 and ispopulated order by 1",
-                                         {tenant_.placement.schema}));
+    BULKHEAD_TRY(
+        auto views,
+        home_.query(
+            "select quote_ident(schemaname) || '.' || quote_ident(matviewname) from pg_matviews where "
+            "schemaname = $1 and ispopulated order by 1",
+            {tenant_.placement.schema}));
     for (std::size_t row = 0; row < views.size(); ++row) {
       BULKHEAD_CHECK(transaction(home_, [&]() -> Result<void> {
-        return home_.execute("set local role bulkhead_owner; refresh materialized view " + std::string(views.text(row, 0)));
+        return home_.execute("set local role bulkhead_owner; refresh materialized view " +
+                             std::string(views.text(row, 0)));
       }));
     }
     return {};
@@ -183,7 +190,8 @@ Result<void> remove_rows(OperationRun& run) {
     BULKHEAD_CHECK(migrate::drop_schema(home, tenant.placement.schema));
   else
     BULKHEAD_CHECK(SharedTables(home, tenant).remove());
-  BULKHEAD_TRY(auto counters, home.query("delete from bulkhead.counter where tenant_id = $1::uuid", {tenant.id.text()}));
+  BULKHEAD_TRY(auto counters,
+               home.query("delete from bulkhead.counter where tenant_id = $1::uuid", {tenant.id.text()}));
   return {};
 }
 
@@ -203,10 +211,13 @@ Result<void> verify_shared(pg::Blocking& home, const catalog::TenantRecord& tena
 
 Result<void> verify_silo(OperationRun& run, const catalog::TenantRecord& tenant) {
   BULKHEAD_TRY(auto server, catalog::connect_to_cell(run.catalog, tenant.placement.cell));
-  BULKHEAD_TRY(auto rows, server.query("select (select count(*) from pg_database where datname = $1) + (select count(*) from "
-                                       "pg_roles where rolname = $1)",
-                                       {tenant.placement.database}));
-  if (rows.text(0, 0) != "0") return still_there(tenant, "the database or the login \"" + tenant.placement.database + "\"");
+  BULKHEAD_TRY(
+      auto rows,
+      server.query("select (select count(*) from pg_database where datname = $1) + (select count(*) from "
+                   "pg_roles where rolname = $1)",
+                   {tenant.placement.database}));
+  if (rows.text(0, 0) != "0")
+    return still_there(tenant, "the database or the login \"" + tenant.placement.database + "\"");
   return {};
 }
 
@@ -216,24 +227,34 @@ Result<void> verify(OperationRun& run) {
   if (tenant.placement.model == catalog::Model::silo) return verify_silo(run, tenant);
   BULKHEAD_TRY(auto home, home_of(run, tenant));
   if (tenant.placement.model == catalog::Model::schema) {
-    BULKHEAD_TRY(auto rows, home.query("select (select count(*) from pg_namespace where nspname = $1) + (select count(*) from pg_roles "
-                                       "where starts_with(rolname, $1 || '_'))",
-                                       {tenant.placement.schema}));
-    if (rows.text(0, 0) != "0") return still_there(tenant, "the schema \"" + tenant.placement.schema + "\" or a role of it");
+    BULKHEAD_TRY(
+        auto rows,
+        home.query(
+            "select (select count(*) from pg_namespace where nspname = $1) + (select count(*) from pg_roles "
+            "where starts_with(rolname, $1 || '_'))",
+            {tenant.placement.schema}));
+    if (rows.text(0, 0) != "0")
+      return still_there(tenant, "the schema \"" + tenant.placement.schema + "\" or a role of it");
   } else {
     BULKHEAD_CHECK(verify_shared(home, tenant));
   }
-  BULKHEAD_TRY(auto rows, home.query("select (select count(*) from bulkhead.residency where tenant_id = $1::uuid) + (select count(*) "
-                                     "from bulkhead.counter where tenant_id = $1::uuid)",
-                                     {tenant.id.text()}));
+  BULKHEAD_TRY(
+      auto rows,
+      home.query(
+          "select (select count(*) from bulkhead.residency where tenant_id = $1::uuid) + (select count(*) "
+          "from bulkhead.counter where tenant_id = $1::uuid)",
+          {tenant.id.text()}));
   if (rows.text(0, 0) != "0") return still_there(tenant, "a residency or counters");
   return {};
 }
 
 Result<std::string> statement_of(OperationRun& run, const catalog::TenantRecord& tenant) {
-  BULKHEAD_TRY(auto facts, run.catalog.query("select catalog.rfc3339(now()), (select count(*) from catalog.membership where tenant_id = "
-                                             "$1::uuid)",
-                                             {tenant.id.text()}));
+  BULKHEAD_TRY(
+      auto facts,
+      run.catalog.query(
+          "select catalog.rfc3339(now()), (select count(*) from catalog.membership where tenant_id = "
+          "$1::uuid)",
+          {tenant.id.text()}));
   const auto& progress = run.operation.progress;
   const auto member = [&progress](std::string_view key) {
     const auto* value = progress.if_contains(key);
@@ -270,10 +291,14 @@ Result<void> certify(OperationRun& run) {
   BULKHEAD_TRY(const auto statement, statement_of(run, *tenant));
   BULKHEAD_TRY(const auto jws, sign_statement(run.catalog, statement));
   BULKHEAD_CHECK(transaction(run.catalog, [&]() -> Result<void> {
-    BULKHEAD_TRY(auto kept, run.catalog.query("insert into catalog.deletion(tenant_id, slug, statement, jws) values ($1::uuid, $2, $3, "
-                                              "$4) on conflict do nothing",
-                                              {tenant->id.text(), tenant->slug, statement, jws}));
-    BULKHEAD_TRY(auto gone, run.catalog.query("delete from catalog.tenant where id = $1::uuid", {tenant->id.text()}));
+    BULKHEAD_TRY(
+        auto kept,
+        run.catalog.query(
+            "insert into catalog.deletion(tenant_id, slug, statement, jws) values ($1::uuid, $2, $3, "
+            "$4) on conflict do nothing",
+            {tenant->id.text(), tenant->slug, statement, jws}));
+    BULKHEAD_TRY(auto gone,
+                 run.catalog.query("delete from catalog.tenant where id = $1::uuid", {tenant->id.text()}));
     return {};
   }));
   return {};
@@ -286,10 +311,15 @@ Result<void> finish(OperationRun& run) {
 
 }  // namespace
 
-Result<Operation> run_delete(pg::Blocking& catalog, const Uuid& id, const std::function<void(const Operation&)>& told) {
-  static const std::vector<OperationStep> steps{{"fence", fence},   {"digest", digest}, {"rows", remove_rows},
-                                                {"verify", verify}, {"certify", certify}, {"finish", finish}};
-  BULKHEAD_TRY(auto due, catalog.query("select due > now(), catalog.rfc3339(due) from catalog.operation where id = $1::uuid", {id.text()}));
+Result<Operation> run_delete(pg::Blocking& catalog, const Uuid& id,
+                             const std::function<void(const Operation&)>& told) {
+  static const std::vector<OperationStep> steps{{"fence", fence},      {"digest", digest},
+                                                {"rows", remove_rows}, {"verify", verify},
+                                                {"certify", certify},  {"finish", finish}};
+  BULKHEAD_TRY(
+      auto due,
+      catalog.query("select due > now(), catalog.rfc3339(due) from catalog.operation where id = $1::uuid",
+                    {id.text()}));
   if (!due.empty() && due.text(0, 0) == "t")
     return Error(Errc::conflict, "the tenant's grace lasts until " + std::string(due.text(0, 1)))
         .hint("`bulkhead tenant delete SLUG --now` ends it");

@@ -96,8 +96,8 @@ class SharedRows {
       BULKHEAD_TRY(auto sequence, target_.query("select pg_get_serial_sequence($1, $2)", {to, column}));
       if (sequence.is_null(0, 0)) continue;
       BULKHEAD_TRY(auto moved, target_.query("select setval($1::regclass, m) from (select max(" +
-                                                 target_.quote_identifier(column) + ")::bigint as m from " + to +
-                                                 ") x where m is not null",
+                                                 target_.quote_identifier(column) + ")::bigint as m from " +
+                                                 to + ") x where m is not null",
                                              {std::string(sequence.text(0, 0))}));
     }
     return {};

@@ -10,7 +10,8 @@ namespace bulkhead::lifecycle {
 std::string digest_of(std::vector<TableDigest> tables) {
   std::sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   Sha256 sum;
-  for (const auto& table : tables) sum.update(table.name + " " + std::to_string(table.rows) + " " + table.sha256 + "\n");
+  for (const auto& table : tables)
+    sum.update(table.name + " " + std::to_string(table.rows) + " " + table.sha256 + "\n");
   return sum.hex();
 }
 
@@ -33,10 +34,10 @@ TenantData::~TenantData() {
 
 Result<TenantData> TenantData::open(pg::Blocking& placement, const catalog::TenantRecord& tenant) {
   // What a value looks like must not depend on who asks.
-  BULKHEAD_CHECK(
-      placement.execute("begin isolation level repeatable read read only; set local timezone = 'UTC'; set local datestyle = "
-                        "'ISO, YMD'; set local intervalstyle = 'postgres'; set local extra_float_digits = 1; set local "
-                        "bytea_output = 'hex'"));
+  BULKHEAD_CHECK(placement.execute(
+      "begin isolation level repeatable read read only; set local timezone = 'UTC'; set local datestyle = "
+      "'ISO, YMD'; set local intervalstyle = 'postgres'; set local extra_float_digits = 1; set local "
+      "bytea_output = 'hex'"));
   TenantData out(placement, tenant);
   BULKHEAD_TRY(out.tables_, read_tables(placement, out.schema_));
   std::vector<std::string> own;
@@ -50,16 +51,18 @@ Result<TenantData> TenantData::open(pg::Blocking& placement, const catalog::Tena
 }
 
 Result<std::uint64_t> TenantData::count(const std::string& table) {
-  BULKHEAD_TRY(auto rows, placement_->query("select count(*) from " + placement_->quote_identifier(schema_) + "." +
-                                                placement_->quote_identifier(table) + " where tenant_id = $1::uuid",
-                                            {tenant_}));
+  BULKHEAD_TRY(auto rows,
+               placement_->query("select count(*) from " + placement_->quote_identifier(schema_) + "." +
+                                     placement_->quote_identifier(table) + " where tenant_id = $1::uuid",
+                                 {tenant_}));
   std::uint64_t out = 0;
   const auto text = rows.text(0, 0);
   std::from_chars(text.data(), text.data() + text.size(), out);
   return out;
 }
 
-Result<TableDigest> TenantData::read(const std::string& table, const std::function<void(std::string_view)>& piece) {
+Result<TableDigest> TenantData::read(const std::string& table,
+                                     const std::function<void(std::string_view)>& piece) {
   const ImportTable& known = tables_.at(table);
   std::string columns, keys;
   for (const auto& column : stored_columns(known))
@@ -68,7 +71,8 @@ Result<TableDigest> TenantData::read(const std::string& table, const std::functi
     keys += (keys.empty() ? " order by " : ", ") + placement_->quote_identifier(column);
   return copy(table,
               "select " + columns + " from " + placement_->quote_identifier(schema_) + "." +
-                  placement_->quote_identifier(table) + " where tenant_id = " + placement_->quote_literal(tenant_) + keys,
+                  placement_->quote_identifier(table) +
+                  " where tenant_id = " + placement_->quote_literal(tenant_) + keys,
               piece);
 }
 
@@ -76,8 +80,8 @@ Result<TableDigest> TenantData::read_counters(const std::function<void(std::stri
   // They are Bulkhead's own, not the app's owner's.
   BULKHEAD_CHECK(placement_->execute("set local role none"));
   auto read = copy("bulkhead.counter",
-                   "select name, value from bulkhead.counter where tenant_id = " + placement_->quote_literal(tenant_) +
-                       " order by name",
+                   "select name, value from bulkhead.counter where tenant_id = " +
+                       placement_->quote_literal(tenant_) + " order by name",
                    piece);
   BULKHEAD_CHECK(placement_->execute("set local role bulkhead_owner"));
   return read;
@@ -90,11 +94,12 @@ Result<TableDigest> TenantData::copy(const std::string& name, const std::string&
   Sha256 sum;
   std::uint64_t lines = 0;
   // PostgreSQL sends one record a message, the header first.
-  BULKHEAD_CHECK(placement_->copy_out("copy (" + query + ") to stdout (format csv, header)", [&](std::string_view line) {
-    ++lines;
-    sum.update(line);
-    piece(line);
-  }));
+  BULKHEAD_CHECK(
+      placement_->copy_out("copy (" + query + ") to stdout (format csv, header)", [&](std::string_view line) {
+        ++lines;
+        sum.update(line);
+        piece(line);
+      }));
   out.rows = lines - 1;
   out.sha256 = sum.hex();
   return out;

@@ -40,7 +40,8 @@ class TenantData {
   [[nodiscard]] Result<std::uint64_t> count(const std::string& table);
   /// The rows in the order of their keys, as CSV with a header (RFC 4180, UTF-8), without tenant_id and generated columns: what
   /// `bulkhead tenant import` takes. Each piece is whole lines.
-  [[nodiscard]] Result<TableDigest> read(const std::string& table, const std::function<void(std::string_view)>& piece);
+  [[nodiscard]] Result<TableDigest> read(const std::string& table,
+                                         const std::function<void(std::string_view)>& piece);
   /// The counters of bulkhead.next_id: name, value.
   [[nodiscard]] Result<TableDigest> read_counters(const std::function<void(std::string_view)>& piece);
 

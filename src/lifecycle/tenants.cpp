@@ -15,12 +15,14 @@ Error is_deleting(const catalog::TenantRecord& tenant) {
 }
 
 /// Changes the status, unless the tenant is being deleted, also by now.
-Result<catalog::TenantRecord> set_status(pg::Blocking& catalog, const std::string& slug_or_id, std::string_view status,
-                                         const std::string& reason) {
+Result<catalog::TenantRecord> set_status(pg::Blocking& catalog, const std::string& slug_or_id,
+                                         std::string_view status, const std::string& reason) {
   BULKHEAD_TRY(const auto tenant, catalog::find_tenant(catalog, slug_or_id));
-  BULKHEAD_TRY(auto set, catalog.query("update catalog.tenant set status = $2, suspended_reason = $3 where id = $1::uuid and "
-                                       "status <> 'deleting'",
-                                       {tenant.id.text(), std::string(status), reason}));
+  BULKHEAD_TRY(
+      auto set,
+      catalog.query("update catalog.tenant set status = $2, suspended_reason = $3 where id = $1::uuid and "
+                    "status <> 'deleting'",
+                    {tenant.id.text(), std::string(status), reason}));
   if (set.affected() == 0) return is_deleting(tenant);
   return catalog::find_tenant(catalog, tenant.id.text());
 }
@@ -50,8 +52,8 @@ bool in_grace(const Operation& operation) {
 }
 
 /// Operation and status in one transaction.
-Result<Operation> start(pg::Blocking& catalog, const catalog::TenantRecord& tenant, std::chrono::seconds grace,
-                        const std::string& actor) {
+Result<Operation> start(pg::Blocking& catalog, const catalog::TenantRecord& tenant,
+                        std::chrono::seconds grace, const std::string& actor) {
   NewOperation wanted;
   wanted.kind = "delete";
   wanted.subject = tenant.slug;
@@ -67,8 +69,11 @@ Result<Operation> start(pg::Blocking& catalog, const catalog::TenantRecord& tena
                   {"grace_s", grace.count()}};
   const auto both = [&]() -> Result<Operation> {
     BULKHEAD_TRY(auto operation, start_operation(catalog, wanted));
-    BULKHEAD_TRY(auto set, catalog.query("update catalog.tenant set status = 'deleting' where id = $1::uuid and status <> 'deleting'",
-                                         {tenant.id.text()}));
+    BULKHEAD_TRY(
+        auto set,
+        catalog.query(
+            "update catalog.tenant set status = 'deleting' where id = $1::uuid and status <> 'deleting'",
+            {tenant.id.text()}));
     if (set.affected() == 0) return is_deleting(tenant);
     BULKHEAD_CHECK(catalog.execute("commit"));
     return operation;
@@ -82,7 +87,8 @@ Result<Operation> start(pg::Blocking& catalog, const catalog::TenantRecord& tena
 
 }  // namespace
 
-Result<catalog::TenantRecord> suspend_tenant(pg::Blocking& catalog, const std::string& tenant, const std::string& reason) {
+Result<catalog::TenantRecord> suspend_tenant(pg::Blocking& catalog, const std::string& tenant,
+                                             const std::string& reason) {
   if (migrate::characters(reason) > 1000) return Error(Errc::usage, "a reason has 1000 characters at most");
   return set_status(catalog, tenant, "suspended", reason);
 }
@@ -91,31 +97,38 @@ Result<catalog::TenantRecord> resume_tenant(pg::Blocking& catalog, const std::st
   return set_status(catalog, tenant, "active", "");
 }
 
-Result<catalog::TenantRecord> change_plan(pg::Blocking& catalog, const std::string& slug_or_id, const std::string& plan) {
+Result<catalog::TenantRecord> change_plan(pg::Blocking& catalog, const std::string& slug_or_id,
+                                          const std::string& plan) {
   BULKHEAD_TRY(const auto tenant, catalog::find_tenant(catalog, slug_or_id));
   BULKHEAD_TRY(const Plan wanted, find_plan(catalog, plan));
   if (wanted.model != tenant.placement.model) {
     return Error(Errc::conflict, "tenant \"" + tenant.slug + "\" lives in the " +
-                                     std::string(catalog::model_name(tenant.placement.model)) + " model, and plan \"" + plan +
-                                     "\" means the " + std::string(catalog::model_name(wanted.model)) + " model")
+                                     std::string(catalog::model_name(tenant.placement.model)) +
+                                     " model, and plan \"" + plan + "\" means the " +
+                                     std::string(catalog::model_name(wanted.model)) + " model")
         .hint("its rows would have to move, which this version cannot do: choose a plan of the same model");
   }
-  BULKHEAD_TRY(auto set, catalog.query("update catalog.tenant set plan = $2 where id = $1::uuid and status <> 'deleting'",
-                                       {tenant.id.text(), plan}));
+  BULKHEAD_TRY(
+      auto set,
+      catalog.query("update catalog.tenant set plan = $2 where id = $1::uuid and status <> 'deleting'",
+                    {tenant.id.text(), plan}));
   if (set.affected() == 0) return is_deleting(tenant);
   return catalog::find_tenant(catalog, tenant.id.text());
 }
 
-Result<Operation> start_delete(pg::Blocking& catalog, const std::string& slug_or_id, std::chrono::seconds grace,
-                               const std::string& actor) {
+Result<Operation> start_delete(pg::Blocking& catalog, const std::string& slug_or_id,
+                               std::chrono::seconds grace, const std::string& actor) {
   BULKHEAD_TRY(const auto tenant, catalog::find_tenant(catalog, slug_or_id));
   if (tenant.status != catalog::TenantStatus::deleting) return start(catalog, tenant, grace, actor);
   BULKHEAD_TRY(const auto running, open_deletion(catalog, tenant.id));
   if (!running) return is_deleting(tenant);
   if (running->state != OperationState::failed && in_grace(*running)) {
-    BULKHEAD_TRY(auto set, catalog.query("update catalog.operation set due = now() + make_interval(secs => $2), updated_at = now() "
-                                         "where id = $1::uuid and state = 'pending'",
-                                         {running->id.text(), std::to_string(grace.count())}));
+    BULKHEAD_TRY(
+        auto set,
+        catalog.query(
+            "update catalog.operation set due = now() + make_interval(secs => $2), updated_at = now() "
+            "where id = $1::uuid and state = 'pending'",
+            {running->id.text(), std::to_string(grace.count())}));
   }
   return find_operation(catalog, running->id);
 }
@@ -126,26 +139,31 @@ Result<catalog::TenantRecord> undelete_tenant(pg::Blocking& catalog, const std::
     return Error(Errc::conflict, "tenant \"" + tenant.slug + "\" is not being deleted");
   BULKHEAD_TRY(const auto running, open_deletion(catalog, tenant.id));
   if (running && !in_grace(*running))
-    return Error(Errc::conflict, "the rows of tenant \"" + tenant.slug + "\" are being deleted already: operation " +
-                                     running->id.text());
+    return Error(Errc::conflict, "the rows of tenant \"" + tenant.slug +
+                                     "\" are being deleted already: operation " + running->id.text());
   if (running) BULKHEAD_CHECK(cancel_operation(catalog, running->id));
   const std::string before = running ? text_of(running->input, "status") : "active";
-  BULKHEAD_TRY(auto set, catalog.query("update catalog.tenant set status = $2 where id = $1::uuid and status = 'deleting'",
-                                       {tenant.id.text(), before == "suspended" ? before : std::string("active")}));
+  BULKHEAD_TRY(
+      auto set,
+      catalog.query("update catalog.tenant set status = $2 where id = $1::uuid and status = 'deleting'",
+                    {tenant.id.text(), before == "suspended" ? before : std::string("active")}));
   return catalog::find_tenant(catalog, tenant.id.text());
 }
 
-Result<Operation> resume_operation(pg::Blocking& catalog, const Uuid& id, const std::function<void(const Operation&)>& told) {
+Result<Operation> resume_operation(pg::Blocking& catalog, const Uuid& id,
+                                   const std::function<void(const Operation&)>& told) {
   BULKHEAD_TRY(const auto operation, find_operation(catalog, id));
   if (operation.state == OperationState::done || operation.state == OperationState::cancelled)
-    return Error(Errc::conflict, "operation " + id.text() + " is " + std::string(operation_state_name(operation.state)));
+    return Error(Errc::conflict,
+                 "operation " + id.text() + " is " + std::string(operation_state_name(operation.state)));
   if (operation.kind == "export")
     return Error(Errc::conflict, "an export writes a file where it was started, and ends with its process")
         .hint("start it again: bulkhead tenant export " + operation.subject + " --out FILE");
   if (operation.state == OperationState::failed) BULKHEAD_CHECK(reopen_operation(catalog, id));
   if (operation.kind == "create") return run_create(catalog, id, told);
   if (operation.kind == "delete") return run_delete(catalog, id, told);
-  return Error(Errc::conflict, "this version does not know how to do a \"" + operation.kind + "\"").hint("use the version that started it");
+  return Error(Errc::conflict, "this version does not know how to do a \"" + operation.kind + "\"")
+      .hint("use the version that started it");
 }
 
 }  // namespace bulkhead::lifecycle

@@ -27,8 +27,8 @@ namespace bulkhead::lifecycle {
 /// From now on the tenant is there for nobody; after `grace` it is deleted for good, by whoever runs `run_delete` then (the
 /// servers' housekeeping, or `bulkhead operation resume`). For one that is in its grace already, the grace is set anew.
 /// Returns the operation.
-[[nodiscard]] Result<Operation> start_delete(pg::Blocking& catalog, const std::string& tenant, std::chrono::seconds grace,
-                                             const std::string& actor);
+[[nodiscard]] Result<Operation> start_delete(pg::Blocking& catalog, const std::string& tenant,
+                                             std::chrono::seconds grace, const std::string& actor);
 /// Within the grace: as it was before. Error: `conflict` once the deletion has begun.
 [[nodiscard]] Result<catalog::TenantRecord> undelete_tenant(pg::Blocking& catalog, const std::string& tenant);
 

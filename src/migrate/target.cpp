@@ -50,7 +50,10 @@ Parts parts_of(DatabaseKind kind, const std::string& login, BindingMode binding)
 /// The name stands in SQL as it is.
 Result<void> check_login(pg::Blocking& admin, const std::string& login) {
   BULKHEAD_TRY(auto plain, admin.query("select quote_ident($1) = $1 and length($1) < 64", {login}));
-  const bool ours = login.starts_with("bulkhead_") || login.starts_with("app_") || login.starts_with("pg_");
+  const bool named_so = login.starts_with("bulkhead_pool_") || login.starts_with("bulkhead_shard_") ||
+                        login.starts_with("bulkhead_silo_");
+  const bool ours =
+      (login.starts_with("bulkhead_") && !named_so) || login.starts_with("app_") || login.starts_with("pg_");
   if (plain.text(0, 0) == "t" && !ours) return {};
   return Error(Errc::usage, "\"" + login + "\" cannot be the name of a database's login")
       .hint("a-z, 0-9 and _, beginning with a letter, at most 63, not bulkhead_…, app_… or pg_…");
