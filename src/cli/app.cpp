@@ -7,6 +7,7 @@
 #include <bulkhead/app.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/lifecycle_commands.hpp"
 
 namespace bulkhead {
 
@@ -103,18 +104,9 @@ int App::run(int argc, char** argv) const {
       ->check(CLI::Range(1, 86400 * 30));
   token->add_flag("--json", token_options.json, "print a JSON object instead of the bare token");
 
-  auto* tenant = command.add_subcommand("tenant", "tenants: create, list, import");
+  auto* tenant = command.add_subcommand("tenant", "tenants: create, list, import, export, suspend, delete …");
   tenant->require_subcommand(1);
-  cli::TenantCreateOptions create_options;
-  auto* create = tenant->add_subcommand("create", "make a tenant");
-  database_options(*create, create_options.database);
-  create->add_option("slug", create_options.slug, "its name in subdomains and paths")->required();
-  create->add_option("--name", create_options.name, "display name (default: the slug)");
-  create->add_flag("--json", create_options.json, "print a JSON object");
-  cli::TenantListOptions list_options;
-  auto* list = tenant->add_subcommand("list", "list the tenants");
-  database_options(*list, list_options.database);
-  list->add_flag("--json", list_options.json, "print a JSON array");
+  cli::LifecycleCommands lifecycle(command, *tenant);
   cli::TenantImportOptions import_options;
   auto* import =
       tenant->add_subcommand("import", "load a folder of TABLE.csv files for one tenant, in one transaction");
@@ -158,14 +150,16 @@ int App::run(int argc, char** argv) const {
         dev_options.database.data_dir = dev_options.app_dir / ".bulkhead";
       return finish(cli::dev(dev_options, routes_, std::vector<std::string>(argv, argv + argc)));
     }
+    if (runtime::DatabaseChoice* choice = lifecycle.chosen()) {
+      complete(*choice);
+      return finish(lifecycle.run());
+    }
     for (runtime::DatabaseChoice* choice :
-         {&serve_opts.database, &token_options.database, &create_options.database, &list_options.database,
-          &import_options.database, &migrate_options.database, &codegen_options.database})
+         {&serve_opts.database, &token_options.database, &import_options.database, &migrate_options.database,
+          &codegen_options.database})
       complete(*choice);
     if (*serve) return finish(cli::serve(serve_opts, routes_));
     if (*token) return finish(cli::token(token_options));
-    if (*create) return finish(cli::tenant_create(create_options));
-    if (*list) return finish(cli::tenant_list(list_options));
     if (*import) return finish(cli::tenant_import(import_options));
     if (*migrate) return finish(cli::migrate(migrate_options));
     if (*lint) return finish(cli::lint(lint_options));

@@ -17,7 +17,9 @@
 #include "catalog/store.hpp"
 #include "cli/files.hpp"
 #include "identity/dev_issuer.hpp"
+#include "lifecycle/app_migrations.hpp"
 #include "lifecycle/import.hpp"
+#include "lifecycle/plans.hpp"
 #include "migrate/lint.hpp"
 #include "migrate/runner.hpp"
 #include "runtime/dev_identity.hpp"
@@ -57,19 +59,6 @@ int exit_code(Errc code) noexcept {
 
 namespace {
 
-/// A database that Bulkhead was set up in.
-Result<Workspace> open_workspace(const runtime::DatabaseChoice& choice) {
-  BULKHEAD_TRY(Workspace workspace, Workspace::open(choice, Workspace::Use::command));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  BULKHEAD_TRY(Rows found, admin.query("select to_regclass('catalog.tenant') is not null and "
-                                       "to_regclass('bulkhead.migration') is not null"));
-  if (found.text(0, 0) != "t")
-    return Error(Errc::not_found, "this database is not set up for Bulkhead")
-        .hint(choice.url.empty() ? "`bulkhead dev APP` sets it up"
-                                 : "`bulkhead migrate APP --database URL` sets it up");
-  return workspace;
-}
-
 /// "shop" or "acme::shop"
 bool is_namespace(std::string_view name) {
   static const std::regex names("[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*");
@@ -79,18 +68,6 @@ bool is_namespace(std::string_view name) {
 void print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
-}
-
-boost::json::object tenant_json(const catalog::TenantRecord& tenant) {
-  static constexpr const char* statuses[] = {"active", "suspended", "deleting"};
-  static constexpr const char* models[] = {"row", "schema", "silo"};
-  return {{"id", tenant.id.text()},
-          {"slug", tenant.slug},
-          {"name", tenant.name},
-          {"plan", tenant.plan},
-          {"status", statuses[static_cast<std::size_t>(tenant.status)]},
-          {"model", models[static_cast<std::size_t>(tenant.placement.model)]},
-          {"cell", tenant.placement.cell}};
 }
 
 /// The migrations of an app: `DIR/migrations`, or DIR itself when it holds them.
@@ -151,6 +128,18 @@ class Minter {
 
 }  // namespace
 
+Result<Workspace> open_workspace(const runtime::DatabaseChoice& choice) {
+  BULKHEAD_TRY(Workspace workspace, Workspace::open(choice, Workspace::Use::command));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  BULKHEAD_TRY(Rows found, admin.query("select to_regclass('catalog.tenant') is not null and "
+                                       "to_regclass('bulkhead.migration') is not null"));
+  if (found.text(0, 0) != "t")
+    return Error(Errc::not_found, "this database is not set up for Bulkhead")
+        .hint(choice.url.empty() ? "`bulkhead dev APP` sets it up"
+                                 : "`bulkhead migrate APP --database URL` sets it up");
+  return workspace;
+}
+
 Result<void> token(const TokenOptions& options) {
   std::optional<Role> role = parse_role(options.role);
   if (!role)
@@ -182,34 +171,6 @@ Result<void> token(const TokenOptions& options) {
       print(minted + "\n");
     }
   }
-  return {};
-}
-
-Result<void> tenant_create(const TenantCreateOptions& options) {
-  BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  BULKHEAD_TRY(
-      catalog::TenantRecord made,
-      catalog::create_tenant(admin, options.slug, options.name.empty() ? options.slug : options.name));
-  if (options.json)
-    print(boost::json::serialize(tenant_json(made)) + "\n");
-  else
-    print(fmt::format("{}  {}\n", made.id.text(), made.slug));
-  return {};
-}
-
-Result<void> tenant_list(const TenantListOptions& options) {
-  BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  BULKHEAD_TRY(std::vector<catalog::TenantRecord> tenants, catalog::list_tenants(admin));
-  if (options.json) {
-    boost::json::array list;
-    for (const catalog::TenantRecord& tenant : tenants) list.push_back(tenant_json(tenant));
-    print(boost::json::serialize(list) + "\n");
-    return {};
-  }
-  for (const catalog::TenantRecord& tenant : tenants)
-    print(fmt::format("{}  {:<24}  {}\n", tenant.id.text(), tenant.slug, tenant.name));
   return {};
 }
 
@@ -258,6 +219,8 @@ Result<void> migrate(const MigrateOptions& options) {
   }
   BULKHEAD_CHECK(workspace.prepare(config.binding_signed));
   BULKHEAD_TRY(migrate::RunReport report, migrate::run_migrations(admin, files, run_options(config)));
+  BULKHEAD_CHECK(lifecycle::remember_migrations(admin, files));
+  BULKHEAD_CHECK(lifecycle::sync_plans(admin, config.plans));
   print(fmt::format("{} applied, {} up to date\n", report.applied.size(), report.up_to_date));
   return {};
 }

@@ -32,17 +32,6 @@ struct TokenOptions {
   bool json = false;
 };
 
-struct TenantCreateOptions {
-  runtime::DatabaseChoice database;
-  std::string slug, name;
-  bool json = false;
-};
-
-struct TenantListOptions {
-  runtime::DatabaseChoice database;
-  bool json = false;
-};
-
 struct TenantImportOptions {
   runtime::DatabaseChoice database;
   std::string tenant;
@@ -70,12 +59,13 @@ struct CodegenOptions {
                                const std::vector<std::string>& arguments);
 [[nodiscard]] Result<void> serve(const ServeOptions& options, const std::vector<Route>& routes);
 [[nodiscard]] Result<void> token(const TokenOptions& options);
-[[nodiscard]] Result<void> tenant_create(const TenantCreateOptions& options);
-[[nodiscard]] Result<void> tenant_list(const TenantListOptions& options);
 [[nodiscard]] Result<void> tenant_import(const TenantImportOptions& options);
 [[nodiscard]] Result<void> migrate(const MigrateOptions& options);
 [[nodiscard]] Result<void> lint(const LintOptions& options);
 [[nodiscard]] Result<void> codegen(const CodegenOptions& options);
+
+/// A database that Bulkhead was set up in. Error: `not_found`, saying how to set it up.
+[[nodiscard]] Result<runtime::Workspace> open_workspace(const runtime::DatabaseChoice& choice);
 
 /// 2 usage, 3 configuration, 4 database unreachable, 5 something missing on this machine, 6 not found, 7
 /// already there, 8 migration, 9 not tenant-safe, 10 import, 11 conflict, 1 anything else.

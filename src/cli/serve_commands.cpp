@@ -23,7 +23,9 @@
 #include "cli/commands.hpp"
 #include "cli/files.hpp"
 #include "http/server.hpp"
+#include "lifecycle/app_migrations.hpp"
 #include "lifecycle/import.hpp"
+#include "lifecycle/plans.hpp"
 #include "migrate/lint.hpp"
 #include "migrate/runner.hpp"
 #include "runtime/dev_identity.hpp"
@@ -181,7 +183,8 @@ Result<void> bring_up_to_date(pg::Blocking& admin, const AppConfig& config,
   };
   auto report = migrate::run_migrations(admin, files, running);
   if (report.has_error()) return report.error();
-  return {};
+  BULKHEAD_CHECK(lifecycle::remember_migrations(admin, files));
+  return lifecycle::sync_plans(admin, config.plans);
 }
 
 /// Loads `seed/shared` (rows of shared tables; those that are there already are left) and `seed/SLUG`.
