@@ -52,7 +52,9 @@ struct TenantImportOptions {
 struct MigrateOptions {
   std::filesystem::path app_dir;
   runtime::DatabaseChoice database;
-  bool status = false;
+  bool status = false, json = false, dry_run = false, only_pool = false;
+  std::size_t canary = 0;    ///< So many targets first.
+  std::size_t parallel = 4;  ///< Targets at once in each cell.
 };
 
 struct LintOptions {
