@@ -115,10 +115,21 @@ int App::run(int argc, char** argv) const {
   import->add_option("dir", import_options.dir, "the folder")->required();
 
   cli::MigrateOptions migrate_options;
-  auto* migrate = command.add_subcommand("migrate", "bring the database to the app's version");
+  auto* migrate = command.add_subcommand("migrate", "bring all databases and schemas to the app's version");
   migrate->add_option("app", migrate_options.app_dir, "folder of the app")->required();
   database_options(*migrate, migrate_options.database);
   migrate->add_flag("--status", migrate_options.status, "only say what is applied and what is pending");
+  migrate->add_flag("--json", migrate_options.json, "with --status: print a JSON object");
+  migrate->add_flag("--dry-run", migrate_options.dry_run,
+                    "only print which files each target lacks, and their SQL");
+  migrate->add_flag("--only-pool", migrate_options.only_pool, "leave out all but the catalog's own database");
+  migrate
+      ->add_option("--canary", migrate_options.canary,
+                   "migrate this many targets first, and the rest only if all go well")
+      ->check(CLI::Range(1, 1000000));
+  migrate->add_option("--parallel", migrate_options.parallel, "targets at once in each cell")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64));
 
   cli::LintOptions lint_options;
   auto* lint = command.add_subcommand("lint", "check migrations for tenant safety");

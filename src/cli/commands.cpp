@@ -16,12 +16,10 @@
 #include "base/utf8.hpp"
 #include "catalog/store.hpp"
 #include "cli/files.hpp"
+#include "cli/output.hpp"
 #include "identity/dev_issuer.hpp"
-#include "lifecycle/app_migrations.hpp"
 #include "lifecycle/import.hpp"
-#include "lifecycle/plans.hpp"
 #include "migrate/lint.hpp"
-#include "migrate/runner.hpp"
 #include "runtime/dev_identity.hpp"
 #include "sql/codegen/codegen.hpp"
 #include "sql/relations.hpp"
@@ -65,11 +63,6 @@ bool is_namespace(std::string_view name) {
   return std::regex_match(name.begin(), name.end(), names);
 }
 
-void print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
-}
-
 /// The migrations of an app: `DIR/migrations`, or DIR itself when it holds them.
 std::filesystem::path migrations_of(const std::filesystem::path& dir) {
   return std::filesystem::is_directory(dir / "migrations") ? dir / "migrations" : dir;
@@ -82,18 +75,6 @@ Result<std::vector<std::string>> read_slugs(const std::filesystem::path& file) {
   for (std::string line; std::getline(in, line);)
     if (!line.empty()) slugs.push_back(line);
   return slugs;
-}
-
-migrate::RunOptions run_options(const AppConfig& config) {
-  migrate::RunOptions options;
-  options.lock_timeout = config.lock_timeout;
-  auto progress = std::make_shared<std::optional<Progress>>();
-  options.progress = [progress](const migrate::MigrationStep& step) {
-    if (step.file == nullptr) return;
-    if (!*progress) progress->emplace("migrate", "files", step.total);
-    if (step.kind == migrate::MigrationStep::Kind::applied) (*progress)->update(step.index + 1);
-  };
-  return options;
 }
 
 /// Mints one token and makes the membership that it needs.
@@ -127,18 +108,6 @@ class Minter {
 };
 
 }  // namespace
-
-Result<Workspace> open_workspace(const runtime::DatabaseChoice& choice) {
-  BULKHEAD_TRY(Workspace workspace, Workspace::open(choice, Workspace::Use::command));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  BULKHEAD_TRY(Rows found, admin.query("select to_regclass('catalog.tenant') is not null and "
-                                       "to_regclass('bulkhead.migration') is not null"));
-  if (found.text(0, 0) != "t")
-    return Error(Errc::not_found, "this database is not set up for Bulkhead")
-        .hint(choice.url.empty() ? "`bulkhead dev APP` sets it up"
-                                 : "`bulkhead migrate APP --database URL` sets it up");
-  return workspace;
-}
 
 Result<void> token(const TokenOptions& options) {
   std::optional<Role> role = parse_role(options.role);
@@ -192,36 +161,6 @@ Result<void> tenant_import(const TenantImportOptions& options) {
     print(fmt::format("{:<24} {:>10}{}\n", table.name, table.added, table.shared ? "  (shared)" : ""));
   }
   print(fmt::format("{:<24} {:>10}\n", "rows added", rows));
-  return {};
-}
-
-Result<void> migrate(const MigrateOptions& options) {
-  BULKHEAD_TRY(AppConfig config, load_app_config(options.app_dir));
-  std::filesystem::path directory = options.app_dir / "migrations";
-  BULKHEAD_TRY(Workspace workspace, options.status
-                                        ? open_workspace(options.database)
-                                        : Workspace::open(options.database, Workspace::Use::command));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  BULKHEAD_TRY(std::vector<migrate::MigrationFile> files, migrate::read_migrations(directory));
-  if (options.status) {
-    BULKHEAD_TRY(auto states, migrate::migration_status(admin, files));
-    for (const migrate::MigrationStatus& state : states)
-      print(fmt::format("{:04}_{:<32} {}\n", state.version, state.name,
-                        state.applied ? "applied " + state.applied_at : "pending"));
-    return {};
-  }
-  BULKHEAD_TRY(auto findings, migrate::lint_directory(directory));
-  if (migrate::has_errors(findings)) {
-    for (const migrate::Finding& finding : findings)
-      std::fputs(migrate::format_finding(finding).c_str(), stderr);
-    return Error(Errc::lint_failed, "the migrations are not tenant-safe; nothing was applied")
-        .hint(fmt::format("`bulkhead lint --fix {}` rewrites them", options.app_dir.string()));
-  }
-  BULKHEAD_CHECK(workspace.prepare(config.binding_signed));
-  BULKHEAD_TRY(migrate::RunReport report, migrate::run_migrations(admin, files, run_options(config)));
-  BULKHEAD_CHECK(lifecycle::remember_migrations(admin, files));
-  BULKHEAD_CHECK(lifecycle::sync_plans(admin, config.plans));
-  print(fmt::format("{} applied, {} up to date\n", report.applied.size(), report.up_to_date));
   return {};
 }
 

@@ -41,7 +41,9 @@ struct TenantImportOptions {
 struct MigrateOptions {
   std::filesystem::path app_dir;
   runtime::DatabaseChoice database;
-  bool status = false;
+  bool status = false, json = false, dry_run = false, only_pool = false;
+  std::size_t canary = 0;    ///< So many targets first.
+  std::size_t parallel = 4;  ///< Targets at once in each cell.
 };
 
 struct LintOptions {
@@ -63,9 +65,6 @@ struct CodegenOptions {
 [[nodiscard]] Result<void> migrate(const MigrateOptions& options);
 [[nodiscard]] Result<void> lint(const LintOptions& options);
 [[nodiscard]] Result<void> codegen(const CodegenOptions& options);
-
-/// A database that Bulkhead was set up in. Error: `not_found`, saying how to set it up.
-[[nodiscard]] Result<runtime::Workspace> open_workspace(const runtime::DatabaseChoice& choice);
 
 /// 2 usage, 3 configuration, 4 database unreachable, 5 something missing on this machine, 6 not found, 7
 /// already there, 8 migration, 9 not tenant-safe, 10 import, 11 conflict, 1 anything else.

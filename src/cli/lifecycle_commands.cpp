@@ -18,7 +18,7 @@
 #include "base/progress.hpp"
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
-#include "cli/commands.hpp"
+#include "cli/output.hpp"
 #include "lifecycle/cells.hpp"
 #include "lifecycle/certificate.hpp"
 #include "lifecycle/create.hpp"
@@ -33,12 +33,7 @@ namespace {
 namespace json = boost::json;
 using catalog::TenantRecord;
 
-void print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
-}
-
-void print(const json::value& value) {
+void print_json(const json::value& value) {
   print(json::serialize(value) + "\n");
 }
 
@@ -323,7 +318,7 @@ struct LifecycleCommands::Impl {
 
   Result<void> show_tenant(const TenantRecord& record) {
     if (as_json) {
-      print(tenant_details(record));
+      print_json(tenant_details(record));
       return {};
     }
     std::string text;
@@ -338,7 +333,7 @@ struct LifecycleCommands::Impl {
   Result<void> tell(const Result<TenantRecord>& changed, std::string_view what) {
     if (changed.has_error()) return changed.error();
     if (as_json)
-      print(tenant_json(*changed));
+      print_json(tenant_json(*changed));
     else
       print(fmt::format("{}  {}\n", changed->slug, what));
     return {};
@@ -350,7 +345,7 @@ struct LifecycleCommands::Impl {
     StepProgress progress("create");
     BULKHEAD_TRY(const TenantRecord made, lifecycle::create_tenant(catalog, create_request, progress.told()));
     if (as_json)
-      print(tenant_json(made));
+      print_json(tenant_json(made));
     else
       print(fmt::format("{}  {}\n", made.id.text(), made.slug));
     return {};
@@ -368,7 +363,7 @@ struct LifecycleCommands::Impl {
                           : record.status == catalog::TenantStatus::suspended ? "  (suspended)"
                                                                               : "  (being deleted)"));
     }
-    if (as_json) print(json::value(std::move(list)));
+    if (as_json) print_json(json::value(std::move(list)));
     return {};
   }
   Result<void> tenant_show(pg::Blocking& catalog) {
@@ -397,11 +392,11 @@ struct LifecycleCommands::Impl {
     BULKHEAD_TRY(const auto report, lifecycle::export_tenant(catalog, request));
     if (progress) progress->finish();
     if (as_json) {
-      print(json::object{{"operation", report.operation},
-                         {"file", out},
-                         {"rows", report.rows},
-                         {"bytes", report.bytes},
-                         {"content_sha256", report.content_sha256}});
+      print_json(json::object{{"operation", report.operation},
+                              {"file", out},
+                              {"rows", report.rows},
+                              {"bytes", report.bytes},
+                              {"content_sha256", report.content_sha256}});
       return {};
     }
     for (const auto& table : report.tables) print(fmt::format("{:<24} {:>10}\n", table.name, table.rows));
@@ -432,7 +427,7 @@ struct LifecycleCommands::Impl {
       BULKHEAD_TRY(operation, lifecycle::resume_operation(catalog, operation.id, progress.told()));
     }
     if (as_json)
-      print(operation_json(operation));
+      print_json(operation_json(operation));
     else if (operation.state == lifecycle::OperationState::done)
       print(fmt::format("{}  deleted; `bulkhead certificate show {}`\n", record.slug, record.id.text()));
     else
@@ -452,7 +447,7 @@ struct LifecycleCommands::Impl {
     BULKHEAD_CHECK(read_capacity(capacity, cell.capacity));
     BULKHEAD_TRY(const auto added, lifecycle::add_cell(catalog, cell));
     if (as_json)
-      print(cell_json(added));
+      print_json(cell_json(added));
     else
       print(fmt::format("{}  open; its pool is {}\n", added.name, added.pool));
     return {};
@@ -469,7 +464,7 @@ struct LifecycleCommands::Impl {
                           of_bound(each.row, each.capacity.row), of_bound(each.schema, each.capacity.schema),
                           of_bound(each.silo, each.capacity.silo), each.databases));
     }
-    if (as_json) print(json::value(std::move(list)));
+    if (as_json) print_json(json::value(std::move(list)));
     return {};
   }
   Result<void> cell_open(pg::Blocking& catalog) { return lifecycle::set_cell_open(catalog, cell.name, true); }
@@ -492,7 +487,7 @@ struct LifecycleCommands::Impl {
                           catalog::model_name(each.model), each.cell.empty() ? "any cell" : each.cell,
                           each.region.empty() ? "any region" : each.region, each.pool));
     }
-    if (as_json) print(json::value(std::move(list)));
+    if (as_json) print_json(json::value(std::move(list)));
     return {};
   }
   /// What is not given stays as it is.
@@ -517,7 +512,8 @@ struct LifecycleCommands::Impl {
                  }));
     if (progress) progress->finish();
     if (as_json)
-      print(json::object{{"made", report.made}, {"undone", report.undone}, {"errors", report.errors.size()}});
+      print_json(
+          json::object{{"made", report.made}, {"undone", report.undone}, {"errors", report.errors.size()}});
     else
       print(fmt::format("{} made, {} half-made ones undone\n", report.made, report.undone));
     if (!report.errors.empty()) return report.errors.front();
@@ -540,7 +536,7 @@ struct LifecycleCommands::Impl {
                           each.region.empty() ? "any region" : each.region, each.ready, each.wanted,
                           each.making));
     }
-    if (as_json) print(json::value(std::move(list)));
+    if (as_json) print_json(json::value(std::move(list)));
     return {};
   }
 
@@ -565,12 +561,12 @@ struct LifecycleCommands::Impl {
                           lifecycle::operation_state_name(each.state), each.steps_done, each.steps_total,
                           each.error));
     }
-    if (as_json) print(json::value(std::move(list)));
+    if (as_json) print_json(json::value(std::move(list)));
     return {};
   }
   Result<void> show_operation(const lifecycle::Operation& operation) {
     if (as_json) {
-      print(operation_json(operation));
+      print_json(operation_json(operation));
       return {};
     }
     std::string text;
@@ -596,7 +592,7 @@ struct LifecycleCommands::Impl {
   }
   Result<void> certificate_show(pg::Blocking& catalog) {
     BULKHEAD_TRY(const auto certificate, lifecycle::find_certificate(catalog, id));
-    print(json::value(certificate));
+    print_json(json::value(certificate));
     return {};
   }
   Result<void> certificate_key(pg::Blocking& catalog) {
@@ -611,7 +607,7 @@ struct LifecycleCommands::Impl {
   Result<void> verify_with(const std::string& key) {
     BULKHEAD_TRY(const auto text, read_file(file));
     BULKHEAD_TRY(const auto statement, lifecycle::verify_certificate(text, key));
-    print(json::value(statement));
+    print_json(json::value(statement));
     return {};
   }
 
