@@ -36,7 +36,9 @@ Result<void> read_text(MigrationFile& file) {
     return failed(file_name(file) + " is not UTF-8 text").hint("save it as UTF-8");
   }
   file.concurrent = is_concurrent(file.sql);
-  return check_statements(file.sql, file_name(file));
+  BULKHEAD_CHECK(check_statements(file.sql, file_name(file)));
+  file.statements = split_statements(file.sql);
+  return {};
 }
 
 }  // namespace

@@ -101,6 +101,10 @@ struct Statement {
   Rewritten sent;
 };
 
+std::vector<StatementRange> statements_of(const MigrationFile& file) {
+  return file.statements.empty() ? split_statements(file.sql) : file.statements;
+}
+
 /// `statement`: the one that failed; none when the whole file did, at its commit.
 Error explained(const MigrationFile& file, const Error& error, const Statement* statement = nullptr) {
   std::string where = file_name(file);
@@ -282,7 +286,7 @@ class Target {
     BULKHEAD_CHECK(admin_.execute("set bulkhead.schema = " + admin_.quote_literal(schema_)));
     BULKHEAD_CHECK(
         admin_.execute("set lock_timeout = " + std::to_string(options_.concurrent_lock_timeout.count())));
-    for (const StatementRange& range : split_statements(file.sql)) {
+    for (const StatementRange& range : statements_of(file)) {
       const Statement statement = read(file, range);
       failpoint("migrate.target.concurrent");
       BULKHEAD_TRY(const bool there, made_before(statement));
@@ -313,7 +317,7 @@ class Target {
 
   /// One after the other, so that one that fails while it runs can be named.
   Result<void> run_statements(const MigrationFile& file) {
-    for (const StatementRange& range : split_statements(file.sql)) {
+    for (const StatementRange& range : statements_of(file)) {
       const Statement statement = read(file, range);
       auto done = admin_.execute(statement.sent.text);
       if (done.has_error()) return explained(file, done.error(), &statement);

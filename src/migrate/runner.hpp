@@ -15,14 +15,20 @@
 
 namespace bulkhead::migrate {
 
+/// Where a statement of a text begins (its first word) and ends (before its semicolon), in bytes.
+struct StatementRange {
+  std::size_t begin = 0, end = 0;
+};
+
 /// One file of an app's `migrations/`: `NNNN_name.sql`.
 struct MigrationFile {
   int version = 0;
   std::string name;  ///< "first_tables" of 0001_first_tables.sql
   std::filesystem::path path;
   std::string sql;
-  std::string checksum;     ///< SHA-256 of the bytes, hex.
-  bool concurrent = false;  ///< Marked `-- bulkhead: concurrent`: runs outside a transaction.
+  std::string checksum;                    ///< SHA-256 of the bytes, hex.
+  std::vector<StatementRange> statements;  ///< As `split_statements` divides it; empty: not divided yet.
+  bool concurrent = false;                 ///< Marked `-- bulkhead: concurrent`: runs outside a transaction.
 };
 
 /// Version and name of "0001_first_tables.sql"; nullopt for what is not a migration's name.
@@ -42,10 +48,6 @@ struct MigrationFile {
 /// True when `-- bulkhead: concurrent` stands on a line before the first statement. Pure.
 [[nodiscard]] bool is_concurrent(std::string_view sql);
 
-/// Where a statement of a text begins (its first word) and ends (before its semicolon), in bytes.
-struct StatementRange {
-  std::size_t begin = 0, end = 0;
-};
 /// The statements of a text, as PostgreSQL's own grammar divides it. A text that our copy of the grammar does
 /// not take is one statement, for the server to judge.
 [[nodiscard]] std::vector<StatementRange> split_statements(std::string_view sql);

@@ -129,6 +129,11 @@ Result<DatabaseSecrets> prepare_database(pg::Blocking& admin, DatabaseKind kind,
   BULKHEAD_CHECK(check_login(admin, login));
   const Parts parts = parts_of(kind, login, binding);
   BULKHEAD_TRY(const bool works, password_works(admin, login, known.password));
+  BULKHEAD_TRY(const auto now, installed_digest(admin));
+  if (works && now == parts.digest) {
+    BULKHEAD_TRY(const bool holds, key_holds(admin, known));
+    if (holds) return known;
+  }
   DatabaseSecrets secrets = known;
   const auto change = [&]() -> Result<void> {
     BULKHEAD_CHECK(lock_bootstrap(admin));
