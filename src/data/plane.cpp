@@ -316,6 +316,19 @@ Task<Result<TargetRef>> Plane::learn(const RequestContext& context) {
   return impl_->target_of(context);
 }
 
+Task<Result<TargetRef>> Plane::confirm(const RequestContext& context, TargetRef target) {
+  const Impl& impl = *impl_;
+  auto asked = co_await Impl::ask_version(target->home, target->schema(), context.deadline(), impl.reset,
+                                          impl.version);
+  if (asked.has_error() || *asked == target->version) co_return target;
+  co_return co_await impl_->learn(target->record, context.deadline());
+}
+
+bool Target::concerns_tables(const Error& error) noexcept {
+  return error.code() == Errc::relation_unknown || error.code() == Errc::column_unknown ||
+         error.code() == Errc::relationship_unknown || error.code() == Errc::relationship_ambiguous;
+}
+
 void Plane::forget_targets() {
   impl_->targets.clear();
   impl_->homes.forget_versions();
@@ -357,8 +370,15 @@ Task<Result<QueryResult>> Plane::run(const RequestContext& context, statement::S
   for (int left = tries_max;; --left) {
     bool stale = false;
     auto result = co_await impl_->try_once(context, target, statement, stale);
-    if (!stale || left == 1) co_return result;
-    BULKHEAD_CO_TRY(target, co_await impl_->look_again(context, target));
+    if (left == 1) co_return result;
+    if (stale) {
+      BULKHEAD_CO_TRY(target, co_await impl_->look_again(context, target));
+      continue;
+    }
+    if (result.has_value() || !Target::concerns_tables(result.error())) co_return result;
+    BULKHEAD_CO_TRY(TargetRef now, co_await confirm(context, target));
+    if (now->version == target->version) co_return result;
+    target = std::move(now);
   }
 }
 
@@ -433,8 +453,15 @@ Task<Result<Rows>> Plane::raw(const RequestContext& context, std::string sql,
   for (int left = tries_max;; --left) {
     bool stale = false;
     auto result = co_await impl_->try_raw(context, target, sql, params, stale);
-    if (!stale || left == 1) co_return result;
-    BULKHEAD_CO_TRY(target, co_await impl_->look_again(context, target));
+    if (left == 1) co_return result;
+    if (stale) {
+      BULKHEAD_CO_TRY(target, co_await impl_->look_again(context, target));
+      continue;
+    }
+    if (result.has_value() || result.error().code() != Errc::statement_refused) co_return result;
+    BULKHEAD_CO_TRY(TargetRef now, co_await confirm(context, target));
+    if (now->version == target->version) co_return result;
+    target = std::move(now);
   }
 }
 

@@ -52,6 +52,8 @@ struct Target {
   std::array<std::string, 4> roles;  ///< The PostgreSQL role that a unit takes on, by the app's role.
   sql::RelationsRef relations;
 
+  /// True of errors that an older or newer version's tables would not have given.
+  [[nodiscard]] static bool concerns_tables(const Error& error) noexcept;
   [[nodiscard]] const std::string& schema() const noexcept { return record->placement.schema; }
   [[nodiscard]] const std::string& role(Role of) const noexcept {
     return roles[static_cast<std::size_t>(of)];
@@ -83,6 +85,9 @@ class Plane {
   [[nodiscard]] TargetRef known(const RequestContext& context);
   /// Finds it out: opens the database, asks for the version, reads the relations, each only where nobody has yet.
   [[nodiscard]] Task<Result<TargetRef>> learn(const RequestContext& context);
+  /// For who found no such name in a target's relations: asks for the version, and gives the target as it is now, which is
+  /// the same one if nothing has changed.
+  [[nodiscard]] Task<Result<TargetRef>> confirm(const RequestContext& context, TargetRef target);
   /// What was learned of targets may be wrong: learn again. Statements under way go on.
   void forget_targets();
 

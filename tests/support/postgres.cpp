@@ -91,6 +91,15 @@ Postgres& Postgres::shared() {
   return instance;
 }
 
+Postgres& Postgres::second() {
+  static Postgres instance;
+  return instance;
+}
+
+void Postgres::kill_cluster() {
+  kill(postmaster_pid(), SIGKILL);
+}
+
 std::string Postgres::admin(std::string_view database) const {
   return with_database(impl_->server->conninfo(), database);
 }

@@ -31,6 +31,8 @@ class Postgres {
   /// Throws std::runtime_error when PostgreSQL cannot start: an integration test without its database must
   /// fail loudly.
   [[nodiscard]] static Postgres& shared();
+  /// Another cluster, for tests with two cells.
+  [[nodiscard]] static Postgres& second();
   ~Postgres();
   Postgres(const Postgres&) = delete;
   Postgres& operator=(const Postgres&) = delete;
@@ -49,6 +51,8 @@ class Postgres {
   /// The postmaster's process id, for tests that kill it, and the way to bring it back.
   [[nodiscard]] int postmaster_pid() const;
   void revive();
+  /// Kills the whole cluster, as a machine that is switched off.
+  void kill_cluster();
 
  private:
   Postgres();

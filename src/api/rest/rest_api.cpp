@@ -262,6 +262,12 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
     target = std::move(*learned);
   }
   auto asked = read_request(request, target->relations, relation);
+  if (asked.has_error() && data::Target::concerns_tables(asked.error())) {
+    // A migration may have made it a moment ago.
+    auto now = co_await plane.confirm(session.context(), target);
+    if (now.has_value() && (*now)->version != target->version)
+      asked = read_request(request, (*now)->relations, relation);
+  }
   if (asked.has_error()) co_return error_response(asked.error());
   if (reads) {
     auto statement = impl_->read(*asked);
