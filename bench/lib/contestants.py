@@ -268,6 +268,10 @@ class Bulkhead(HttpSide):
         self.name, self.database = f"bulkhead {binding}", f"bench_{binding}"
 
     def start(self):
+        self.start_with([data.slug(n) for n in range(self.setting.tenants)])
+
+    def start_with(self, tenants):
+        """With a token for a member of each of these tenants."""
         ready = self.setting.work / f"{self.database}.ready"
         url = self.setting.cluster.url(self.database)
         self.launch([self.program, "dev", self.app, "--database", url, "--port", "0", "--threads", "1", "--ready-file", ready],
@@ -275,12 +279,12 @@ class Bulkhead(HttpSide):
         said = json.loads(ready.read_text())
         self.port = int(said["url"].rstrip("/").rpartition(":")[2])
         slugs = self.setting.work / "slugs.txt"
-        slugs.write_text("".join(f"{data.slug(n)}\n" for n in range(self.setting.tenants)))
+        slugs.write_text("".join(f"{slug}\n" for slug in tenants))
         done = subprocess.run([self.program, "token", "--database", url, "--tenants-file", slugs, "--user", "bench", "--role",
                                "member", "--ttl", "86400", "--json"], stdout=subprocess.PIPE, text=True, check=True)
         tokens = [json.loads(line)["token"] for line in done.stdout.splitlines()]
-        if len(tokens) != self.setting.tenants:
-            raise RuntimeError(f"bulkhead token printed {len(tokens)} tokens for {self.setting.tenants} tenants")
+        if len(tokens) != len(tenants):
+            raise RuntimeError(f"bulkhead token printed {len(tokens)} tokens for {len(tenants)} tenants")
         self.tokens = self.setting.work / f"{self.database}.tokens"
         self.tokens.write_text("".join(f"{token}\n" for token in tokens))
 
