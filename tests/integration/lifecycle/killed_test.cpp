@@ -76,7 +76,8 @@ class Killed : public testing::TestWithParam<Model> {
   Killed() : database_(Postgres::shared().make_database()) {
     test::migrate_app(database_, {shop});
     auto admin = database_.connect_admin();
-    must(catalog::set_setting(admin, "shard_schemas", "2"));
+    // Each schema has a shard of its own, so that every run passes all places.
+    must(catalog::set_setting(admin, "shard_schemas", "1"));
     trace_ = fs::temp_directory_path() / ("bh-trace-" + std::to_string(getpid()) + "-" + database_.name);
   }
   ~Killed() override {
