@@ -15,6 +15,10 @@ Result<Workspace> open_workspace(const runtime::DatabaseChoice& choice) {
     return Error(Errc::not_found, "this database is not set up for Bulkhead")
         .hint(choice.url.empty() ? "`bulkhead dev APP` sets it up"
                                  : "`bulkhead migrate APP --database URL` sets it up");
+  BULKHEAD_TRY(Rows current, admin.query("select to_regclass('bulkhead.target') is not null"));
+  if (current.text(0, 0) != "t")
+    return Error(Errc::config_invalid, "this database was set up by an earlier Bulkhead")
+        .hint("`bulkhead migrate APP` brings it up to date");
   return workspace;
 }
 

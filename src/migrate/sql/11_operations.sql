@@ -110,14 +110,14 @@ begin
     outcome := 'no_plan';
     return;
   end if;
-  if exists (select from catalog.tenant t where t.slug = place_tenant.slug) then
-    outcome := 'slug_taken';
-    return;
-  end if;
   select o.id into tenant from catalog.operation o
    where o.kind = 'create' and o.subject = place_tenant.slug and o.state in ('pending', 'running');
   if found then
     outcome := 'busy';
+    return;
+  end if;
+  if exists (select from catalog.tenant t where t.slug = place_tenant.slug) then
+    outcome := 'slug_taken';
     return;
   end if;
   chosen_model := coalesce(nullif(model, ''), of_plan.model);
