@@ -50,6 +50,10 @@ int exit_code(Errc code) noexcept {
       return 10;
     case Errc::conflict:
       return 11;
+    case Errc::incomplete:
+      return 12;
+    case Errc::log_broken:
+      return 13;
     default:
       return 1;
   }
