@@ -328,6 +328,62 @@ const std::vector<IdentityKey>& identity_keys() {
   return table;
 }
 
+struct PlanKey {
+  std::string_view name, fallback, meaning;
+  std::function<Result<void>(const Reader&, const toml::node&, const std::string&, PlanConfig&)> read;
+};
+
+const std::vector<PlanKey>& plan_keys() {
+  static const std::vector<PlanKey> table = {
+      {"model", "\"row\"",
+       "Where its tenants' rows live: `row` (in shared tables), `schema` (in a schema of their own) or `silo` (in a "
+       "database of their own).",
+       [](const Reader& r, const toml::node& n, const std::string& k, PlanConfig& c) {
+         return r.one_of(n, k, c.model, {"row", "schema", "silo"});
+       }},
+      {"cell", "any", "The cell that takes its new tenants.",
+       [](const Reader& r, const toml::node& n, const std::string& k, PlanConfig& c) {
+         return r.name(n, k, c.cell);
+       }},
+      {"region", "any", "The region of the cells that take its new tenants.",
+       [](const Reader& r, const toml::node& n, const std::string& k, PlanConfig& c) {
+         return r.name(n, k, c.region);
+       }},
+      {"pool", "0", "How many placements of its model are kept ready, so that a sign-up takes milliseconds.",
+       [](const Reader& r, const toml::node& n, const std::string& k, PlanConfig& c) {
+         return r.integer(n, k, c.pool, 0, 10'000);
+       }},
+  };
+  return table;
+}
+
+bool is_plan_name(std::string_view name) {
+  return !name.empty() && name.size() <= 63 && name.front() >= 'a' && name.front() <= 'z' &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string_view::npos;
+}
+
+Result<void> read_plans(const Reader& reader, const toml::table& section, AppConfig& config) {
+  for (const auto& [name, node] : section) {
+    PlanConfig plan;
+    plan.name = std::string(name.str());
+    const std::string prefix = "plans." + plan.name;
+    const toml::table* table = node.as_table();
+    if (!table) return reader.at(node, prefix, "a section [" + prefix + "] is expected");
+    if (!is_plan_name(plan.name))
+      return reader.at(node, prefix, "a plan's name has a-z, 0-9, _ and -, and begins with a letter");
+    for (const auto& [key, value] : *table) {
+      const std::string full = prefix + "." + std::string(key.str());
+      const std::string_view wanted = key.str();
+      auto known = std::find_if(plan_keys().begin(), plan_keys().end(),
+                                [wanted](const PlanKey& k) { return k.name == wanted; });
+      if (known == plan_keys().end()) return reader.at(value, full, "there is no such key");
+      BULKHEAD_CHECK(known->read(reader, value, full, plan));
+    }
+    config.plans.push_back(std::move(plan));
+  }
+  return {};
+}
+
 /// What one key does not tell by itself: where keys are fetched from, and that no other section has the issuer.
 Result<void> judge_identity(const Reader& reader, const toml::table& table, const std::string& prefix,
                             const IdentityConfig& issuer) {
@@ -380,7 +436,7 @@ Result<AppConfig> parse_app_config(std::string_view text, const std::string& fil
                  fmt::format("{}:{}: {}", file_name, error.source().begin.line, error.description()));
   }
   Reader reader(file_name, config);
-  std::set<std::string_view> sections{"identity"};
+  std::set<std::string_view> sections{"identity", "plans"};
   for (const Key& key : keys()) sections.insert(key.section);
   for (const auto& [name, node] : root) {
     std::string section(name.str());
@@ -391,6 +447,10 @@ Result<AppConfig> parse_app_config(std::string_view text, const std::string& fil
     if (!table) return reader.at(node, section, "a section [" + section + "] is expected");
     if (section == "identity") {
       BULKHEAD_CHECK(read_identity(reader, *table, config));
+      continue;
+    }
+    if (section == "plans") {
+      BULKHEAD_CHECK(read_plans(reader, *table, config));
       continue;
     }
     for (const auto& [key, value] : *table) {
@@ -429,6 +489,8 @@ std::string describe_app_config() {
     out += fmt::format("| `{}.{}` | {} | {} |\n", key.section, key.name, key.fallback, key.meaning);
   for (const IdentityKey& key : identity_keys())
     out += fmt::format("| `identity.NAME.{}` | {} | {} |\n", key.name, key.fallback, key.meaning);
+  for (const PlanKey& key : plan_keys())
+    out += fmt::format("| `plans.NAME.{}` | {} | {} |\n", key.name, key.fallback, key.meaning);
   return out;
 }
 

@@ -21,6 +21,14 @@ struct IdentityConfig {
   bool allow_http = false;
 };
 
+/// What a plan decides about the placement of its tenants: `[plans.NAME]`.
+struct PlanConfig {
+  std::string name;
+  std::string model = "row";
+  std::string cell, region;  ///< Empty: any.
+  std::int32_t pool = 0;
+};
+
 /// `bulkhead.toml` of an app. Every key has a default, so an empty file is an app.
 /// docs/reference/configuration.md lists them all.
 struct AppConfig {
@@ -49,6 +57,9 @@ struct AppConfig {
 
   // [identity.NAME]
   std::vector<IdentityConfig> identity;
+
+  // [plans.NAME]
+  std::vector<PlanConfig> plans;
 
   // [api]
   std::size_t max_rows = 1000;

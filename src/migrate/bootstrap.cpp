@@ -26,7 +26,8 @@ std::string system_sql(BindingMode mode) {
   for (const std::string& part : {std::string("02_catalog"), std::string("03_bulkhead"),
                                   "04_tenant_id_" + std::string(binding_name(mode)),
                                   std::string("05_migrations"), std::string("06_operator"),
-                                  std::string("12_audit"), std::string("13_control")}) {
+                                  std::string("11_operations"), std::string("12_audit"),
+                                  std::string("13_control")}) {
     out += sql_file(part) + "\n";
   }
   return out;

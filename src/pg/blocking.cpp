@@ -88,6 +88,11 @@ Result<Blocking> Blocking::connect(const std::string& conninfo) {
 }
 
 Result<Blocking> Blocking::another(const std::vector<std::pair<std::string, std::string>>& changed) const {
+  BULKHEAD_TRY(const std::string text, conninfo(changed));
+  return connect(text);
+}
+
+Result<std::string> Blocking::conninfo(const std::vector<std::pair<std::string, std::string>>& changed) const {
   const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(
       PQconninfo(impl_->connection.get()), &PQconninfoFree);
   if (!options) return Error(Errc::environment, "out of memory");
@@ -96,7 +101,7 @@ Result<Blocking> Blocking::another(const std::vector<std::pair<std::string, std:
     if (option->val != nullptr && *option->val != '\0') info.set(option->keyword, option->val);
   }
   for (const auto& [keyword, value] : changed) info.set(keyword, value);
-  return connect(info.text());
+  return info.text();
 }
 
 Result<Rows> Blocking::query(std::string_view sql, const std::vector<std::optional<std::string>>& params) {

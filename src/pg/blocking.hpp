@@ -22,6 +22,9 @@ class Blocking {
   /// Another connection to the same server, with these of libpq's keywords (`dbname`, `user`, `password` …) changed.
   [[nodiscard]] Result<Blocking> another(
       const std::vector<std::pair<std::string, std::string>>& changed) const;
+  /// What `another` connects with, for a thread of its own. Holds the password: never log it.
+  [[nodiscard]] Result<std::string> conninfo(
+      const std::vector<std::pair<std::string, std::string>>& changed = {}) const;
   Blocking(Blocking&&) noexcept;
   Blocking& operator=(Blocking&&) noexcept;
   ~Blocking();
