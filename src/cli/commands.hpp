@@ -28,6 +28,7 @@ struct TokenOptions {
   runtime::DatabaseChoice database;
   std::string tenant, user, role = "member";
   std::filesystem::path tenants_file;  ///< Instead of `tenant`: slugs, one a line; prints a JSON line each.
+  bool for_operator = false;           ///< Of the control API instead of a tenant.
   std::int64_t ttl_s = 3600;
   bool json = false;
 };
