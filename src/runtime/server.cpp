@@ -217,7 +217,10 @@ Server::Server(ServerSettings settings, const std::vector<Route>& routes, Logger
     : shared_(std::make_unique<Shared>(std::move(settings), log)),
       routes_(routes),
       reload_(background_, news_pause, [this] { reload_after_news(); }),
-      renew_key_(background_, news_pause, [this] { renew_key_after_news(); }) {}
+      renew_key_(background_, news_pause, [this] { renew_key_after_news(); }) {
+  if (shared_->settings.connect_operator)
+    control_ = std::make_unique<api::ControlApi>(shared_->settings.connect_operator);
+}
 
 Server::~Server() {
   stop(std::chrono::milliseconds(0));
@@ -289,11 +292,12 @@ Result<std::uint16_t> Server::start() {
   std::vector<OpenRoute> open = system_routes();
   if (shared_->settings.open_routes)
     for (OpenRoute& route : shared_->settings.open_routes(shared_->port)) open.push_back(std::move(route));
-  shared_->routes = std::make_unique<RouteTable>(routes_, std::move(open), shared_->metrics);
+  shared_->routes =
+      std::make_unique<RouteTable>(routes_, std::move(open), control_ != nullptr, shared_->metrics);
   for (auto& thread : threads_) {
     IoThread& t = *thread;
-    t.dispatcher = std::make_unique<Dispatcher>(t.entry, shared_->cors, t.plane, t.rest, *shared_->routes,
-                                                shared_->log, shared_->metrics.thread());
+    t.dispatcher = std::make_unique<Dispatcher>(t.entry, shared_->cors, t.plane, t.rest, control_.get(),
+                                                *shared_->routes, shared_->log, shared_->metrics.thread());
     t.thread = std::thread([&t] { t.io.run(); });
   }
   watch_database();
@@ -315,6 +319,7 @@ void Server::stop(std::chrono::milliseconds grace) {
   // What waits there is no longer needed, and what is being read is bounded; it posts to the loops.
   background_.stop();
   background_.join();
+  if (control_) control_->stop();
   for (auto& thread : threads_) {
     thread->keep.reset();
     thread->io.stop();
