@@ -126,16 +126,6 @@ Result<void> set_tenant_status(pg::Blocking& admin, const TenantId& tenant, Tena
   return {};
 }
 
-Result<void> set_tenant_plan(pg::Blocking& admin, const TenantId& tenant, std::string_view plan) {
-  BULKHEAD_TRY(auto rows,
-               admin.query("update catalog.tenant t set plan = p.name from catalog.plan p where t.id = "
-                           "$1::uuid and p.name = $2",
-                           {tenant.text(), std::string(plan)}));
-  if (rows.affected() == 0)
-    return Error(Errc::not_found, "there is no plan \"" + std::string(plan) + "\", or no such tenant");
-  return {};
-}
-
 Result<UserId> ensure_membership(pg::Blocking& admin, const TenantId& tenant, std::string_view issuer,
                                  std::string_view subject, std::string_view name, Role role) {
   BULKHEAD_TRY(auto rows, admin.query("select catalog.ensure_membership($1::uuid, $2, $3, $4, $5)",

@@ -32,10 +32,6 @@ namespace bulkhead::catalog {
 [[nodiscard]] Result<void> set_tenant_status(pg::Blocking& admin, const TenantId& tenant, TenantStatus status,
                                              std::string_view reason);
 
-/// Another plan; the tenant's rows stay where they are. Error: `not_found` (plan or tenant).
-[[nodiscard]] Result<void> set_tenant_plan(pg::Blocking& admin, const TenantId& tenant,
-                                           std::string_view plan);
-
 /// "active", "suspended", "deleting"
 [[nodiscard]] std::string_view tenant_status_name(TenantStatus status) noexcept;
 

@@ -6,6 +6,7 @@
 #include <bulkhead/app.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/lifecycle_commands.hpp"
 #include "cli/operator_commands.hpp"
 #include "cli/options.hpp"
 
@@ -87,18 +88,9 @@ int App::run(int argc, char** argv) const {
   for_operator->excludes(one)->excludes(many);
   token->add_flag("--json", token_options.json, "print a JSON object instead of the bare token");
 
-  auto* tenant = command.add_subcommand("tenant", "tenants: create, list, import");
+  auto* tenant = command.add_subcommand("tenant", "tenants: create, list, import, export, suspend, delete …");
   tenant->require_subcommand(1);
-  cli::TenantCreateOptions create_options;
-  auto* create = tenant->add_subcommand("create", "make a tenant");
-  database_options(*create, create_options.database);
-  create->add_option("slug", create_options.slug, "its name in subdomains and paths")->required();
-  create->add_option("--name", create_options.name, "display name (default: the slug)");
-  create->add_flag("--json", create_options.json, "print a JSON object");
-  cli::TenantListOptions list_options;
-  auto* list = tenant->add_subcommand("list", "list the tenants");
-  database_options(*list, list_options.database);
-  list->add_flag("--json", list_options.json, "print a JSON array");
+  cli::LifecycleCommands lifecycle(command, *tenant);
   cli::TenantImportOptions import_options;
   auto* import =
       tenant->add_subcommand("import", "load a folder of TABLE.csv files for one tenant, in one transaction");
@@ -107,10 +99,21 @@ int App::run(int argc, char** argv) const {
   import->add_option("dir", import_options.dir, "the folder")->required();
 
   cli::MigrateOptions migrate_options;
-  auto* migrate = command.add_subcommand("migrate", "bring the database to the app's version");
+  auto* migrate = command.add_subcommand("migrate", "bring all databases and schemas to the app's version");
   migrate->add_option("app", migrate_options.app_dir, "folder of the app")->required();
   database_options(*migrate, migrate_options.database);
   migrate->add_flag("--status", migrate_options.status, "only say what is applied and what is pending");
+  migrate->add_flag("--json", migrate_options.json, "with --status: print a JSON object");
+  migrate->add_flag("--dry-run", migrate_options.dry_run,
+                    "only print which files each target lacks, and their SQL");
+  migrate->add_flag("--only-pool", migrate_options.only_pool, "leave out all but the catalog's own database");
+  migrate
+      ->add_option("--canary", migrate_options.canary,
+                   "migrate this many targets first, and the rest only if all go well")
+      ->check(CLI::Range(1, 1000000));
+  migrate->add_option("--parallel", migrate_options.parallel, "targets at once in each cell")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64));
 
   cli::LintOptions lint_options;
   auto* lint = command.add_subcommand("lint", "check migrations for tenant safety");
@@ -144,14 +147,16 @@ int App::run(int argc, char** argv) const {
         dev_options.database.data_dir = dev_options.app_dir / ".bulkhead";
       return finish(cli::dev(dev_options, routes_, std::vector<std::string>(argv, argv + argc)));
     }
+    if (runtime::DatabaseChoice* choice = lifecycle.chosen()) {
+      complete(*choice);
+      return finish(lifecycle.run());
+    }
     for (runtime::DatabaseChoice* choice :
-         {&serve_opts.database, &token_options.database, &create_options.database, &list_options.database,
-          &import_options.database, &migrate_options.database, &codegen_options.database})
+         {&serve_opts.database, &token_options.database, &import_options.database, &migrate_options.database,
+          &codegen_options.database})
       complete(*choice);
     if (*serve) return finish(cli::serve(serve_opts, routes_));
     if (*token) return finish(cli::token(token_options));
-    if (*create) return finish(cli::tenant_create(create_options));
-    if (*list) return finish(cli::tenant_list(list_options));
     if (*import) return finish(cli::tenant_import(import_options));
     if (*migrate) return finish(cli::migrate(migrate_options));
     if (*lint) return finish(cli::lint(lint_options));

@@ -19,10 +19,10 @@
 #include "catalog/store.hpp"
 #include "cli/files.hpp"
 #include "cli/options.hpp"
+#include "cli/output.hpp"
 #include "identity/dev_issuer.hpp"
 #include "lifecycle/import.hpp"
 #include "migrate/lint.hpp"
-#include "migrate/runner.hpp"
 #include "runtime/dev_identity.hpp"
 #include "sql/codegen/codegen.hpp"
 #include "sql/relations.hpp"
@@ -70,18 +70,6 @@ bool is_namespace(std::string_view name) {
   return std::regex_match(name.begin(), name.end(), names);
 }
 
-boost::json::object tenant_json(const catalog::TenantRecord& tenant) {
-  static constexpr const char* statuses[] = {"active", "suspended", "deleting"};
-  static constexpr const char* models[] = {"row", "schema", "silo"};
-  return {{"id", tenant.id.text()},
-          {"slug", tenant.slug},
-          {"name", tenant.name},
-          {"plan", tenant.plan},
-          {"status", statuses[static_cast<std::size_t>(tenant.status)]},
-          {"model", models[static_cast<std::size_t>(tenant.placement.model)]},
-          {"cell", tenant.placement.cell}};
-}
-
 /// The migrations of an app: `DIR/migrations`, or DIR itself when it holds them.
 std::filesystem::path migrations_of(const std::filesystem::path& dir) {
   return std::filesystem::is_directory(dir / "migrations") ? dir / "migrations" : dir;
@@ -94,18 +82,6 @@ Result<std::vector<std::string>> read_slugs(const std::filesystem::path& file) {
   for (std::string line; std::getline(in, line);)
     if (!line.empty()) slugs.push_back(line);
   return slugs;
-}
-
-migrate::RunOptions run_options(const AppConfig& config) {
-  migrate::RunOptions options;
-  options.lock_timeout = config.lock_timeout;
-  auto progress = std::make_shared<std::optional<Progress>>();
-  options.progress = [progress](const migrate::MigrationStep& step) {
-    if (step.file == nullptr) return;
-    if (!*progress) progress->emplace("migrate", "files", step.total);
-    if (step.kind == migrate::MigrationStep::Kind::applied) (*progress)->update(step.index + 1);
-  };
-  return options;
 }
 
 /// Mints one token and makes the membership that it needs.
@@ -220,40 +196,6 @@ Result<void> token(const TokenOptions& options) {
   });
 }
 
-Result<void> tenant_create(const TenantCreateOptions& options) {
-  BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  const audit::Action action{"tenant.create", options.slug, std::nullopt, {}};
-  BULKHEAD_TRY(const catalog::TenantRecord made,
-               audit::recorded(admin, audit::Actor::os_user(), action,
-                               [&](audit::Action& done) -> Result<catalog::TenantRecord> {
-                                 BULKHEAD_TRY(auto tenant,
-                                              catalog::create_tenant(admin, options.slug, options.name));
-                                 done.tenant = tenant.id;
-                                 return tenant;
-                               }));
-  if (options.json)
-    print(boost::json::serialize(tenant_json(made)) + "\n");
-  else
-    print(fmt::format("{}  {}\n", made.id.text(), made.slug));
-  return {};
-}
-
-Result<void> tenant_list(const TenantListOptions& options) {
-  BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  BULKHEAD_TRY(std::vector<catalog::TenantRecord> tenants, catalog::list_tenants(admin));
-  if (options.json) {
-    boost::json::array list;
-    for (const catalog::TenantRecord& tenant : tenants) list.push_back(tenant_json(tenant));
-    print(boost::json::serialize(list) + "\n");
-    return {};
-  }
-  for (const catalog::TenantRecord& tenant : tenants)
-    print(fmt::format("{}  {:<24}  {}\n", tenant.id.text(), tenant.slug, tenant.name));
-  return {};
-}
-
 Result<void> tenant_import(const TenantImportOptions& options) {
   BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
@@ -275,42 +217,6 @@ Result<void> tenant_import(const TenantImportOptions& options) {
     print(fmt::format("{:<24} {:>10}{}\n", table.name, table.added, table.shared ? "  (shared)" : ""));
   }
   print(fmt::format("{:<24} {:>10}\n", "rows added", rows));
-  return {};
-}
-
-Result<void> migrate(const MigrateOptions& options) {
-  BULKHEAD_TRY(AppConfig config, load_app_config(options.app_dir));
-  std::filesystem::path directory = options.app_dir / "migrations";
-  BULKHEAD_TRY(Workspace workspace, options.status
-                                        ? open_workspace(options.database)
-                                        : Workspace::open(options.database, Workspace::Use::command));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  BULKHEAD_TRY(std::vector<migrate::MigrationFile> files, migrate::read_migrations(directory));
-  if (options.status) {
-    BULKHEAD_TRY(auto states, migrate::migration_status(admin, files));
-    for (const migrate::MigrationStatus& state : states)
-      print(fmt::format("{:04}_{:<32} {}\n", state.version, state.name,
-                        state.applied ? "applied " + state.applied_at : "pending"));
-    return {};
-  }
-  BULKHEAD_TRY(auto findings, migrate::lint_directory(directory));
-  if (migrate::has_errors(findings)) {
-    for (const migrate::Finding& finding : findings)
-      std::fputs(migrate::format_finding(finding).c_str(), stderr);
-    return Error(Errc::lint_failed, "the migrations are not tenant-safe; nothing was applied")
-        .hint(fmt::format("`bulkhead lint --fix {}` rewrites them", options.app_dir.string()));
-  }
-  BULKHEAD_CHECK(workspace.prepare(config.binding_signed));
-  const audit::Action action{"migrate", config.name, std::nullopt, {{"files", files.size()}}};
-  BULKHEAD_TRY(migrate::RunReport report,
-               audit::recorded(admin, audit::Actor::os_user(), action,
-                               [&](audit::Action& done) -> Result<migrate::RunReport> {
-                                 BULKHEAD_TRY(auto ran,
-                                              migrate::run_migrations(admin, files, run_options(config)));
-                                 done.details["applied"] = ran.applied.size();
-                                 return ran;
-                               }));
-  print(fmt::format("{} applied, {} up to date\n", report.applied.size(), report.up_to_date));
   return {};
 }
 

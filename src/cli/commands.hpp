@@ -33,17 +33,6 @@ struct TokenOptions {
   bool json = false;
 };
 
-struct TenantCreateOptions {
-  runtime::DatabaseChoice database;
-  std::string slug, name;
-  bool json = false;
-};
-
-struct TenantListOptions {
-  runtime::DatabaseChoice database;
-  bool json = false;
-};
-
 struct TenantImportOptions {
   runtime::DatabaseChoice database;
   std::string tenant;
@@ -53,7 +42,9 @@ struct TenantImportOptions {
 struct MigrateOptions {
   std::filesystem::path app_dir;
   runtime::DatabaseChoice database;
-  bool status = false;
+  bool status = false, json = false, dry_run = false, only_pool = false;
+  std::size_t canary = 0;    ///< So many targets first.
+  std::size_t parallel = 4;  ///< Targets at once in each cell.
 };
 
 struct LintOptions {
@@ -71,8 +62,6 @@ struct CodegenOptions {
                                const std::vector<std::string>& arguments);
 [[nodiscard]] Result<void> serve(const ServeOptions& options, const std::vector<Route>& routes);
 [[nodiscard]] Result<void> token(const TokenOptions& options);
-[[nodiscard]] Result<void> tenant_create(const TenantCreateOptions& options);
-[[nodiscard]] Result<void> tenant_list(const TenantListOptions& options);
 [[nodiscard]] Result<void> tenant_import(const TenantImportOptions& options);
 [[nodiscard]] Result<void> migrate(const MigrateOptions& options);
 [[nodiscard]] Result<void> lint(const LintOptions& options);

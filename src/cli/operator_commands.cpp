@@ -20,6 +20,7 @@
 #include "base/utf8.hpp"
 #include "catalog/operators.hpp"
 #include "cli/options.hpp"
+#include "cli/output.hpp"
 #include "runtime/dev_identity.hpp"
 
 namespace bulkhead::cli {

@@ -24,7 +24,10 @@
 #include "cli/commands.hpp"
 #include "cli/files.hpp"
 #include "http/server.hpp"
+#include "lifecycle/app_migrations.hpp"
 #include "lifecycle/import.hpp"
+#include "lifecycle/plans.hpp"
+#include "migrate/fleet.hpp"
 #include "migrate/lint.hpp"
 #include "migrate/runner.hpp"
 #include "runtime/dev_identity.hpp"
@@ -170,6 +173,24 @@ Result<void> lint_first(const std::filesystem::path& app_dir) {
       .hint(fmt::format("`bulkhead lint --fix {}` rewrites them", app_dir.string()));
 }
 
+/// Schemas and databases of tenants: what fails is set aside, and the server serves the others.
+Result<void> bring_others_up_to_date(pg::Blocking& admin, const AppConfig& config,
+                                     const std::vector<migrate::MigrationFile>& files, Logger& log) {
+  migrate::FleetOptions options;
+  options.run.lock_timeout = config.lock_timeout;
+  options.binding =
+      config.binding_signed ? migrate::BindingMode::signed_context : migrate::BindingMode::plain;
+  options.catalogs_pool = false;
+  BULKHEAD_TRY(auto report, migrate::migrate_fleet(admin, files, options));
+  if (report.migrated > 0) log.info("targets migrated", {{"targets", report.migrated}});
+  for (const migrate::TargetFailure& failure : report.failures)
+    log.warn("a target could not be migrated", {{"cell", failure.cell},
+                                                {"database", failure.database},
+                                                {"schema", failure.schema},
+                                                {"error", failure.error}});
+  return {};
+}
+
 Result<void> bring_up_to_date(pg::Blocking& admin, const AppConfig& config,
                               const std::filesystem::path& app_dir, Logger& log) {
   BULKHEAD_TRY(std::vector<migrate::MigrationFile> files, migrate::read_migrations(app_dir / "migrations"));
@@ -180,9 +201,10 @@ Result<void> bring_up_to_date(pg::Blocking& admin, const AppConfig& config,
       log.info("migration applied",
                {{"version", step.file->version}, {"name", step.file->name}, {"ms", step.took.count()}});
   };
-  auto report = migrate::run_migrations(admin, files, running);
-  if (report.has_error()) return report.error();
-  return {};
+  BULKHEAD_TRY(auto report, migrate::run_migrations(admin, files, running));
+  BULKHEAD_CHECK(lifecycle::remember_migrations(admin, files));
+  BULKHEAD_CHECK(lifecycle::sync_plans(admin, config.plans));
+  return bring_others_up_to_date(admin, config, files, log);
 }
 
 /// Loads `seed/shared` (rows of shared tables; those that are there already are left) and `seed/SLUG`.

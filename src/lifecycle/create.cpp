@@ -13,8 +13,10 @@ namespace {
 Result<void> check(const CreateRequest& request) {
   if (!valid_slug(request.slug)) {
     return Error(Errc::usage, "\"" + request.slug + "\" cannot be a tenant's slug")
-        .hint("3 to 63 characters of a-z, 0-9 and -, beginning with a letter, not ending in -, without --, and not a "
-              "reserved name such as www, api or admin");
+        .hint(
+            "3 to 63 characters of a-z, 0-9 and -, beginning with a letter, not ending in -, without --, and "
+            "not a "
+            "reserved name such as www, api or admin");
   }
   if (!valid_utf8(request.name) || request.name.find('\0') != std::string::npos ||
       migrate::characters(request.name) > 200)
@@ -39,7 +41,8 @@ struct Placed {
 
 Result<Placed> place(pg::Blocking& catalog, const CreateRequest& request) {
   auto rows = catalog.query(
-      "select outcome, tenant, chosen_model, chosen_cell, chosen_region from catalog.place_tenant($1, $2, $3, $4, $5, $6)",
+      "select outcome, tenant, chosen_model, chosen_cell, chosen_region from catalog.place_tenant($1, $2, "
+      "$3, $4, $5, $6)",
       {request.slug, request.name.empty() ? request.slug : request.name, request.plan,
        std::string(request.model ? catalog::model_name(*request.model) : ""), request.cell, request.region});
   if (rows.has_error()) return rows.error().sqlstate() == "23505" ? taken(request.slug) : rows.error();
@@ -52,7 +55,8 @@ Error refused(const CreateRequest& request, const Placed& placed) {
   if (placed.outcome == "no_plan")
     return Error(Errc::not_found, "there is no plan \"" + request.plan + "\"")
         .hint("`bulkhead plan list` shows all plans; `bulkhead plan set NAME` makes one");
-  return no_room(catalog::parse_model(placed.model).value_or(catalog::Model::row), placed.cell, placed.region);
+  return no_room(catalog::parse_model(placed.model).value_or(catalog::Model::row), placed.cell,
+                 placed.region);
 }
 
 /// Whether an unfinished operation makes what is asked for now.
@@ -72,8 +76,10 @@ Result<Slot> slot_of(OperationRun& run) {
   }
   const auto& input = run.operation.input;
   const auto reserve = [&]() -> Result<Slot> {
-    BULKHEAD_TRY(Slot slot, reserve_slot(run.catalog, catalog::parse_model(text_of(input, "model")).value_or(catalog::Model::row),
-                                         text_of(input, "cell"), text_of(input, "region")));
+    BULKHEAD_TRY(
+        Slot slot,
+        reserve_slot(run.catalog, catalog::parse_model(text_of(input, "model")).value_or(catalog::Model::row),
+                     text_of(input, "cell"), text_of(input, "region")));
     run.operation.tenant = slot.tenant;
     BULKHEAD_CHECK(run.save());
     BULKHEAD_CHECK(run.catalog.execute("commit"));
@@ -107,8 +113,9 @@ Result<void> take(OperationRun& run) {
   const auto& input = run.operation.input;
   BULKHEAD_TRY(const bool done, exists(run.catalog, id));
   if (!done) {
-    auto taken_now = run.catalog.query("select catalog.take_slot($1::uuid, $2, $3, $4)",
-                                       {id.text(), run.operation.subject, text_of(input, "name"), text_of(input, "plan")});
+    auto taken_now =
+        run.catalog.query("select catalog.take_slot($1::uuid, $2, $3, $4)",
+                          {id.text(), run.operation.subject, text_of(input, "name"), text_of(input, "plan")});
     if (taken_now.has_error()) {
       return taken_now.error().sqlstate() == "23505" ? taken(run.operation.subject) : taken_now.error();
     }
@@ -135,8 +142,10 @@ Result<catalog::TenantRecord> finish(pg::Blocking& catalog, const Uuid& id,
 
 }  // namespace
 
-Result<Operation> run_create(pg::Blocking& catalog, const Uuid& id, const std::function<void(const Operation&)>& told) {
-  static const std::vector<OperationStep> steps{{"reserve", reserve}, {"provision", provision}, {"take", take}};
+Result<Operation> run_create(pg::Blocking& catalog, const Uuid& id,
+                             const std::function<void(const Operation&)>& told) {
+  static const std::vector<OperationStep> steps{
+      {"reserve", reserve}, {"provision", provision}, {"take", take}};
   auto done = run_operation(catalog, id, steps, told);
   if (done.has_error()) undo(catalog, id);
   return done;
@@ -153,7 +162,8 @@ Result<catalog::TenantRecord> create_tenant(pg::Blocking& catalog, const CreateR
     if (!same(operation, request)) {
       return Error(Errc::conflict, "operation " + operation.id.text() + " makes a tenant \"" + request.slug +
                                        "\" with other settings already")
-          .hint("`bulkhead operation show " + operation.id.text() + "` says where it stands, `operation resume` takes it up");
+          .hint("`bulkhead operation show " + operation.id.text() +
+                "` says where it stands, `operation resume` takes it up");
     }
     return finish(catalog, operation.id, told);
   }

@@ -26,8 +26,9 @@ struct CreateRequest {
 /// statement; else an operation makes the placement first. Where a process died while it made this very tenant, its
 /// operation is taken up and finished. Errors: `usage` (slug, name), `already_exists`, `not_found` (plan), `conflict` (no cell
 /// has room; another process makes it, naming the operation), what provisioning met.
-[[nodiscard]] Result<catalog::TenantRecord> create_tenant(pg::Blocking& catalog, const CreateRequest& request,
-                                                          const std::function<void(const Operation&)>& told = {});
+[[nodiscard]] Result<catalog::TenantRecord> create_tenant(
+    pg::Blocking& catalog, const CreateRequest& request,
+    const std::function<void(const Operation&)>& told = {});
 
 /// The steps of an operation of kind `create`; for `resume_operation`.
 [[nodiscard]] Result<Operation> run_create(pg::Blocking& catalog, const Uuid& id,

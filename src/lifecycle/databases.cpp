@@ -18,13 +18,16 @@ std::string lock_name(const std::string& cell, const std::string& name) {
 
 struct Known {
   std::string state, login;
+  catalog::DatabaseKind kind = catalog::DatabaseKind::pool;
   migrate::DatabaseSecrets secrets;
 };
 
 Result<Known> read(pg::Blocking& catalog, const std::string& cell, const std::string& name) {
-  BULKHEAD_TRY(auto rows, catalog.query("select state, login, password, key_id, key_secret from catalog.database where "
-                                        "cell = $1 and name = $2",
-                                        {cell, name}));
+  BULKHEAD_TRY(
+      auto rows,
+      catalog.query("select state, login, password, key_id, key_secret, kind from catalog.database where "
+                    "cell = $1 and name = $2",
+                    {cell, name}));
   if (rows.empty())
     return Error(Errc::not_found, "the catalog has no database \"" + name + "\" in cell \"" + cell + "\"");
   Known out;
@@ -34,11 +37,15 @@ Result<Known> read(pg::Blocking& catalog, const std::string& cell, const std::st
   const auto id = rows.text(0, 3);
   std::from_chars(id.data(), id.data() + id.size(), out.secrets.binding_key_id);
   out.secrets.binding_secret = rows.text(0, 4);
+  for (const auto kind :
+       {catalog::DatabaseKind::pool, catalog::DatabaseKind::shard, catalog::DatabaseKind::silo})
+    if (catalog::database_kind_name(kind) == rows.text(0, 5)) out.kind = kind;
   return out;
 }
 
 /// Statements that no transaction takes (CREATE DATABASE), where the cell's server is.
-Result<void> at_server(pg::Blocking& catalog, const std::string& cell, const std::vector<std::string>& statements) {
+Result<void> at_server(pg::Blocking& catalog, const std::string& cell,
+                       const std::vector<std::string>& statements) {
   std::optional<pg::Blocking> other;
   if (cell != catalog::own_cell) {
     BULKHEAD_TRY(auto connected, catalog::connect_to_cell(catalog, cell));
@@ -52,7 +59,8 @@ Result<void> at_server(pg::Blocking& catalog, const std::string& cell, const std
 Result<void> create(pg::Blocking& catalog, const std::string& cell, const std::string& name) {
   auto made = at_server(catalog, cell, {"create database " + catalog.quote_identifier(name)});
   // Made before by a process that died.
-  if (made.has_error() && (made.error().sqlstate() == "42P04" || made.error().sqlstate() == "23505")) return {};
+  if (made.has_error() && (made.error().sqlstate() == "42P04" || made.error().sqlstate() == "23505"))
+    return {};
   return made;
 }
 
@@ -66,14 +74,16 @@ Result<migrate::BindingMode> binding_of(pg::Blocking& catalog) {
 Result<std::string> verifier_of(pg::Blocking& admin, const std::string& login) {
   BULKHEAD_TRY(auto may, admin.query("select has_table_privilege('pg_catalog.pg_authid', 'select')"));
   if (may.text(0, 0) != "t") return std::string();
-  BULKHEAD_TRY(auto rows, admin.query("select rolpassword from pg_catalog.pg_authid where rolname = $1", {login}));
+  BULKHEAD_TRY(auto rows,
+               admin.query("select rolpassword from pg_catalog.pg_authid where rolname = $1", {login}));
   return rows.empty() ? std::string() : std::string(rows.text(0, 0));
 }
 
 /// The catalog's own pool is at a version whose migrations are not kept: it was set up before they were.
 Result<void> check_known(pg::Blocking& catalog, const std::vector<migrate::MigrationFile>& files) {
-  BULKHEAD_TRY(auto rows, catalog.query("select version <= $1::integer from bulkhead.target where schema_name = 'app'",
-                                        {std::to_string(files.empty() ? 0 : files.back().version)}));
+  BULKHEAD_TRY(auto rows,
+               catalog.query("select version <= $1::integer from bulkhead.target where schema_name = 'app'",
+                             {std::to_string(files.empty() ? 0 : files.back().version)}));
   if (rows.empty() || rows.text(0, 0) == "t") return {};
   return Error(Errc::conflict, "the app's migrations are not kept in the catalog yet")
       .hint("`bulkhead migrate APP` keeps them");
@@ -89,19 +99,23 @@ Result<void> ensure_database(pg::Blocking& catalog, const std::string& cell, con
   BULKHEAD_TRY(known, read(catalog, cell, name));
   if (known.state == "ready") return {};
   if (known.state == "dropping")
-    return Error(Errc::conflict, "database \"" + name + "\" of cell \"" + cell + "\" is being dropped").hint("try again");
+    return Error(Errc::conflict, "database \"" + name + "\" of cell \"" + cell + "\" is being dropped")
+        .hint("try again");
   BULKHEAD_CHECK(create(catalog, cell, name));
   failpoint("provision.database.created");
   BULKHEAD_TRY(auto admin, catalog::connect_to(catalog, cell, name));
   BULKHEAD_TRY(const auto binding, binding_of(catalog));
-  BULKHEAD_TRY(const auto secrets, migrate::prepare_database(admin, known.login, binding, known.secrets));
+  BULKHEAD_TRY(const auto secrets,
+               migrate::prepare_database(admin, known.kind, known.login, binding, known.secrets));
   failpoint("provision.database.prepared");
   BULKHEAD_TRY(const auto verifier, verifier_of(admin, known.login));
-  BULKHEAD_TRY(auto ready,
-               catalog.query("update catalog.database set state = 'ready', password = $3, key_id = $4, key_secret = $5, "
-                             "verifier = $6 where cell = $1 and name = $2",
-                             {cell, name, secrets.password, std::to_string(secrets.binding_key_id),
-                              secrets.binding_secret, verifier}));
+  BULKHEAD_TRY(
+      auto ready,
+      catalog.query(
+          "update catalog.database set state = 'ready', password = $3, key_id = $4, key_secret = $5, "
+          "verifier = $6 where cell = $1 and name = $2",
+          {cell, name, secrets.password, std::to_string(secrets.binding_key_id), secrets.binding_secret,
+           verifier}));
   failpoint("provision.database.ready");
   return {};
 }
@@ -111,14 +125,17 @@ Result<void> drop_database(pg::Blocking& catalog, const std::string& cell, const
   const SessionLock lock(catalog, lock_name(cell, name));
   const auto known = read(catalog, cell, name);
   if (known.has_error()) return known.error().code() == Errc::not_found ? Result<void>() : known.error();
-  BULKHEAD_TRY(auto dropping, catalog.query("update catalog.database set state = 'dropping' where cell = $1 and name = $2",
-                                            {cell, name}));
+  BULKHEAD_TRY(auto dropping,
+               catalog.query("update catalog.database set state = 'dropping' where cell = $1 and name = $2",
+                             {cell, name}));
   failpoint("drop.database.marked");
-  BULKHEAD_CHECK(at_server(catalog, cell, {"drop database if exists " + catalog.quote_identifier(name) + " with (force)"}));
+  BULKHEAD_CHECK(at_server(catalog, cell,
+                           {"drop database if exists " + catalog.quote_identifier(name) + " with (force)"}));
   failpoint("drop.database.dropped");
   BULKHEAD_CHECK(at_server(catalog, cell, {"drop role if exists " + catalog.quote_identifier(known->login)}));
   failpoint("drop.database.login");
-  BULKHEAD_TRY(auto gone, catalog.query("delete from catalog.database where cell = $1 and name = $2", {cell, name}));
+  BULKHEAD_TRY(auto gone,
+               catalog.query("delete from catalog.database where cell = $1 and name = $2", {cell, name}));
   return {};
 }
 

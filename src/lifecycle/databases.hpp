@@ -15,13 +15,16 @@ namespace bulkhead::lifecycle {
 /// Makes what catalog.database calls `making`: the database, its roles, login, keys and functions; `ready` afterwards.
 /// Processes that want the same one take turns. Errors: `not_found`, `conflict` (it is being dropped),
 /// `database_unavailable`, `statement_failed`.
-[[nodiscard]] Result<void> ensure_database(pg::Blocking& catalog, const std::string& cell, const std::string& name);
+[[nodiscard]] Result<void> ensure_database(pg::Blocking& catalog, const std::string& cell,
+                                           const std::string& name);
 
 /// Drops the database with whoever is connected to it, its login, and its row. No slot may name it any more.
-[[nodiscard]] Result<void> drop_database(pg::Blocking& catalog, const std::string& cell, const std::string& name);
+[[nodiscard]] Result<void> drop_database(pg::Blocking& catalog, const std::string& cell,
+                                         const std::string& name);
 
 /// Brings one schema to the app's version, as the catalog keeps it, and gives it the rows of shared tables, if it has none.
 /// `target`: the operator's connection to the schema's database.
-[[nodiscard]] Result<void> fill_schema(pg::Blocking& catalog, pg::Blocking& target, const std::string& schema);
+[[nodiscard]] Result<void> fill_schema(pg::Blocking& catalog, pg::Blocking& target,
+                                       const std::string& schema);
 
 }  // namespace bulkhead::lifecycle

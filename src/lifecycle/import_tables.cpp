@@ -4,13 +4,20 @@
 
 namespace bulkhead::lifecycle {
 
+std::vector<std::string> stored_columns(const ImportTable& table) {
+  std::vector<std::string> out;
+  for (const auto& [column, generated] : table.columns)
+    if (!generated || table.always_identity.contains(column)) out.push_back(column);
+  return out;
+}
+
 Result<ImportTables> read_tables(pg::Blocking& admin, std::string_view schema) {
   const std::vector<std::optional<std::string>> in_schema{std::string(schema)};
   ImportTables out;
   BULKHEAD_TRY(
       auto columns,
       admin.query("select c.relname, a.attname, a.attgenerated <> '' or a.attidentity = 'a', "
-                  "coalesce(array_position(i.indkey::int2[], a.attnum), -1) "
+                  "coalesce(array_position(i.indkey::int2[], a.attnum), -1), a.attidentity = 'a' "
                   "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
                   "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
                   "left join pg_index i on i.indrelid = c.oid and i.indisprimary "
@@ -25,6 +32,7 @@ Result<ImportTables> read_tables(pg::Blocking& admin, std::string_view schema) {
       continue;
     }
     table.columns[column] = columns.text(row, 2) == "t";
+    if (columns.text(row, 4) == "t") table.always_identity.insert(column);
     if (columns.text(row, 3) != "-1") table.primary_key.push_back(column);
   }
   BULKHEAD_TRY(

@@ -6,9 +6,9 @@
 #include <mutex>
 #include <thread>
 
-#include <unistd.h>
-
 #include <boost/json/serialize.hpp>
+
+#include <unistd.h>
 
 #include "base/failpoint.hpp"
 #include "base/json.hpp"
@@ -21,13 +21,15 @@ namespace {
 constexpr std::chrono::seconds lease{30};
 
 constexpr std::string_view columns =
-    "id, kind, tenant_id, subject, input, progress, result, state, step, steps_done, steps_total, error, lease_owner, "
+    "id, kind, tenant_id, subject, input, progress, result, state, step, steps_done, steps_total, error, "
+    "lease_owner, "
     "catalog.rfc3339(lease_until), catalog.rfc3339(due), actor, catalog.rfc3339(made_at), "
     "catalog.rfc3339(updated_at)";
 
 Result<boost::json::object> object_of(std::string_view text) {
   BULKHEAD_TRY(const boost::json::value value, parse_json(text));
-  if (!value.is_object()) return Error(Errc::internal, "the catalog holds an operation that is not understood");
+  if (!value.is_object())
+    return Error(Errc::internal, "the catalog holds an operation that is not understood");
   return value.get_object();
 }
 
@@ -88,8 +90,9 @@ Error busy(const Operation& operation) {
 /// The unfinished operation that stands in the way of a new one.
 Error in_the_way(pg::Blocking& catalog, const NewOperation& wanted) {
   auto rows = catalog.query(
-      select_operations("where state in ('pending', 'running') and (tenant_id = $1::uuid and (kind = "
-                        "'export') = ($2 = 'export') or (kind = 'create' and $2 = 'create' and subject = $3))"),
+      select_operations(
+          "where state in ('pending', 'running') and (tenant_id = $1::uuid and (kind = "
+          "'export') = ($2 = 'export') or (kind = 'create' and $2 = 'create' and subject = $3))"),
       {wanted.tenant ? std::optional(wanted.tenant->text()) : std::nullopt, wanted.kind, wanted.subject});
   if (rows.has_error()) return rows.error();
   if (rows->empty())
@@ -140,7 +143,8 @@ class LeaseKeeper {
       connection.emplace(std::move(*opened));
     }
     const auto renewed = connection->query(
-        "update catalog.operation set lease_until = now() + make_interval(secs => $3) where id = $1::uuid and "
+        "update catalog.operation set lease_until = now() + make_interval(secs => $3) where id = $1::uuid "
+        "and "
         "lease_owner = $2 and state = 'running'",
         {id_.text(), owner_, std::to_string(lease.count())});
     if (renewed.has_error()) connection.reset();
@@ -162,14 +166,15 @@ std::string lock_name(const Uuid& id) {
 /// The session that holds the lock of an operation whose lease has run out hangs: it is ended, so that it does nothing
 /// more to the catalog.
 Result<void> end_hanging(pg::Blocking& catalog, const Uuid& id) {
-  BULKHEAD_TRY(auto ended,
-               catalog.query(
-                   "select pg_terminate_backend(l.pid, 5000) from pg_locks l, catalog.operation o, "
-                   "hashtextextended($2, 0) h where o.id = $1::uuid and o.lease_until < now() and "
-                   "l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.database = (select oid from "
-                   "pg_database where datname = current_database()) and l.classid::bigint = (h >> 32) & 4294967295 "
-                   "and l.objid::bigint = h & 4294967295",
-                   {id.text(), lock_name(id)}));
+  BULKHEAD_TRY(
+      auto ended,
+      catalog.query(
+          "select pg_terminate_backend(l.pid, 5000) from pg_locks l, catalog.operation o, "
+          "hashtextextended($2, 0) h where o.id = $1::uuid and o.lease_until < now() and "
+          "l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.database = (select oid from "
+          "pg_database where datname = current_database()) and l.classid::bigint = (h >> 32) & 4294967295 "
+          "and l.objid::bigint = h & 4294967295",
+          {id.text(), lock_name(id)}));
   return {};
 }
 
@@ -183,12 +188,12 @@ class Worker {
   /// False: it is finished or not due.
   Result<bool> claim(const Uuid& id) {
     BULKHEAD_TRY(auto rows,
-                 catalog_.query("update catalog.operation set state = 'running', lease_owner = $2, lease_until = "
-                                "now() + make_interval(secs => $3), steps_total = $4, updated_at = now() where id = "
-                                "$1::uuid and state in ('pending', 'running') returning " +
-                                    std::string(columns),
-                                {id.text(), new_owner(), std::to_string(lease.count()),
-                                 std::to_string(steps_.size())}));
+                 catalog_.query(
+                     "update catalog.operation set state = 'running', lease_owner = $2, lease_until = "
+                     "now() + make_interval(secs => $3), steps_total = $4, updated_at = now() where id = "
+                     "$1::uuid and state in ('pending', 'running') returning " +
+                         std::string(columns),
+                     {id.text(), new_owner(), std::to_string(lease.count()), std::to_string(steps_.size())}));
     if (rows.empty()) return false;
     BULKHEAD_TRY(operation_, operation_of(rows, 0));
     return true;
@@ -225,9 +230,12 @@ class Worker {
     std::string why(error.message());
     if (!error.hint().empty()) why += " → " + std::string(error.hint());
     [[maybe_unused]] const auto kept = catalog_.query(
-        "update catalog.operation set state = $3, error = $4, step = $5, due = case when $3 = 'pending' then now() + interval "
-        "'30 s' else due end, updated_at = now(), lease_until = null where id = $1::uuid and lease_owner = $2 and state = 'running'",
-        {operation_.id.text(), operation_.lease_owner, std::string(passes ? "pending" : "failed"), why, operation_.step});
+        "update catalog.operation set state = $3, error = $4, step = $5, due = case when $3 = 'pending' then "
+        "now() + interval "
+        "'30 s' else due end, updated_at = now(), lease_until = null where id = $1::uuid and lease_owner = "
+        "$2 and state = 'running'",
+        {operation_.id.text(), operation_.lease_owner, std::string(passes ? "pending" : "failed"), why,
+         operation_.step});
     return error;
   }
 
@@ -254,14 +262,12 @@ std::optional<OperationState> parse_operation_state(std::string_view name) noexc
 Result<Operation> start_operation(pg::Blocking& catalog, const NewOperation& wanted) {
   auto made = catalog.query(
       "insert into catalog.operation(kind, tenant_id, subject, input, actor, due) values ($1, $2::uuid, $3, "
-      "$4::jsonb, $5, now() + make_interval(secs => $6)) returning " +
+      "$4::jsonb, $5, now() + make_interval(secs => $6)) on conflict do nothing returning " +
           std::string(columns),
       {wanted.kind, wanted.tenant ? std::optional(wanted.tenant->text()) : std::nullopt, wanted.subject,
        boost::json::serialize(wanted.input), wanted.actor, std::to_string(wanted.delay.count())});
-  if (made.has_error()) {
-    if (made.error().sqlstate() != "23505") return made.error();
-    return in_the_way(catalog, wanted);
-  }
+  if (made.has_error()) return made.error();
+  if (made->empty()) return in_the_way(catalog, wanted);
   return operation_of(*made, 0);
 }
 
@@ -276,14 +282,16 @@ Result<Operation> find_operation(pg::Blocking& catalog, const Uuid& id) {
 Result<std::vector<Operation>> list_operations(pg::Blocking& catalog, const OperationFilter& filter) {
   BULKHEAD_TRY(
       auto rows,
-      catalog.query(select_operations("where ($1 = '' or state = $1) and ($2::uuid is null or tenant_id = $2::uuid) "
-                                      "and ($3 = '' or kind = $3) and ($5::uuid is null or exists (select from catalog.operation b where "
-                                      "b.id = $5::uuid and (operation.made_at < b.made_at or (operation.made_at = b.made_at and "
-                                      "operation.id > b.id)))) order by made_at desc, id limit $4"),
-                    {filter.state ? std::string(operation_state_name(*filter.state)) : std::string(),
-                     filter.tenant ? std::optional(filter.tenant->text()) : std::nullopt, filter.kind,
-                     std::to_string(filter.limit),
-                     filter.before ? std::optional(filter.before->text()) : std::nullopt}));
+      catalog.query(
+          select_operations("where ($1 = '' or state = $1) and ($2::uuid is null or tenant_id = $2::uuid) "
+                            "and ($3 = '' or kind = $3) and ($5::uuid is null or exists (select from "
+                            "catalog.operation b where b.id = $5::uuid and (operation.made_at < b.made_at or "
+                            "(operation.made_at = b.made_at and operation.id > b.id)))) "
+                            "order by made_at desc, id limit $4"),
+          {filter.state ? std::string(operation_state_name(*filter.state)) : std::string(),
+           filter.tenant ? std::optional(filter.tenant->text()) : std::nullopt, filter.kind,
+           std::to_string(filter.limit),
+           filter.before ? std::optional(filter.before->text()) : std::nullopt}));
   return operations_of(rows);
 }
 
@@ -293,37 +301,72 @@ Result<std::vector<Operation>> open_operations(pg::Blocking& catalog) {
   return operations_of(rows);
 }
 
+Result<void> reopen_operation(pg::Blocking& catalog, const Uuid& id) {
+  auto set = catalog.query(
+      "update catalog.operation set state = 'pending', due = now(), updated_at = now() where id = $1::uuid "
+      "and "
+      "state = 'failed'",
+      {id.text()});
+  if (set.has_value()) return {};
+  if (set.error().sqlstate() != "23505") return set.error();
+  return Error(Errc::conflict, "another operation of the same tenant is unfinished")
+      .hint("`bulkhead operation list` shows it");
+}
+
+Result<void> end_abandoned(pg::Blocking& catalog, const std::string& kind) {
+  BULKHEAD_TRY(
+      auto rows,
+      catalog.query(select_operations("where state in ('pending', 'running') and kind = $1"), {kind}));
+  BULKHEAD_TRY(const auto open, operations_of(rows));
+  for (const auto& operation : open) {
+    BULKHEAD_TRY(const bool free, try_lock(catalog, lock_name(operation.id)));
+    if (!free) continue;
+    const SessionLock lock(catalog, lock_name(operation.id));
+    BULKHEAD_TRY(
+        auto ended,
+        catalog.query("update catalog.operation set state = 'failed', error = 'the process that did it has "
+                      "ended', updated_at = now() where id = $1::uuid and state in ('pending', 'running')",
+                      {operation.id.text()}));
+  }
+  return {};
+}
+
 Result<void> cancel_operation(pg::Blocking& catalog, const Uuid& id) {
   BULKHEAD_TRY(const bool free, try_lock(catalog, lock_name(id)));
   BULKHEAD_TRY(auto operation, find_operation(catalog, id));
   if (!free) return busy(operation);
   const SessionLock lock(catalog, lock_name(id));
-  BULKHEAD_TRY(auto rows, catalog.query("update catalog.operation set state = 'cancelled', updated_at = now() where id = "
-                                        "$1::uuid and state = 'pending'",
-                                        {id.text()}));
+  BULKHEAD_TRY(
+      auto rows,
+      catalog.query("update catalog.operation set state = 'cancelled', updated_at = now() where id = "
+                    "$1::uuid and state = 'pending'",
+                    {id.text()}));
   if (rows.affected() == 0) return busy(operation);
   return {};
 }
 
 Result<void> OperationRun::save() {
-  BULKHEAD_TRY(auto rows,
-               catalog.query("update catalog.operation set step = $2, steps_done = $3, progress = $4::jsonb, result = "
-                             "$5::jsonb, error = $6, state = $7, tenant_id = $8::uuid, updated_at = now() where id = $1::uuid and lease_owner = $9 "
-                             "and state = 'running'",
-                             {operation.id.text(), operation.step, std::to_string(operation.steps_done),
-                              boost::json::serialize(operation.progress),
-                              boost::json::serialize(operation.result), operation.error,
-                              std::string(operation_state_name(operation.state)),
-                              operation.tenant ? std::optional(operation.tenant->text()) : std::nullopt,
-                              operation.lease_owner}));
+  BULKHEAD_TRY(
+      auto rows,
+      catalog.query("update catalog.operation set step = $2, steps_done = $3, progress = $4::jsonb, result = "
+                    "$5::jsonb, error = $6, state = $7, tenant_id = $8::uuid, updated_at = now() where id = "
+                    "$1::uuid and lease_owner = $9 "
+                    "and state = 'running'",
+                    {operation.id.text(), operation.step, std::to_string(operation.steps_done),
+                     boost::json::serialize(operation.progress), boost::json::serialize(operation.result),
+                     operation.error, std::string(operation_state_name(operation.state)),
+                     operation.tenant ? std::optional(operation.tenant->text()) : std::nullopt,
+                     operation.lease_owner}));
   if (rows.affected() == 0)
-    return Error(Errc::conflict, "operation " + operation.id.text() + " was taken up by another process meanwhile")
+    return Error(Errc::conflict,
+                 "operation " + operation.id.text() + " was taken up by another process meanwhile")
         .hint("`bulkhead operation show " + operation.id.text() + "` says where it stands");
   if (told) told(operation);
   return {};
 }
 
-Result<Operation> run_operation(pg::Blocking& catalog, const Uuid& id, const std::vector<OperationStep>& steps,
+Result<Operation> run_operation(pg::Blocking& catalog, const Uuid& id,
+                                const std::vector<OperationStep>& steps,
                                 const std::function<void(const Operation&)>& told) {
   BULKHEAD_TRY(bool free, try_lock(catalog, lock_name(id)));
   if (!free) {

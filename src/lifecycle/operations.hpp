@@ -33,7 +33,7 @@ struct Operation {
   OperationState state = OperationState::pending;
   std::string step;  ///< The one that runs or comes next; empty before the first and after the last.
   std::int32_t steps_done = 0, steps_total = 0;
-  std::string error;  ///< Why the last attempt ended.
+  std::string error;                                                      ///< Why the last attempt ended.
   std::string lease_owner, lease_until, due, actor, made_at, updated_at;  ///< Times: RFC 3339, UTC.
 };
 
@@ -49,6 +49,11 @@ struct NewOperation {
 [[nodiscard]] Result<Operation> start_operation(pg::Blocking& catalog, const NewOperation& wanted);
 /// Error: `not_found`.
 [[nodiscard]] Result<Operation> find_operation(pg::Blocking& catalog, const Uuid& id);
+
+/// A failed one is pending again. Error: `conflict` when its tenant has another unfinished one by now.
+[[nodiscard]] Result<void> reopen_operation(pg::Blocking& catalog, const Uuid& id);
+/// Operations of this kind whose process died have failed: for those that no other process can go on with.
+[[nodiscard]] Result<void> end_abandoned(pg::Blocking& catalog, const std::string& kind);
 
 struct OperationFilter {
   OperationFilter() = default;

@@ -26,7 +26,8 @@ class Filling {
   Result<FillReport> run() {
     BULKHEAD_CHECK(tidy());
     BULKHEAD_TRY(const auto states, pool_states(catalog_));
-    for (const PoolState& state : states) total_ += static_cast<std::uint64_t>(std::max<std::int64_t>(0, lacks(state)));
+    for (const PoolState& state : states)
+      total_ += static_cast<std::uint64_t>(std::max<std::int64_t>(0, lacks(state)));
     for (const PoolState& state : states) fill(state);
     return std::move(report_);
   }
@@ -75,7 +76,8 @@ class Filling {
     BULKHEAD_TRY(const auto states, pool_states(catalog_));
     for (const PoolState& state : states) {
       // The slot itself is one of those that are being made.
-      if (state.model == slot.model && (state.cell.empty() || state.cell == slot.cell) && lacks(state) >= 0) return true;
+      if (state.model == slot.model && (state.cell.empty() || state.cell == slot.cell) && lacks(state) >= 0)
+        return true;
     }
     return false;
   }
@@ -88,7 +90,9 @@ class Filling {
         return;
       }
       ++report_.made;
-      if (told_) told_(static_cast<std::uint64_t>(report_.made), std::max(total_, static_cast<std::uint64_t>(report_.made)));
+      if (told_)
+        told_(static_cast<std::uint64_t>(report_.made),
+              std::max(total_, static_cast<std::uint64_t>(report_.made)));
     }
   }
 
@@ -133,18 +137,22 @@ class Filling {
 
 Result<std::vector<PoolState>> pool_states(pg::Blocking& catalog) {
   // Row placements in the catalog's own pool are made in one statement anyway.
-  BULKHEAD_TRY(auto rows,
-               catalog.query("select w.model, w.cell, w.region, w.wanted, count(s.tenant_id) filter (where s.state = "
-                             "'ready'), count(s.tenant_id) filter (where s.state = 'making') from (select model, "
-                             "coalesce(cell, '') as cell, region, sum(pool) as wanted from catalog.plan where pool > 0 and "
-                             "(model <> 'row' or coalesce(cell, 'default') <> 'default') group by 1, 2, 3) w left join "
-                             "(catalog.slot s join catalog.cell c on c.name = s.cell and c.status = 'open') on s.model = w.model and w.cell in "
-                             "('', s.cell) and w.region in ('', c.region) group by 1, 2, 3, 4 order by 1, 2, 3"));
+  BULKHEAD_TRY(
+      auto rows,
+      catalog.query(
+          "select w.model, w.cell, w.region, w.wanted, count(s.tenant_id) filter (where s.state = "
+          "'ready'), count(s.tenant_id) filter (where s.state = 'making') from (select model, "
+          "coalesce(cell, '') as cell, region, sum(pool) as wanted from catalog.plan where pool > 0 and "
+          "(model <> 'row' or coalesce(cell, 'default') <> 'default') group by 1, 2, 3) w left join "
+          "(catalog.slot s join catalog.cell c on c.name = s.cell and c.status = 'open') on s.model = "
+          "w.model and w.cell in "
+          "('', s.cell) and w.region in ('', c.region) group by 1, 2, 3, 4 order by 1, 2, 3"));
   std::vector<PoolState> out;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     PoolState state;
     const auto model = catalog::parse_model(rows.text(row, 0));
-    if (!model) return Error(Errc::internal, "the catalog holds a plan that this version does not understand");
+    if (!model)
+      return Error(Errc::internal, "the catalog holds a plan that this version does not understand");
     state.model = *model;
     state.cell = rows.text(row, 1);
     state.region = rows.text(row, 2);
@@ -156,12 +164,14 @@ Result<std::vector<PoolState>> pool_states(pg::Blocking& catalog) {
   return out;
 }
 
-Result<FillReport> fill_pool(pg::Blocking& catalog, const std::function<void(std::uint64_t, std::uint64_t)>& told,
+Result<FillReport> fill_pool(pg::Blocking& catalog,
+                             const std::function<void(std::uint64_t, std::uint64_t)>& told,
                              const std::function<bool()>& stop) {
   const std::string name = "bulkhead pool";
   BULKHEAD_TRY(const bool free, try_lock(catalog, name));
   if (!free)
-    return Error(Errc::conflict, "another process fills the pool").hint("`bulkhead pool list` shows what is ready");
+    return Error(Errc::conflict, "another process fills the pool")
+        .hint("`bulkhead pool list` shows what is ready");
   const SessionLock lock(catalog, name);
   return Filling(catalog, told, stop).run();
 }

@@ -25,8 +25,8 @@ struct PoolState {
 [[nodiscard]] Result<std::vector<PoolState>> pool_states(pg::Blocking& catalog);
 
 struct FillReport {
-  std::int64_t made = 0;     ///< Placements, in this run.
-  std::int64_t undone = 0;   ///< Half-made ones of a process that died, which no plan wants.
+  std::int64_t made = 0;      ///< Placements, in this run.
+  std::int64_t undone = 0;    ///< Half-made ones of a process that died, which no plan wants.
   std::vector<Error> errors;  ///< What could not be done; the rest was.
 };
 

@@ -74,8 +74,7 @@ class SharedRows {
     if (there.text(0, 0) == "t") return {};
     std::string columns;
     std::size_t count = 0;
-    for (const auto& [column, generated] : table.columns) {
-      if (generated) continue;
+    for (const auto& column : stored_columns(table)) {
       columns += (columns.empty() ? "" : ", ") + target_.quote_identifier(column);
       ++count;
     }
@@ -93,13 +92,12 @@ class SharedRows {
   }
 
   Result<void> advance_sequences(const ImportTable& table, const std::string& to) {
-    for (const auto& [column, generated] : table.columns) {
-      if (generated) continue;
+    for (const auto& column : stored_columns(table)) {
       BULKHEAD_TRY(auto sequence, target_.query("select pg_get_serial_sequence($1, $2)", {to, column}));
       if (sequence.is_null(0, 0)) continue;
       BULKHEAD_TRY(auto moved, target_.query("select setval($1::regclass, m) from (select max(" +
-                                                 target_.quote_identifier(column) + ")::bigint as m from " + to +
-                                                 ") x where m is not null",
+                                                 target_.quote_identifier(column) + ")::bigint as m from " +
+                                                 to + ") x where m is not null",
                                              {std::string(sequence.text(0, 0))}));
     }
     return {};

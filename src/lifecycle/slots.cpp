@@ -50,9 +50,11 @@ Result<std::string> login_of(pg::Blocking& catalog, const Slot& slot) {
 }
 
 Result<void> add_residency(pg::Blocking& target, const Slot& slot) {
-  BULKHEAD_TRY(auto added, target.query("insert into bulkhead.residency(tenant_id, epoch, schema_name) values ($1::uuid, 1, "
-                                        "$2) on conflict (tenant_id) do nothing",
-                                        {slot.tenant.text(), slot.schema}));
+  BULKHEAD_TRY(
+      auto added,
+      target.query("insert into bulkhead.residency(tenant_id, epoch, schema_name) values ($1::uuid, 1, "
+                   "$2) on conflict (tenant_id) do nothing",
+                   {slot.tenant.text(), slot.schema}));
   return {};
 }
 
@@ -66,7 +68,8 @@ Error no_room(catalog::Model model, const std::string& cell, const std::string& 
   std::string where = !cell.empty()     ? "cell \"" + cell + "\" is closed, full, or not there"
                       : !region.empty() ? "no open cell of region \"" + region + "\" has room"
                                         : "no open cell has room";
-  return Error(Errc::conflict, where + " for another tenant of the " + std::string(catalog::model_name(model)) + " model")
+  return Error(Errc::conflict,
+               where + " for another tenant of the " + std::string(catalog::model_name(model)) + " model")
       .hint("`bulkhead cell list` shows what the cells hold; `bulkhead cell add NAME URL` adds one");
 }
 
@@ -75,14 +78,16 @@ Result<Slot> reserve_slot(pg::Blocking& catalog, catalog::Model model, const std
   BULKHEAD_TRY(auto made, catalog.query("select catalog.reserve_slot($1, $2, $3)",
                                         {std::string(catalog::model_name(model)), cell, region}));
   if (made.is_null(0, 0)) return no_room(model, cell, region);
-  BULKHEAD_TRY(auto rows, catalog.query("select " + std::string(columns) + " from catalog.slot where tenant_id = $1::uuid",
+  BULKHEAD_TRY(auto rows, catalog.query("select " + std::string(columns) +
+                                            " from catalog.slot where tenant_id = $1::uuid",
                                         {std::string(made.text(0, 0))}));
   if (rows.empty()) return Error(Errc::internal, "a slot has gone while it was made");
   return slot_of(rows, 0);
 }
 
 Result<std::optional<Slot>> find_slot(pg::Blocking& catalog, const TenantId& tenant) {
-  BULKHEAD_TRY(auto rows, catalog.query("select " + std::string(columns) + " from catalog.slot where tenant_id = $1::uuid",
+  BULKHEAD_TRY(auto rows, catalog.query("select " + std::string(columns) +
+                                            " from catalog.slot where tenant_id = $1::uuid",
                                         {tenant.text()}));
   if (rows.empty()) return std::optional<Slot>();
   BULKHEAD_TRY(auto slot, slot_of(rows, 0));
@@ -112,9 +117,10 @@ Result<void> provision_slot(pg::Blocking& catalog, const Slot& slot) {
 }
 
 Result<void> offer_slot(pg::Blocking& catalog, const Slot& slot) {
-  BULKHEAD_TRY(auto offered,
-               catalog.query("update catalog.slot set state = 'ready' where tenant_id = $1::uuid and state = 'making'",
-                             {slot.tenant.text()}));
+  BULKHEAD_TRY(
+      auto offered,
+      catalog.query("update catalog.slot set state = 'ready' where tenant_id = $1::uuid and state = 'making'",
+                    {slot.tenant.text()}));
   return {};
 }
 
@@ -122,22 +128,26 @@ Result<void> drop_slot(pg::Blocking& catalog, const Slot& slot) {
   BULKHEAD_TRY(const bool free, try_lock(catalog, slot_lock(slot)));
   if (!free) return being_made(slot);
   const SessionLock lock(catalog, slot_lock(slot));
-  BULKHEAD_TRY(auto marked, catalog.query("update catalog.slot set state = 'dropping' where tenant_id = $1::uuid",
-                                          {slot.tenant.text()}));
+  BULKHEAD_TRY(auto marked,
+               catalog.query("update catalog.slot set state = 'dropping' where tenant_id = $1::uuid",
+                             {slot.tenant.text()}));
   if (marked.affected() == 0) {
     return Error(Errc::conflict, "placement " + slot.tenant.text() + " is not waiting any more");
   }
   failpoint("drop.slot.marked");
-  BULKHEAD_TRY(auto database, catalog.query("select state from catalog.database where cell = $1 and name = $2",
-                                            {slot.cell, slot.database}));
+  BULKHEAD_TRY(auto database,
+               catalog.query("select state from catalog.database where cell = $1 and name = $2",
+                             {slot.cell, slot.database}));
   // A database that was never ready goes as a whole, once no other slot needs it.
   if (slot.model != catalog::Model::silo && !database.empty() && database.text(0, 0) == "ready") {
     BULKHEAD_TRY(auto target, catalog::connect_to(catalog, slot.cell, slot.database));
     if (slot.model == catalog::Model::schema) BULKHEAD_CHECK(migrate::drop_schema(target, slot.schema));
-    BULKHEAD_TRY(auto left, target.query("delete from bulkhead.residency where tenant_id = $1::uuid", {slot.tenant.text()}));
+    BULKHEAD_TRY(auto left, target.query("delete from bulkhead.residency where tenant_id = $1::uuid",
+                                         {slot.tenant.text()}));
   }
   failpoint("drop.slot.undone");
-  BULKHEAD_TRY(auto gone, catalog.query("delete from catalog.slot where tenant_id = $1::uuid", {slot.tenant.text()}));
+  BULKHEAD_TRY(auto gone,
+               catalog.query("delete from catalog.slot where tenant_id = $1::uuid", {slot.tenant.text()}));
   failpoint("drop.slot.gone");
   if (slot.model == catalog::Model::silo) return drop_database(catalog, slot.cell, slot.database);
   return {};
@@ -145,13 +155,18 @@ Result<void> drop_slot(pg::Blocking& catalog, const Slot& slot) {
 
 Result<Leftovers> find_leftovers(pg::Blocking& catalog) {
   Leftovers out;
-  BULKHEAD_TRY(out.slots, slots_where(catalog, "where s.state <> 'ready' and not exists (select from catalog.operation o where "
-                                               "o.tenant_id = s.tenant_id and o.state in ('pending', 'running'))"));
+  BULKHEAD_TRY(out.slots,
+               slots_where(catalog,
+                           "where s.state <> 'ready' and not exists (select from catalog.operation o where "
+                           "o.tenant_id = s.tenant_id and o.state in ('pending', 'running'))"));
   // Nobody reserves in them any more once they are marked.
-  BULKHEAD_CHECK(catalog.execute("begin; select pg_advisory_xact_lock(hashtextextended('bulkhead reserve', 0))"));
+  BULKHEAD_CHECK(
+      catalog.execute("begin; select pg_advisory_xact_lock(hashtextextended('bulkhead reserve', 0))"));
   auto marked = catalog.query(
-      "update catalog.database d set state = 'dropping' where d.kind <> 'pool' and d.state <> 'ready' and not exists "
-      "(select from catalog.slot s where s.cell = d.cell and s.database_name = d.name) and not exists (select from "
+      "update catalog.database d set state = 'dropping' where d.kind <> 'pool' and d.state <> 'ready' and "
+      "not exists "
+      "(select from catalog.slot s where s.cell = d.cell and s.database_name = d.name) and not exists "
+      "(select from "
       "catalog.placement p where p.cell = d.cell and p.database_name = d.name) returning d.cell, d.name");
   if (marked.has_error()) {
     [[maybe_unused]] const auto rolled_back = catalog.execute("rollback");

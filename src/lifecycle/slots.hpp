@@ -42,7 +42,8 @@ struct Slot {
 /// Slots and databases that a process left half-made, and whose operation, if any, has ended.
 struct Leftovers {
   std::vector<Slot> slots;
-  std::vector<std::pair<std::string, std::string>> databases;  ///< Cell, name; no slot and no tenant needs them.
+  std::vector<std::pair<std::string, std::string>>
+      databases;  ///< Cell, name; no slot and no tenant needs them.
 };
 [[nodiscard]] Result<Leftovers> find_leftovers(pg::Blocking& catalog);
 

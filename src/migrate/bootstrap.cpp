@@ -3,10 +3,10 @@
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <functional>
 #include <string_view>
 #include <thread>
 
+#include "migrate/bootstrap_steps.hpp"
 #include "migrate/sha256.hpp"
 #include "migrate/sql_files.hpp"
 
@@ -16,21 +16,14 @@ namespace {
 /// Raised when a database of this version can no longer be served by a program of the version before.
 constexpr int kVersion = 1;
 
-std::string_view binding_name(BindingMode mode) {
-  return mode == BindingMode::plain ? "plain" : "signed";
+/// The parts that the administrator runs, then those that bulkhead_system runs, in order.
+std::string admin_sql() {
+  return sql_files({"01_roles", "01_schema_app", "01_schema_catalog"});
 }
-
-/// The parts that bulkhead_system runs, in order.
 std::string system_sql(BindingMode mode) {
-  std::string out;
-  for (const std::string& part : {std::string("02_catalog"), std::string("03_bulkhead"),
-                                  "04_tenant_id_" + std::string(binding_name(mode)),
-                                  std::string("05_migrations"), std::string("06_operator"),
-                                  std::string("11_operations"), std::string("12_audit"),
-                                  std::string("13_control")}) {
-    out += sql_file(part) + "\n";
-  }
-  return out;
+  const std::string tenant_id = "04_tenant_id_" + std::string(binding_name(mode));
+  return sql_files({"02_catalog", "03_bulkhead", "03_target_app", tenant_id, "05_migrations", "06_operator",
+                    "11_operations", "12_audit", "13_control"});
 }
 
 /// Another server that bootstraps another database of the same cluster may touch the same roles at the same
@@ -38,23 +31,6 @@ std::string system_sql(BindingMode mode) {
 bool worth_repeating(const Error& error) {
   const auto state = error.sqlstate();
   return state == "XX000" || state == "23505" || state == "42710" || state == "40001" || state == "40P01";
-}
-
-struct Installed {
-  int version = 0;
-  std::string digest;
-};
-
-Result<Installed> installed(pg::Blocking& admin) {
-  BULKHEAD_TRY(auto there, admin.query("select to_regclass('bulkhead.bootstrap') is not null"));
-  if (there.text(0, 0) != "t") return Installed{};
-  BULKHEAD_TRY(auto rows, admin.query("select version, digest from bulkhead.bootstrap"));
-  if (rows.empty()) return Installed{};
-  Installed out;
-  const auto version = rows.text(0, 0);
-  std::from_chars(version.data(), version.data() + version.size(), out.version);
-  out.digest = rows.text(0, 1);
-  return out;
 }
 
 /// Takes over the passwords of another database of this cluster that keeps them: there is one bulkhead_login a cluster,
@@ -96,39 +72,28 @@ Result<void> share_passwords(pg::Blocking& admin) {
 
 /// The logins work with the passwords that are kept, and nobody has given them settings.
 Result<bool> logins_work(pg::Blocking& admin, const Credentials& credentials) {
-  BULKHEAD_TRY(
-      auto settings,
-      admin.query(
-          "select from pg_catalog.pg_db_role_setting s join pg_catalog.pg_roles r on r.oid = s.setrole "
-          "where r.rolname in ('bulkhead_login', 'bulkhead_catalog') and s.setdatabase in (0, (select "
-          "oid from pg_catalog.pg_database where datname = current_database()))"));
-  if (!settings.empty()) return false;
+  BULKHEAD_TRY(const bool login_has, has_settings(admin, "bulkhead_login"));
+  BULKHEAD_TRY(const bool catalog_has, has_settings(admin, "bulkhead_catalog"));
+  if (login_has || catalog_has) return false;
   return admin.another({{"user", "bulkhead_login"}, {"password", credentials.login_password}}).has_value() &&
          admin.another({{"user", "bulkhead_catalog"}, {"password", credentials.catalog_password}})
              .has_value();
 }
 
 Result<void> give_passwords_again(pg::Blocking& admin) {
-  BULKHEAD_CHECK(admin.execute("select pg_advisory_xact_lock(hashtextextended('bulkhead bootstrap', 0))"));
+  BULKHEAD_CHECK(lock_bootstrap(admin));
   BULKHEAD_CHECK(share_passwords(admin));
   return admin.execute(sql_file("07_credentials"));
 }
 
 Result<void> apply(pg::Blocking& admin, BindingMode mode, const std::string& digest) {
-  // Held to the end of the transaction: servers that start together take turns.
-  BULKHEAD_CHECK(admin.execute("select pg_advisory_xact_lock(hashtextextended('bulkhead bootstrap', 0))"));
-  BULKHEAD_TRY(const auto now, installed(admin));
-  if (now.digest == digest) return {};
-  BULKHEAD_CHECK(admin.execute(sql_file("01_roles")));
+  BULKHEAD_CHECK(lock_bootstrap(admin));
+  BULKHEAD_TRY(const auto now, installed_digest(admin));
+  if (now == digest) return {};
+  BULKHEAD_CHECK(admin.execute(admin_sql()));
   BULKHEAD_CHECK(admin.execute("set local role bulkhead_system"));
   BULKHEAD_CHECK(admin.execute(system_sql(mode)));
-  BULKHEAD_TRY(
-      auto written,
-      admin.query(
-          "insert into bulkhead.bootstrap as b (version, digest, binding) values ($1, $2, $3) "
-          "on conflict (only_row) do update set version = excluded.version, digest = excluded.digest, "
-          "binding = excluded.binding, applied_at = now()",
-          {std::to_string(kVersion), digest, std::string(binding_name(mode))}));
+  BULKHEAD_CHECK(note_installed(admin, digest, mode, "bulkhead_login"));
   BULKHEAD_CHECK(admin.execute("reset role"));
   BULKHEAD_CHECK(share_passwords(admin));
   return admin.execute(sql_file("07_credentials"));
@@ -146,17 +111,71 @@ Error explained(const Error& error) {
       .sqlstate(std::string(error.sqlstate()));
 }
 
-/// In one transaction, which is tried again when another server does the same.
-Result<Credentials> in_transaction(pg::Blocking& admin, const std::function<Result<void>()>& change) {
+}  // namespace
+
+std::string_view binding_name(BindingMode mode) {
+  return mode == BindingMode::plain ? "plain" : "signed";
+}
+
+std::string sql_files(std::initializer_list<std::string_view> names) {
+  std::string out;
+  for (const std::string_view name : names) out += sql_file(name) + "\n";
+  return out;
+}
+
+Result<std::string> installed_digest(pg::Blocking& admin) {
+  BULKHEAD_TRY(auto there, admin.query("select to_regclass('bulkhead.bootstrap') is not null"));
+  if (there.text(0, 0) != "t") return std::string();
+  BULKHEAD_TRY(auto rows, admin.query("select version, digest from bulkhead.bootstrap"));
+  if (rows.empty()) return std::string();
+  int version = 0;
+  const auto text = rows.text(0, 0);
+  std::from_chars(text.data(), text.data() + text.size(), version);
+  if (version <= kVersion) return std::string(rows.text(0, 1));
+  return Error(Errc::config_invalid, "this database was set up by a newer Bulkhead (version " +
+                                         std::to_string(version) + ", this program knows " +
+                                         std::to_string(kVersion) + ")")
+      .hint("use that newer Bulkhead");
+}
+
+Result<void> note_installed(pg::Blocking& admin, const std::string& digest, BindingMode mode,
+                            const std::string& login) {
+  BULKHEAD_TRY(
+      auto written,
+      admin.query(
+          "insert into bulkhead.bootstrap as b (version, digest, binding, login) values ($1, $2, $3, $4) "
+          "on conflict (only_row) do update set version = excluded.version, digest = excluded.digest, "
+          "binding = excluded.binding, login = excluded.login, applied_at = now()",
+          {std::to_string(kVersion), digest, std::string(binding_name(mode)), login}));
+  return {};
+}
+
+Result<void> lock_bootstrap(pg::Blocking& admin) {
+  // Held to the end of the transaction: servers that start together take turns.
+  return admin.execute("select pg_advisory_xact_lock(hashtextextended('bulkhead bootstrap', 0))");
+}
+
+Result<void> in_bootstrap_transaction(pg::Blocking& admin, const std::function<Result<void>()>& change) {
   for (int attempt = 1;; ++attempt) {
     BULKHEAD_CHECK(admin.execute("begin"));
     auto done = change();
     if (done.has_value()) done = admin.execute("commit");
-    if (done.has_value()) return read_credentials(admin);
+    if (done.has_value()) return {};
     [[maybe_unused]] const auto rolled_back = admin.execute("rollback");
     if (attempt == 5 || !worth_repeating(done.error())) return explained(done.error());
     std::this_thread::sleep_for(std::chrono::milliseconds(50 * attempt));
   }
+}
+
+Result<bool> has_settings(pg::Blocking& admin, const std::string& login) {
+  BULKHEAD_TRY(
+      auto settings,
+      admin.query(
+          "select from pg_catalog.pg_db_role_setting s join pg_catalog.pg_roles r on r.oid = s.setrole "
+          "where r.rolname = $1 and s.setdatabase in (0, (select oid from pg_catalog.pg_database "
+          "where datname = current_database()))",
+          {login}));
+  return !settings.empty();
 }
 
 std::optional<std::string> from_hex(std::string_view hex) {
@@ -170,28 +189,22 @@ std::optional<std::string> from_hex(std::string_view hex) {
   return out;
 }
 
-}  // namespace
-
 Result<Credentials> bootstrap(pg::Blocking& admin, const BootstrapOptions& options) {
   const std::string digest =
-      sha256_hex(sql_file("01_roles") + system_sql(options.binding) + sql_file("07_credentials") +
+      sha256_hex(admin_sql() + system_sql(options.binding) + sql_file("07_credentials") +
                  std::string(binding_name(options.binding)));
-  BULKHEAD_TRY(const auto now, installed(admin));
-  if (now.version > kVersion) {
-    return Error(Errc::config_invalid, "this database was set up by a newer Bulkhead (version " +
-                                           std::to_string(now.version) + ", this program knows " +
-                                           std::to_string(kVersion) + ")")
-        .hint("use that newer Bulkhead");
-  }
-  if (now.digest == digest) return mend_logins(admin);
-  return in_transaction(admin, [&] { return apply(admin, options.binding, digest); });
+  BULKHEAD_TRY(const auto now, installed_digest(admin));
+  if (now == digest) return mend_logins(admin);
+  BULKHEAD_CHECK(in_bootstrap_transaction(admin, [&] { return apply(admin, options.binding, digest); }));
+  return read_credentials(admin);
 }
 
 Result<Credentials> mend_logins(pg::Blocking& admin) {
   BULKHEAD_TRY(auto credentials, read_credentials(admin));
   BULKHEAD_TRY(const bool work, logins_work(admin, credentials));
   if (work) return credentials;
-  return in_transaction(admin, [&] { return give_passwords_again(admin); });
+  BULKHEAD_CHECK(in_bootstrap_transaction(admin, [&] { return give_passwords_again(admin); }));
+  return read_credentials(admin);
 }
 
 Result<Credentials> read_credentials(pg::Blocking& admin) {

@@ -47,8 +47,11 @@ void judge_directives(const ParsedFile& file, std::size_t index, Report& report)
       report.add("directive", place, "there is no rule \"" + directive.argument + "\" to allow", "");
     } else if ((directive.kind == "allow" || directive.kind == "definer") && directive.reason.empty()) {
       report.add("directive", place, "the exception has no reason", "");
+    } else if (directive.kind == "concurrent" && !file.concurrent) {
+      report.add("directive", place, "\"bulkhead: concurrent\" is about the whole file",
+                 "a line -- bulkhead: concurrent, and nothing else on it, before the first statement");
     } else if (directive.kind != "allow" && directive.kind != "definer" && directive.kind != "shared" &&
-               directive.kind != "fixed") {
+               directive.kind != "fixed" && directive.kind != "concurrent") {
       report.add("directive", place, "\"bulkhead: " + directive.kind + "\" is no directive",
                  "allow <rule> <reason>, or shared");
     }

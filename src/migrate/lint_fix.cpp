@@ -339,7 +339,7 @@ class FileFixer {
 
   void create_index(const ParsedStatement& statement) {
     const Object& node = *statement.node;
-    if (sql::flag_of(node, "concurrent")) {
+    if (sql::flag_of(node, "concurrent") && !file_.concurrent) {
       std::size_t word = file_.find_word(statement.first, statement.last, "concurrently");
       edits_.push_back(edit::remove(file_, word, word + 1));
       note(file_.begin_of(statement), "took out CONCURRENTLY: each migration runs in a transaction");

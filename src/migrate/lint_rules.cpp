@@ -120,8 +120,16 @@ constexpr std::array rules = {
         "session-state", error, "SET, RESET or set_config in a migration.",
         "Migrations run with a role and a search_path of their own; a changed one makes objects elsewhere.",
         "Leave it out."},
+    LintRule{"concurrent-file", error,
+             "In a file marked `-- bulkhead: concurrent`: anything but CREATE INDEX CONCURRENTLY with a "
+             "name, DROP INDEX "
+             "CONCURRENTLY IF EXISTS, ALTER TABLE … VALIDATE CONSTRAINT, ANALYZE and VACUUM.",
+             "The file runs outside a transaction, and again after a run that died: each statement must bear "
+             "that.",
+             "Put the rest into another file."},
     LintRule{"transaction-command", error, "BEGIN, COMMIT, ROLLBACK, SAVEPOINT, VACUUM or CONCURRENTLY.",
-             "Each file runs in one transaction, with its line in the ledger.", "Leave it out."},
+             "Each file runs in one transaction, with its line in the ledger.",
+             "Leave it out; VACUUM and CONCURRENTLY: in a file that begins with `-- bulkhead: concurrent`"},
     LintRule{"rows-of-a-tenant", error, "INSERT or COPY into a tenant table without tenant_id.",
              "A migration has no tenant, so the row would have none.",
              "Seed data of each tenant, or `-- bulkhead: shared` before the CREATE TABLE of reference data"},
@@ -170,6 +178,10 @@ std::string lint_rules_markdown() {
       "  at whose end it stands. The reason is required.\n"
       "- `-- bulkhead: shared` before a CREATE TABLE: reference data, the same for all tenants. For "
       "`--fix`.\n"
+      "- `-- bulkhead: concurrent` on a line before a file's first statement: the file runs outside a "
+      "transaction "
+      "(CREATE\n"
+      "  INDEX CONCURRENTLY and the like), one statement after the other, and again if a run dies.\n"
       "\n"
       "A SECURITY DEFINER function gives its reason in the database, where an audit finds it:\n"
       "`comment on function f(integer) is 'bulkhead: definer <reason>';`.\n\n"

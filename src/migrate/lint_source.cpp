@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "migrate/runner.hpp"
+
 namespace bulkhead::migrate {
 
 using sql::Object;
@@ -45,7 +47,8 @@ std::string take_word(std::string_view& text) {
 
 }  // namespace
 
-ParsedFile::ParsedFile(const SourceFile& source) : name(source.name), text(source.text) {
+ParsedFile::ParsedFile(const SourceFile& source)
+    : name(source.name), text(source.text), concurrent(is_concurrent(source.text)) {
   auto tokens = sql::tokenize(text, migration_limits());
   auto parsed = sql::parse_tree(text, migration_limits());
   if (!tokens || !parsed) {

@@ -34,6 +34,7 @@ struct ParsedFile {
   std::vector<sql::Token> code;
   std::vector<ParsedStatement> statements;
   std::vector<Directive> directives;
+  bool concurrent = false;        ///< Runs outside a transaction.
   std::optional<Finding> broken;  ///< Set when the text does not parse.
   sql::Value tree;
 

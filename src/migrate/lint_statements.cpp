@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "migrate/concurrent.hpp"
 #include "migrate/lint_code.hpp"
 #include "migrate/lint_judge.hpp"
 
@@ -79,10 +80,10 @@ class StatementJudge {
     if (tag == "RuleStmt") add("rewrite-rule", "a rule rewrites statements with the owner's rights");
     if (tag == "VariableSetStmt") set_variable();
     if (tag == "TransactionStmt") add("transaction-command", "a transaction command in a migration");
-    if (tag == "VacuumStmt") vacuum();
-    if (tag == "IndexStmt" && flag_of(node_, "concurrent")) {
-      add("transaction-command", "CREATE INDEX CONCURRENTLY cannot run in the migration's transaction");
-    }
+    if (file_.concurrent && within_ == nullptr) outside_transaction();
+    if (tag == "VacuumStmt" && !file_.concurrent) vacuum();
+    if (tag == "IndexStmt" && !file_.concurrent) concurrently("CREATE");
+    if (tag == "DropStmt" && !file_.concurrent) concurrently("DROP");
     if (tag == "InsertStmt" || tag == "CopyStmt") rows();
     if (tag == "TruncateStmt") add("truncate", "TRUNCATE empties the table for all tenants");
     if (tag == "CreateExtensionStmt") extension();
@@ -393,6 +394,18 @@ class StatementJudge {
   [[nodiscard]] std::string variable() const {
     std::string name(text_of(node_, "name"));
     return name.empty() ? "session variables" : name;
+  }
+
+  void concurrently(std::string_view verb) {
+    if (flag_of(node_, "concurrent"))
+      add("transaction-command",
+          std::string(verb) + " INDEX CONCURRENTLY cannot run in the migration's transaction",
+          "put it into a file of its own that begins with the line -- bulkhead: concurrent");
+  }
+
+  void outside_transaction() {
+    const std::string_view why = not_concurrent(statement_.tag, node_);
+    if (!why.empty()) add("concurrent-file", std::string(why) + " in a file marked concurrent");
   }
 
   void vacuum() {

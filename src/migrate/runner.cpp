@@ -2,19 +2,20 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <map>
 #include <optional>
+#include <span>
 #include <thread>
 
-#include "base/utf8.hpp"
-#include "migrate/sha256.hpp"
+#include "base/failpoint.hpp"
+#include "migrate/concurrent.hpp"
+#include "migrate/rewrite.hpp"
 #include "migrate/sql_files.hpp"
+#include "migrate/target.hpp"
 
 namespace bulkhead::migrate {
 namespace {
 
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 Error failed(std::string message) {
@@ -25,22 +26,8 @@ std::string file_name(const MigrationFile& file) {
   return file.path.filename().string();
 }
 
-bool name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-Result<void> read_text(MigrationFile& file) {
-  std::ifstream in(file.path, std::ios::binary);
-  if (!in) return failed("cannot read " + file.path.string());
-  file.sql.assign(std::istreambuf_iterator<char>(in), {});
-  if (in.bad()) return failed("cannot read " + file.path.string());
-  file.checksum = sha256_hex(file.sql);
-  // Editors of other systems write a byte order mark; PostgreSQL would call it a syntax error.
-  if (file.sql.rfind("\xef\xbb\xbf", 0) == 0) file.sql.erase(0, 3);
-  if (!valid_utf8(file.sql) || file.sql.find('\0') != std::string::npos) {
-    return failed(file_name(file) + " is not UTF-8 text").hint("save it as UTF-8");
-  }
-  return check_statements(file.sql, file_name(file));
+std::chrono::milliseconds since(Clock::time_point begun) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun);
 }
 
 struct Ledger {
@@ -48,10 +35,12 @@ struct Ledger {
   std::map<int, std::string> applied_at;
 };
 
-Result<Ledger> read_ledger(pg::Blocking& admin) {
+Result<Ledger> read_ledger(pg::Blocking& admin, const std::string& schema) {
   BULKHEAD_TRY(auto rows,
                admin.query("select version, name, checksum, to_char(applied_at at time zone 'UTC', "
-                           "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') from bulkhead.migration order by version"));
+                           "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') from bulkhead.migration where schema_name = $1 "
+                           "order by version",
+                           {schema}));
   Ledger out;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     int version = 0;
@@ -97,15 +86,35 @@ std::optional<std::size_t> position_of(const Error& error) {
   return out;
 }
 
+/// Bytes before the `position`th character (1-based) of UTF-8 `text`.
+std::size_t byte_of(std::string_view text, std::size_t position) {
+  std::size_t seen = 0, at = 0;
+  for (; at < text.size(); ++at) {
+    if ((static_cast<unsigned char>(text[at]) & 0xc0) != 0x80 && ++seen >= position) break;
+  }
+  return at;
+}
+
+/// A statement of a file as it is sent.
+struct Statement {
+  StatementRange written;
+  Rewritten sent;
+};
+
+std::vector<StatementRange> statements_of(const MigrationFile& file) {
+  return file.statements.empty() ? split_statements(file.sql) : file.statements;
+}
+
 /// `statement`: the one that failed; none when the whole file did, at its commit.
-Error explained(const MigrationFile& file, const Error& error,
-                std::optional<StatementRange> statement = std::nullopt) {
+Error explained(const MigrationFile& file, const Error& error, const Statement* statement = nullptr) {
   std::string where = file_name(file);
-  if (statement) {
+  if (statement != nullptr) {
     // What fails while it runs has no position: then it is the statement's beginning.
-    const std::string_view before = std::string_view(file.sql).substr(0, statement->begin);
     const auto position = position_of(error);
-    const auto at = line_column(file.sql, position ? characters(before) + *position : characters(before) + 1);
+    const std::size_t within =
+        position ? statement->sent.original(byte_of(statement->sent.text, *position)) : 0;
+    const auto before = std::string_view(file.sql).substr(0, statement->written.begin + within);
+    const auto at = line_column(file.sql, characters(before) + 1);
     where += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
   }
   std::string hint(error.hint());
@@ -120,7 +129,13 @@ Error explained(const MigrationFile& file, const Error& error,
       .internal(std::string(error.internal()));
 }
 
-/// Under search_path = pg_catalog: names within the texts that it reads are then whole.
+/// In a transaction, as the administrator: names within the texts that the questions read are then whole, and they are
+/// about this schema. A function or DO block of a migration can have changed any of these.
+Result<void> as_administrator(pg::Blocking& admin, const std::string& schema) {
+  return admin.execute("reset role; set local search_path = pg_catalog; set local bulkhead.schema = " +
+                       admin.quote_literal(schema));
+}
+
 Result<void> ask_safety(pg::Blocking& admin) {
   BULKHEAD_TRY(auto wrong, admin.query(sql_file("08_check")));
   if (wrong.empty()) return {};
@@ -129,120 +144,26 @@ Result<void> ask_safety(pg::Blocking& admin) {
   return Error(Errc::config_invalid, std::move(message)).hint(std::string(wrong.text(0, 2)));
 }
 
-Result<void> check_schema(pg::Blocking& admin, const MigrationFile& file) {
-  auto safe = ask_safety(admin);
-  if (safe.has_value() || safe.error().code() != Errc::config_invalid) return safe;
-  return failed(file_name(file) + ": " + std::string(safe.error().message()))
-      .hint(std::string(safe.error().hint()));
-}
-
-/// A DO block that went back to the administrator's role left all that follows it in the file with that role.
-Result<void> check_role(pg::Blocking& admin, const MigrationFile& file) {
-  BULKHEAD_TRY(auto role, admin.query("select current_user"));
-  if (role.text(0, 0) == "bulkhead_owner") return {};
-  return failed(file_name(file) + ": it changed the role that it runs as, from bulkhead_owner to " +
-                std::string(role.text(0, 0)))
-      .hint("migrations run as bulkhead_owner; take RESET ROLE or SET ROLE out");
-}
-
-/// Runs one of our own files as bulkhead_owner, and stays it. A function or DO block of a migration can have
-/// changed role and search_path.
-Result<void> as_owner(pg::Blocking& admin, std::string_view name) {
-  BULKHEAD_CHECK(
-      admin.execute("reset role; set local role bulkhead_owner; set local search_path = pg_catalog"));
-  return admin.execute(sql_file(name));
-}
-
-/// One after the other, so that one that fails while it runs can be named.
-Result<void> run_statements(pg::Blocking& admin, const MigrationFile& file) {
-  for (const StatementRange& statement : split_statements(file.sql)) {
-    auto done =
-        admin.execute(std::string_view(file.sql).substr(statement.begin, statement.end - statement.begin));
-    if (done.has_error()) return explained(file, done.error(), statement);
-  }
-  return {};
-}
-
-Result<void> in_transaction(pg::Blocking& admin, const MigrationFile& file, const RunOptions& options,
-                            Clock::time_point begun) {
-  BULKHEAD_CHECK(admin.execute("set local lock_timeout = " + std::to_string(options.lock_timeout.count())));
-  BULKHEAD_CHECK(as_owner(admin, "09_rights_taken"));
-  BULKHEAD_CHECK(admin.execute("set local search_path = app, bulkhead"));
-  BULKHEAD_CHECK(run_statements(admin, file));
-  // What the file deferred is done now, by the role that deferred it, and judged with the rest.
-  if (auto done = admin.execute("set constraints all immediate"); done.has_error())
-    return explained(file, done.error());
-  BULKHEAD_CHECK(check_role(admin, file));
-  BULKHEAD_CHECK(as_owner(admin, "10_rights_given"));
-  // A function or DO block can have changed any of these.
-  BULKHEAD_CHECK(admin.execute("reset role; set local search_path = pg_catalog"));
-  BULKHEAD_CHECK(check_schema(admin, file));
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun);
-  BULKHEAD_TRY(
-      auto noted,
-      admin.query(
-          "insert into bulkhead.migration(version, name, checksum, duration_ms) values ($1, $2, $3, $4)",
-          {std::to_string(file.version), file.name, file.checksum, std::to_string(took.count())}));
-  BULKHEAD_TRY(auto moved, admin.query("update bulkhead.target set version = $1, changed_at = now() "
-                                       "where schema_name = 'app'",
-                                       {std::to_string(file.version)}));
-  BULKHEAD_TRY(auto told,
-               admin.query("select pg_notify('bulkhead_migrated', $1)", {std::to_string(file.version)}));
-  return {};
-}
-
-Result<void> apply(pg::Blocking& admin, MigrationStep step, const RunOptions& options) {
-  const MigrationFile& file = *step.file;
-  const auto tell = [&](MigrationStep::Kind kind) {
-    step.kind = kind;
-    if (options.progress) options.progress(step);
-  };
-  tell(MigrationStep::Kind::starting);
-  auto pause = std::chrono::milliseconds(200);
-  for (;; ++step.attempt) {
-    const auto begun = Clock::now();
-    BULKHEAD_CHECK(admin.execute("begin"));
-    auto done = in_transaction(admin, file, options, begun);
-    if (done.has_value()) {
-      done = admin.execute("commit");
-      // A deferred constraint speaks only now.
-      if (done.has_error()) done = explained(file, done.error());
-    }
-    if (done.has_value()) {
-      step.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun);
-      tell(MigrationStep::Kind::applied);
-      return {};
-    }
-    [[maybe_unused]] const auto rolled_back = admin.execute("rollback");
-    const auto state = done.error().sqlstate();
-    if ((state != "55P03" && state != "40P01") || step.attempt >= options.attempts) return done;
-    tell(MigrationStep::Kind::locked);
-    std::this_thread::sleep_for(pause);
-    pause = std::min(pause * 2, std::chrono::milliseconds(5000));
-  }
-}
-
-/// The lock that lets one run at a time work on a database; let go at the end.
+/// The lock that lets one run at a time work on a schema; let go at the end.
 class RunLock {
  public:
-  explicit RunLock(pg::Blocking& admin) : admin_(admin) {}
+  RunLock(pg::Blocking& admin, const std::string& schema)
+      : admin_(admin), name_(schema == "app" ? "bulkhead migrate" : "bulkhead migrate " + schema) {}
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
   ~RunLock() {
     if (held_) [[maybe_unused]]
-      const auto ignored = admin_.query("select pg_advisory_unlock(hashtextextended('bulkhead migrate', 0))");
+      const auto ignored = admin_.query("select pg_advisory_unlock(hashtextextended($1, 0))", {name_});
   }
   Result<void> take(const RunOptions& options) {
-    BULKHEAD_TRY(auto tried,
-                 admin_.query("select pg_try_advisory_lock(hashtextextended('bulkhead migrate', 0))"));
+    BULKHEAD_TRY(auto tried, admin_.query("select pg_try_advisory_lock(hashtextextended($1, 0))", {name_}));
     if (tried.text(0, 0) != "t") {
       if (options.progress) {
         MigrationStep waiting;
         waiting.kind = MigrationStep::Kind::waiting;
         options.progress(waiting);
       }
-      BULKHEAD_TRY(auto waited,
-                   admin_.query("select pg_advisory_lock(hashtextextended('bulkhead migrate', 0))"));
+      BULKHEAD_TRY(auto waited, admin_.query("select pg_advisory_lock(hashtextextended($1, 0))", {name_}));
     }
     held_ = true;
     return {};
@@ -250,74 +171,227 @@ class RunLock {
 
  private:
   pg::Blocking& admin_;
+  std::string name_;
   bool held_ = false;
 };
 
-}  // namespace
+/// Files that are applied together: in one transaction, or one that runs outside of any.
+using Batch = std::vector<const MigrationFile*>;
 
-std::optional<MigrationFile> parse_migration_name(const fs::path& path) {
-  const std::string name = path.filename().string();
-  if (name.size() < 10 || name[4] != '_' ||
-      !std::all_of(name.begin(), name.begin() + 4, [](char c) { return c >= '0' && c <= '9'; })) {
-    return std::nullopt;
+/// The files that are to be applied, in order. `apart`: each is a batch of its own.
+std::vector<Batch> batches_of(const std::vector<const MigrationFile*>& open, bool apart) {
+  std::vector<Batch> out;
+  for (const MigrationFile* file : open) {
+    if (apart || out.empty() || file->concurrent || out.back().back()->concurrent) out.emplace_back();
+    out.back().push_back(file);
   }
-  MigrationFile out;
-  std::from_chars(name.data(), name.data() + 4, out.version);
-  out.name = name.substr(5, name.size() - 9);
-  out.path = path;
-  if (out.version == 0 || !std::all_of(out.name.begin(), out.name.end(), name_character)) return std::nullopt;
   return out;
 }
 
-Error not_a_migration(const fs::path& path) {
-  return failed(path.filename().string() + " is not a migration's name")
-      .hint("name it NNNN_name.sql: four digits from 0001 on, an underscore, a name of a-z, 0-9 and _");
-}
+/// Brings one schema to the files' version, over one connection.
+class Target {
+ public:
+  /// `tells`: servers hear of it.
+  Target(pg::Blocking& admin, const std::string& schema, const RunOptions& options, bool tells)
+      : admin_(admin), schema_(schema), options_(options), tells_(tells) {}
 
-Result<std::vector<MigrationFile>> read_migrations(const fs::path& dir) {
-  std::error_code error;
-  std::vector<MigrationFile> files;
-  for (const auto& entry : fs::directory_iterator(dir, error)) {
-    if (entry.path().extension() != ".sql") continue;
-    if (entry.is_directory(error)) {
-      return failed(entry.path().filename().string() + " is a folder, not a migration")
-          .hint("give the folder a name that does not end with .sql");
+  /// The same again while locks are in the way.
+  Result<void> apply(const Batch& batch, MigrationStep step) {
+    step.file = batch.front();
+    tell(step, MigrationStep::Kind::starting);
+    auto pause = std::chrono::milliseconds(200);
+    for (;; ++step.attempt) {
+      took_.clear();
+      auto done = batch.front()->concurrent ? outside_transaction(*batch.front()) : in_transaction(batch);
+      if (done.has_value()) break;
+      const auto state = done.error().sqlstate();
+      if ((state != "55P03" && state != "40P01") || step.attempt >= options_.attempts) return done;
+      tell(step, MigrationStep::Kind::locked);
+      std::this_thread::sleep_for(pause);
+      pause = std::min(pause * 2, std::chrono::milliseconds(5000));
     }
-    auto file = parse_migration_name(entry.path());
-    if (!file) return not_a_migration(entry.path());
-    files.push_back(std::move(*file));
-  }
-  if (error) {
-    return failed("cannot read the folder " + dir.string() + ": " + error.message())
-        .hint("an app's migrations stand in its folder migrations/");
-  }
-  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    if (i > 0 && files[i].version == files[i - 1].version) {
-      return failed(file_name(files[i - 1]) + " and " + file_name(files[i]) + " have the same number")
-          .hint("give the newer one the next free number");
+    for (std::size_t i = 0; i < batch.size(); ++i, ++step.index) {
+      step.file = batch[i];
+      step.took = took_[i];
+      tell(step, MigrationStep::Kind::applied);
     }
-    if (files[i].version != static_cast<int>(i) + 1) {
-      return failed(file_name(files[i]) + ": number " + std::to_string(i + 1) + " is missing before it")
-          .hint("migrations are numbered without gaps, from 0001 on");
-    }
-    BULKHEAD_CHECK(read_text(files[i]));
+    return {};
   }
-  return files;
-}
 
-Result<void> check_tenant_safety(pg::Blocking& admin) {
-  BULKHEAD_CHECK(admin.execute("begin read only; set local search_path = pg_catalog"));
-  auto safe = ask_safety(admin);
-  BULKHEAD_CHECK(admin.execute("rollback"));
-  return safe;
-}
+ private:
+  void tell(MigrationStep& step, MigrationStep::Kind kind) const {
+    step.kind = kind;
+    if (options_.progress) options_.progress(step);
+  }
 
-Result<RunReport> run_migrations(pg::Blocking& admin, const std::vector<MigrationFile>& files,
-                                 const RunOptions& options) {
-  RunLock lock(admin);
+  Result<void> in_transaction(const Batch& batch) {
+    BULKHEAD_CHECK(
+        admin_.execute("begin; set local lock_timeout = " + std::to_string(options_.lock_timeout.count())));
+    auto done = all_of(batch);
+    if (done.has_value()) {
+      done = admin_.execute("commit");
+      // A deferred constraint speaks only now.
+      if (done.has_error()) done = explained(*batch.back(), done.error());
+    }
+    if (done.has_error()) {
+      [[maybe_unused]] const auto rolled_back = admin_.execute("rollback");
+      return done;
+    }
+    failpoint("migrate.target.committed");
+    return {};
+  }
+
+  Result<void> all_of(const Batch& batch) {
+    failpoint("migrate.target.begun");
+    BULKHEAD_CHECK(as_owner("09_rights_taken"));
+    for (const MigrationFile* file : batch) {
+      const auto begun = Clock::now();
+      BULKHEAD_CHECK(as_owner());
+      BULKHEAD_CHECK(admin_.execute("set local search_path = " + schema_ + ", bulkhead"));
+      BULKHEAD_CHECK(run_statements(*file));
+      // What the file deferred is done now, by the role that deferred it, and judged with the rest.
+      if (auto done = admin_.execute("set constraints all immediate"); done.has_error())
+        return explained(*file, done.error());
+      BULKHEAD_CHECK(check_role(*file));
+      took_.push_back(since(begun));
+      failpoint("migrate.target.file");
+    }
+    BULKHEAD_CHECK(as_owner("10_rights_given"));
+    return judge_and_note(batch);
+  }
+
+  /// Statement by statement, each of which a former run may have done or left half-done.
+  Result<void> outside_transaction(const MigrationFile& file) {
+    BULKHEAD_CHECK(check_concurrent(file.sql, file_name(file)));
+    const auto begun = Clock::now();
+    auto done = statements_outside(file);
+    [[maybe_unused]] const auto reset =
+        admin_.execute("reset role; reset search_path; reset bulkhead.schema; reset lock_timeout");
+    BULKHEAD_CHECK(std::move(done));
+    took_.push_back(since(begun));
+    BULKHEAD_CHECK(admin_.execute("begin"));
+    done = judge_and_note({&file});
+    if (done.has_value()) done = admin_.execute("commit");
+    if (done.has_error()) {
+      [[maybe_unused]] const auto rolled_back = admin_.execute("rollback");
+      return done;
+    }
+    failpoint("migrate.target.committed");
+    return {};
+  }
+
+  Result<void> statements_outside(const MigrationFile& file) {
+    BULKHEAD_CHECK(admin_.execute("set role bulkhead_owner"));
+    BULKHEAD_CHECK(admin_.execute("set search_path = " + schema_ + ", bulkhead"));
+    BULKHEAD_CHECK(admin_.execute("set bulkhead.schema = " + admin_.quote_literal(schema_)));
+    BULKHEAD_CHECK(
+        admin_.execute("set lock_timeout = " + std::to_string(options_.concurrent_lock_timeout.count())));
+    for (const StatementRange& range : statements_of(file)) {
+      const Statement statement = read(file, range);
+      failpoint("migrate.target.concurrent");
+      BULKHEAD_TRY(const bool there, made_before(statement));
+      if (there) continue;
+      if (auto done = admin_.execute(statement.sent.text); done.has_error())
+        return explained(file, done.error(), &statement);
+    }
+    return {};
+  }
+
+  /// The index that it makes is there, whole; one that a former run left half-made is taken away.
+  Result<bool> made_before(const Statement& statement) {
+    const auto index = concurrent_index(statement.sent.text);
+    if (!index) return false;
+    BULKHEAD_TRY(auto found,
+                 admin_.query("select i.indisvalid, t.relname = $3 from pg_catalog.pg_index i "
+                              "join pg_catalog.pg_class c on c.oid = i.indexrelid join pg_catalog.pg_class t "
+                              "on t.oid = i.indrelid join pg_catalog.pg_namespace n on n.oid = "
+                              "c.relnamespace where n.nspname = $1 and c.relname = $2",
+                              {schema_, index->name, index->table}));
+    // An index of another table: PostgreSQL says that the name is taken.
+    if (found.empty() || found.text(0, 1) != "t") return false;
+    if (found.text(0, 0) == "t") return true;
+    BULKHEAD_CHECK(admin_.execute("drop index concurrently if exists " + schema_ + "." +
+                                  admin_.quote_identifier(index->name)));
+    return false;
+  }
+
+  /// One after the other, so that one that fails while it runs can be named.
+  Result<void> run_statements(const MigrationFile& file) {
+    for (const StatementRange& range : statements_of(file)) {
+      const Statement statement = read(file, range);
+      auto done = admin_.execute(statement.sent.text);
+      if (done.has_error()) return explained(file, done.error(), &statement);
+    }
+    return {};
+  }
+
+  [[nodiscard]] Statement read(const MigrationFile& file, const StatementRange& range) const {
+    return {range,
+            rewrite_schema(std::string_view(file.sql).substr(range.begin, range.end - range.begin), schema_)};
+  }
+
+  /// Becomes bulkhead_owner, and runs one of our own files as it.
+  Result<void> as_owner(std::string_view name = {}) {
+    BULKHEAD_CHECK(as_administrator(admin_, schema_));
+    return admin_.execute("set local role bulkhead_owner;" + sql_file(name));
+  }
+
+  /// A DO block that went back to the administrator's role left all that follows it in the file with that role.
+  Result<void> check_role(const MigrationFile& file) {
+    BULKHEAD_TRY(auto role, admin_.query("select current_user"));
+    if (role.text(0, 0) == "bulkhead_owner") return {};
+    return failed(file_name(file) + ": it changed the role that it runs as, from bulkhead_owner to " +
+                  std::string(role.text(0, 0)))
+        .hint("migrations run as bulkhead_owner; take RESET ROLE or SET ROLE out");
+  }
+
+  Result<void> judge_and_note(const Batch& batch) {
+    BULKHEAD_CHECK(as_administrator(admin_, schema_));
+    auto safe = ask_safety(admin_);
+    if (safe.has_error() && safe.error().code() == Errc::config_invalid) {
+      std::string name = file_name(*batch.front());
+      if (batch.size() > 1) name += " to " + file_name(*batch.back());
+      return failed(name + ": " + std::string(safe.error().message())).hint(std::string(safe.error().hint()));
+    }
+    BULKHEAD_CHECK(std::move(safe));
+    failpoint("migrate.target.judged");
+    return note(batch);
+  }
+
+  /// The ledger's lines and the version, in the transaction that changed the tables.
+  Result<void> note(const Batch& batch) {
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const MigrationFile& file = *batch[i];
+      BULKHEAD_TRY(auto noted,
+                   admin_.query("insert into bulkhead.migration(schema_name, version, name, checksum, "
+                                "duration_ms) values ($1, $2, $3, $4, $5)",
+                                {schema_, std::to_string(file.version), file.name, file.checksum,
+                                 std::to_string(took_[i].count())}));
+    }
+    const std::string version = std::to_string(batch.back()->version);
+    BULKHEAD_CHECK(admin_.execute("set local search_path = " + schema_));
+    BULKHEAD_TRY(auto moved,
+                 admin_.query("update bulkhead.target set version = $2, fingerprint = (" +
+                                  sql_file("13_fingerprint") + "), changed_at = now() where schema_name = $1",
+                              {schema_, version}));
+    if (tells_) {
+      BULKHEAD_TRY(auto told, admin_.query("select pg_notify('bulkhead_migrated', $1)", {version}));
+    }
+    return {};
+  }
+
+  pg::Blocking& admin_;
+  const std::string& schema_;
+  const RunOptions& options_;
+  bool tells_;
+  std::vector<std::chrono::milliseconds> took_;  ///< By each file of the batch.
+};
+
+Result<RunReport> run(pg::Blocking& admin, const std::string& schema, const std::vector<MigrationFile>& files,
+                      const RunOptions& options, bool catalog_pool) {
+  RunLock lock(admin, schema);
   BULKHEAD_CHECK(lock.take(options));
-  BULKHEAD_TRY(const auto ledger, read_ledger(admin));
+  BULKHEAD_TRY(const auto ledger, read_ledger(admin, schema));
   BULKHEAD_CHECK(compare(ledger, files));
   std::vector<const MigrationFile*> open;
   for (const auto& file : files) {
@@ -325,20 +399,61 @@ Result<RunReport> run_migrations(pg::Blocking& admin, const std::vector<Migratio
   }
   RunReport report;
   report.up_to_date = files.size() - open.size();
-  for (const auto* file : open) {
+  Target target(admin, schema, options, catalog_pool);
+  for (const Batch& batch : batches_of(open, catalog_pool)) {
     MigrationStep step;
     step.index = report.applied.size();
     step.total = open.size();
-    step.file = file;
-    BULKHEAD_CHECK(apply(admin, step, options));
-    report.applied.push_back(file->version);
+    BULKHEAD_CHECK(target.apply(batch, step));
+    for (const MigrationFile* file : batch) report.applied.push_back(file->version);
   }
   return report;
 }
 
+/// A question about a schema in a transaction of its own that changes nothing.
+template <class Question>
+auto asked_about(pg::Blocking& admin, const std::string& schema, Question question) -> decltype(question()) {
+  BULKHEAD_CHECK(admin.execute("begin read only"));
+  auto ready = as_administrator(admin, schema);
+  auto answer = ready.has_value() ? question() : decltype(question())(ready.error());
+  BULKHEAD_CHECK(admin.execute("rollback"));
+  return answer;
+}
+
+}  // namespace
+
+Result<void> check_tenant_safety(pg::Blocking& admin, const std::string& schema) {
+  return asked_about(admin, schema, [&] { return ask_safety(admin); });
+}
+
+Result<std::string> fingerprint(pg::Blocking& admin, const std::string& schema) {
+  return asked_about(admin, schema, [&]() -> Result<std::string> {
+    BULKHEAD_CHECK(admin.execute("set local search_path = " + admin.quote_identifier(schema)));
+    BULKHEAD_TRY(auto rows, admin.query(sql_file("13_fingerprint")));
+    return std::string(rows.text(0, 0));
+  });
+}
+
+Result<RunReport> run_migrations(pg::Blocking& admin, const std::vector<MigrationFile>& files,
+                                 const RunOptions& options) {
+  return run(admin, "app", files, options, true);
+}
+
+Result<RunReport> migrate_target(pg::Blocking& admin, const std::string& schema,
+                                 const std::vector<MigrationFile>& files, const RunOptions& options) {
+  // Its name stands in SQL as it is.
+  const bool plain = schema == "app" || is_tenant_schema(schema);
+  BULKHEAD_TRY(auto known, admin.query("select from bulkhead.target where schema_name = $1", {schema}));
+  if (known.empty() || !plain)
+    return Error(Errc::not_found, "there is no target \"" + schema + "\" in this database")
+        .hint("`bulkhead migrate APP --status` lists the targets");
+  return run(admin, schema, files, options, false);
+}
+
 Result<std::vector<MigrationStatus>> migration_status(pg::Blocking& admin,
-                                                      const std::vector<MigrationFile>& files) {
-  BULKHEAD_TRY(const auto ledger, read_ledger(admin));
+                                                      const std::vector<MigrationFile>& files,
+                                                      const std::string& schema) {
+  BULKHEAD_TRY(const auto ledger, read_ledger(admin, schema));
   BULKHEAD_CHECK(compare(ledger, files));
   std::vector<MigrationStatus> out;
   for (const auto& file : files) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cctype>
 
@@ -139,6 +140,21 @@ std::size_t characters(std::string_view text) noexcept {
   std::size_t count = 0;
   for (const char c : text) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80 ? 1 : 0;
   return count;
+}
+
+bool is_concurrent(std::string_view sql) {
+  // Lines before the first statement: blank ones and comments.
+  for (std::size_t at = 0; at < sql.size();) {
+    const std::size_t end = std::min(sql.find('\n', at), sql.size());
+    std::string_view line = sql.substr(at, end - at);
+    at = end + 1;
+    const std::size_t first = line.find_first_not_of(" \t\r");
+    if (first == std::string_view::npos) continue;
+    line = line.substr(first, line.find_last_not_of(" \t\r") + 1 - first);
+    if (line == "-- bulkhead: concurrent") return true;
+    if (!line.starts_with("--")) return false;
+  }
+  return false;
 }
 
 std::vector<StatementRange> split_statements(std::string_view sql) {

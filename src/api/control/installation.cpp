@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <charconv>
 
 #include "api/control/handlers.hpp"
 #include "base/json.hpp"
 #include "catalog/cells.hpp"
+#include "lifecycle/cells.hpp"
 #include "lifecycle/operations.hpp"
 #include "lifecycle/plans.hpp"
 
@@ -21,6 +23,45 @@ boost::json::object plan_json(const lifecycle::Plan& plan) {
           {"region", or_null(plan.region)},
           {"pool", plan.pool}};
 }
+
+Result<boost::json::object> entry_json(const audit::Entry& entry) {
+  BULKHEAD_TRY(boost::json::value details, parse_json(entry.details));
+  return boost::json::object{{"seq", entry.seq},
+                             {"at", entry.at},
+                             {"actor", entry.actor},
+                             {"action", entry.action},
+                             {"subject", entry.subject},
+                             {"tenant_id", or_null(entry.tenant_id)},
+                             {"details", std::move(details)},
+                             {"previous", entry.previous},
+                             {"hash", entry.hash}};
+}
+
+boost::json::value bound_json(const std::optional<std::int32_t>& bound) {
+  if (!bound) return nullptr;
+  return *bound;
+}
+
+/// Without its addresses.
+boost::json::object cell_json(const lifecycle::Cell& cell) {
+  return {{"name", cell.name},
+          {"region", or_null(cell.region)},
+          {"status", cell.open ? "open" : "closed"},
+          {"tenants", {{"row", cell.row}, {"schema", cell.schema}, {"silo", cell.silo}}},
+          {"capacity",
+           {{"row", bound_json(cell.capacity.row)},
+            {"schema", bound_json(cell.capacity.schema)},
+            {"silo", bound_json(cell.capacity.silo)}}}};
+}
+
+/// There are few of them, so that all are read: those behind the cursor, by name.
+template <class T, class Json>
+boost::json::object page_of_all(const Call& call, std::vector<T> all, Json json) {
+  std::erase_if(all, [&](const T& each) { return each.name <= call.after; });
+  return page_of(call, all, json, [](const T& each) { return each.name; });
+}
+
+}  // namespace
 
 boost::json::object operation_json(const lifecycle::Operation& operation) {
   boost::json::object out{{"id", operation.id.text()},
@@ -41,42 +82,9 @@ boost::json::object operation_json(const lifecycle::Operation& operation) {
   return out;
 }
 
-Result<boost::json::object> entry_json(const audit::Entry& entry) {
-  BULKHEAD_TRY(boost::json::value details, parse_json(entry.details));
-  return boost::json::object{{"seq", entry.seq},
-                             {"at", entry.at},
-                             {"actor", entry.actor},
-                             {"action", entry.action},
-                             {"subject", entry.subject},
-                             {"tenant_id", or_null(entry.tenant_id)},
-                             {"details", std::move(details)},
-                             {"previous", entry.previous},
-                             {"hash", entry.hash}};
-}
-
-/// A cell as clients may see it: without its addresses.
-boost::json::object cell_json(const Rows& rows, std::size_t row) {
-  const auto count = [&](std::size_t column) -> boost::json::value {
-    if (rows.is_null(row, column)) return nullptr;
-    std::int64_t out = 0;
-    const auto text = rows.text(row, column);
-    std::from_chars(text.data(), text.data() + text.size(), out);
-    return out;
-  };
-  return {{"name", rows.text(row, 0)},
-          {"region", or_null(std::string(rows.text(row, 1)))},
-          {"status", rows.text(row, 2)},
-          {"tenants", {{"row", count(3)}, {"schema", count(4)}, {"silo", count(5)}}},
-          {"capacity", {{"row", count(6)}, {"schema", count(7)}, {"silo", count(8)}}}};
-}
-
-}  // namespace
-
 Result<Answer> list_plans(Call& call) {
-  BULKHEAD_TRY(const auto plans, lifecycle::list_plans(call.catalog));
-  boost::json::array items;
-  for (const lifecycle::Plan& plan : plans) items.push_back(plan_json(plan));
-  return Answer{boost::json::object{{"items", std::move(items)}, {"next", nullptr}}, ""};
+  BULKHEAD_TRY(auto plans, lifecycle::list_plans(call.catalog));
+  return Answer{page_of_all(call, std::move(plans), plan_json), ""};
 }
 
 Result<Answer> get_plan(Call& call) {
@@ -85,19 +93,13 @@ Result<Answer> get_plan(Call& call) {
 }
 
 Result<Answer> list_cells(Call& call) {
-  BULKHEAD_TRY(const Rows rows,
-               call.catalog.query(
-                   "select c.name, c.region, c.status, count(*) filter (where p.model = 'row'), count(*) "
-                   "filter (where p.model = 'schema'), count(*) filter (where p.model = 'silo'), c.row_max, "
-                   "c.schema_max, c.silo_max from catalog.cell c left join catalog.placement p on p.cell = "
-                   "c.name where c.name > $1 group by c.name order by c.name limit $2",
-                   {call.after, std::to_string(call.limit + 1)}));
-  std::vector<std::size_t> found;
-  for (std::size_t row = 0; row < rows.size(); ++row) found.push_back(row);
-  return Answer{page_of(
-                    call, found, [&](std::size_t row) { return cell_json(rows, row); },
-                    [&](std::size_t row) { return rows.text(row, 0); }),
-                ""};
+  BULKHEAD_TRY(auto cells, lifecycle::list_cells(call.catalog));
+  return Answer{page_of_all(call, std::move(cells), cell_json), ""};
+}
+
+Result<Answer> get_cell(Call& call) {
+  BULKHEAD_TRY(const auto cell, lifecycle::find_cell(call.catalog, call.path.at("cell")));
+  return Answer{cell_json(cell), ""};
 }
 
 Result<Answer> list_operations(Call& call) {

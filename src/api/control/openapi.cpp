@@ -41,6 +41,8 @@ constexpr std::string_view schemas = R"({
     "seq": {"type": "integer"}, "at": {"type": "string", "format": "date-time"}, "actor": {"type": "string"}, "action": {"type": "string"},
     "subject": {"type": "string"}, "tenant_id": {"type": ["string", "null"], "format": "uuid"}, "details": {"type": "object"},
     "previous": {"type": "string"}, "hash": {"type": "string"}}},
+  "Certificate": {"type": "object", "required": ["statement", "jws"], "properties": {
+    "statement": {"type": "object"}, "jws": {"type": "string"}}},
   "Document": {"type": "object"},
   "Problem": {"type": "object", "required": ["type", "title", "status", "detail", "code"], "properties": {
     "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},

@@ -1,7 +1,13 @@
+#include "lifecycle/tenants.hpp"
+
+#include <charconv>
+
 #include "api/control/handlers.hpp"
 #include "catalog/cells.hpp"
 #include "catalog/members.hpp"
 #include "catalog/store.hpp"
+#include "lifecycle/certificate.hpp"
+#include "lifecycle/create.hpp"
 
 namespace bulkhead::api::control {
 namespace {
@@ -44,16 +50,28 @@ std::string below(const TenantRecord& tenant, std::string_view kind, std::string
   return "/tenants/" + tenant.id.text() + "/" + std::string(kind) + "/" + std::string(key);
 }
 
-/// One change of a tenant's row, and the row afterwards.
+/// One change of a tenant, which `change` makes and answers with the tenant as it is then.
 template <class F>
 Result<Answer> changed(Call& call, std::string action, boost::json::object details, const F& change) {
   BULKHEAD_TRY(const TenantRecord tenant, tenant_of(call));
   audit::Action what{std::move(action), tenant.slug, tenant.id, std::move(details)};
   return audit::recorded(call.catalog, call.actor, std::move(what), [&](audit::Action&) -> Result<Answer> {
-    BULKHEAD_CHECK(change(tenant));
-    BULKHEAD_TRY(const TenantRecord now, catalog::find_tenant(call.catalog, tenant.id.text()));
+    BULKHEAD_TRY(const TenantRecord now, change(tenant.id.text()));
     return Answer{tenant_json(now), ""};
   });
+}
+
+/// Ten years are more than anybody means.
+constexpr std::int64_t longest_grace = 10LL * 365 * 86'400, usual_grace = 30LL * 86'400;
+
+Result<std::chrono::seconds> grace_of(const Call& call) {
+  if (!call.query.contains("grace")) return std::chrono::seconds(usual_grace);
+  const std::string text = call.asked("grace");
+  std::int64_t seconds = -1;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (code != std::errc() || end != text.data() + text.size() || seconds < 0 || seconds > longest_grace)
+    return Error(Errc::malformed_request, "\"grace\" is a number of seconds, ten years at most");
+  return std::chrono::seconds(seconds);
 }
 
 }  // namespace
@@ -75,14 +93,20 @@ Result<Answer> get_tenant(Call& call) {
 }
 
 Result<Answer> create_tenant(Call& call) {
-  const std::string slug = call.given("slug");
-  audit::Action action{"tenant.create", slug, std::nullopt, {}};
-  for (const auto& [name, value] : call.body) action.details[name] = value;
+  lifecycle::CreateRequest request;
+  request.slug = call.given("slug");
+  request.name = call.given("name");
+  if (call.body.contains("plan")) request.plan = call.given("plan");
+  request.model = catalog::parse_model(call.given("model"));
+  request.cell = call.given("cell");
+  request.region = call.given("region");
+  request.actor = call.actor.text();
+  audit::Action action{"tenant.create", request.slug, std::nullopt, {}};
+  for (const auto& [name, value] : call.body)
+    if (name != "slug") action.details[name] = value;
   return audit::recorded(
       call.catalog, call.actor, std::move(action), [&](audit::Action& done) -> Result<Answer> {
-        BULKHEAD_TRY(const TenantRecord made,
-                     catalog::create_tenant(call.catalog, slug, call.given("name"),
-                                            call.body.contains("plan") ? call.given("plan") : "standard"));
+        BULKHEAD_TRY(const TenantRecord made, lifecycle::create_tenant(call.catalog, request));
         done.tenant = made.id;
         return Answer{tenant_json(made), "/tenants/" + made.id.text()};
       });
@@ -90,22 +114,43 @@ Result<Answer> create_tenant(Call& call) {
 
 Result<Answer> suspend_tenant(Call& call) {
   const std::string reason = call.given("reason");
-  return changed(call, "tenant.suspend", {{"reason", reason}}, [&](const TenantRecord& tenant) {
-    return catalog::set_tenant_status(call.catalog, tenant.id, catalog::TenantStatus::suspended, reason);
+  return changed(call, "tenant.suspend", {{"reason", reason}}, [&](const std::string& tenant) {
+    return lifecycle::suspend_tenant(call.catalog, tenant, reason);
   });
 }
 
 Result<Answer> resume_tenant(Call& call) {
-  return changed(call, "tenant.resume", {}, [&](const TenantRecord& tenant) {
-    return catalog::set_tenant_status(call.catalog, tenant.id, catalog::TenantStatus::active, "");
-  });
+  return changed(call, "tenant.resume", {},
+                 [&](const std::string& tenant) { return lifecycle::resume_tenant(call.catalog, tenant); });
 }
 
 Result<Answer> change_plan(Call& call) {
   const std::string plan = call.given("plan");
-  return changed(call, "tenant.plan", {{"plan", plan}}, [&](const TenantRecord& tenant) {
-    return catalog::set_tenant_plan(call.catalog, tenant.id, plan);
+  return changed(call, "tenant.plan", {{"plan", plan}}, [&](const std::string& tenant) {
+    return lifecycle::change_plan(call.catalog, tenant, plan);
   });
+}
+
+Result<Answer> delete_tenant(Call& call) {
+  BULKHEAD_TRY(const TenantRecord tenant, tenant_of(call));
+  BULKHEAD_TRY(const auto grace, grace_of(call));
+  const audit::Action action{"tenant.delete", tenant.slug, tenant.id, {{"grace", grace.count()}}};
+  return audit::recorded(call.catalog, call.actor, action, [&](audit::Action& done) -> Result<Answer> {
+    BULKHEAD_TRY(const auto operation,
+                 lifecycle::start_delete(call.catalog, tenant.id.text(), grace, call.actor.text()));
+    done.details["operation"] = operation.id.text();
+    return Answer{operation_json(operation), "/operations/" + operation.id.text()};
+  });
+}
+
+Result<Answer> undelete_tenant(Call& call) {
+  return changed(call, "tenant.undelete", {},
+                 [&](const std::string& tenant) { return lifecycle::undelete_tenant(call.catalog, tenant); });
+}
+
+Result<Answer> get_certificate(Call& call) {
+  BULKHEAD_TRY(auto certificate, lifecycle::find_certificate(call.catalog, call.path.at("tenant")));
+  return Answer{std::move(certificate), ""};
 }
 
 Result<Answer> list_members(Call& call) {

@@ -1,5 +1,6 @@
 -- Roles, and what everybody loses. Runs as a superuser, or as the owner of the database with CREATEROLE (RDS).
--- Every statement may be repeated.
+-- Every statement may be repeated. In a database of another kind than the catalog's, the names of the two logins stand for
+-- its one login (target.cpp).
 do $$
 declare
   name text;
@@ -27,9 +28,6 @@ begin
 end
 $$;
 
--- The server becomes one of these per unit of work; it inherits nothing from them.
-grant app_viewer, app_member, app_admin, app_owner to bulkhead_login;
-
 -- An administrator who is no superuser needs membership to make what these roles own and to act for tenants.
 do $$
 begin
@@ -42,16 +40,12 @@ end
 $$;
 
 create schema if not exists bulkhead;
-create schema if not exists catalog;
-create schema if not exists app;
 -- For a non-superuser ALTER … OWNER asks for CREATE on the database as the new owner; given for this transaction alone.
 do $$
 begin
-  execute format('grant create on database %I to bulkhead_system, bulkhead_owner', current_database());
+  execute format('grant create on database %I to bulkhead_system', current_database());
   alter schema bulkhead owner to bulkhead_system;
-  alter schema catalog owner to bulkhead_system;
-  alter schema app owner to bulkhead_owner;
-  execute format('revoke create on database %I from bulkhead_system, bulkhead_owner', current_database());
+  execute format('revoke create on database %I from bulkhead_system', current_database());
 end
 $$;
 
@@ -66,10 +60,8 @@ exception when insufficient_privilege then
 end
 $$;
 
-revoke all on schema bulkhead, catalog, app from public;
+revoke all on schema bulkhead from public;
 grant usage on schema bulkhead to bulkhead_owner, bulkhead_login, app_viewer, app_member, app_admin, app_owner;
-grant usage on schema app to app_viewer, app_member, app_admin, app_owner;
-grant usage on schema catalog to bulkhead_catalog;
 
 -- What everybody may call by default and no tenant's SQL, injected SQL included, should. Only a superuser can take it away;
 -- where there is none (RDS) the server keeps no named statements instead (it asks for pg_prepared_statement), and

@@ -34,6 +34,17 @@ create table if not exists catalog.database (
   primary key (cell, name)
 );
 
+-- Targets of migrations that the last run set aside, with why; a database that could not be asked has no schema here.
+create table if not exists catalog.target_failure (
+  cell text not null references catalog.cell(name) on delete cascade,
+  database_name text not null,
+  schema_name text not null,
+  version integer not null,  -- at which it was left
+  error text not null,
+  at timestamptz not null default now(),
+  primary key (cell, database_name, schema_name)
+);
+
 -- What a tenant's plan decides. `pool`: how many placements of its model are kept ready for sign-ups.
 create table if not exists catalog.plan (
   name text primary key check (name ~ '^[a-z][a-z0-9_-]{0,62}$'),

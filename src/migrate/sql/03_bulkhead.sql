@@ -7,6 +7,8 @@ create table if not exists bulkhead.bootstrap (
   binding text not null check (binding in ('signed', 'plain')),
   applied_at timestamptz not null default now()
 );
+-- The login by which servers reach the tenants of this database.
+alter table bulkhead.bootstrap add column if not exists login text not null default 'bulkhead_login';
 
 -- "This tenant lives here, at this epoch." Nobody at run time can list it.
 create table if not exists bulkhead.residency (
@@ -53,11 +55,6 @@ alter table bulkhead.migration add column if not exists schema_name text not nul
 alter table bulkhead.migration drop constraint if exists migration_pkey;
 alter table bulkhead.migration add constraint migration_pkey primary key (schema_name, version);
 grant select on bulkhead.migration to bulkhead_owner;
-
--- The row model's own target; a database of an earlier Bulkhead has its version in the ledger.
-insert into bulkhead.target(schema_name, version)
-select 'app', coalesce(max(m.version), 0) from bulkhead.migration m where m.schema_name = 'app'
-on conflict do nothing;
 
 revoke all on all tables in schema bulkhead from bulkhead_login, app_viewer, app_member, app_admin, app_owner;
 
@@ -113,40 +110,32 @@ as $$
 $$;
 revoke all on function bulkhead.mac(integer, text) from public;
 
--- Adds a signing key and lets the others live on for `overlap`, so that servers that have not read the new one yet go on.
--- The secret is returned once per call and kept, sealed from all run-time roles, in catalog.credential.
-create or replace function bulkhead.rotate_binding_key(overlap interval default '1 hour') returns integer
+-- Adds a signing key, with an id above `above`, and lets the others live on for `overlap`, so that servers that have not read
+-- the new one yet go on. The secret is returned, for the catalog, and kept nowhere here.
+create or replace function bulkhead.make_binding_key(overlap interval, above integer, out id integer, out secret text)
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   -- Two version 4 UUIDs: 244 bits of PostgreSQL's strong random source; hashed so that their fixed bits do not show.
-  secret constant bytea := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
-  padded constant bytea := secret || decode(repeat('00', 32), 'hex');
+  bytes constant bytea := sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+  padded constant bytea := bytes || decode(repeat('00', 32), 'hex');
   ipad bytea := padded;
   opad bytea := padded;
-  fresh integer;
 begin
   lock table bulkhead.binding_key in share row exclusive mode;
   for i in 0..63 loop
     ipad := set_byte(ipad, i, get_byte(padded, i) # 54);
     opad := set_byte(opad, i, get_byte(padded, i) # 92);
   end loop;
-  delete from bulkhead.binding_key where not_after < now();
-  update bulkhead.binding_key set not_after = least(not_after, now() + overlap);
-  select greatest(coalesce((select max(id) from bulkhead.binding_key), 0),
-                  coalesce((select max(split_part(name, ':', 2)::integer) from catalog.credential where name like 'binding_key:%'), 0)) + 1
-    into fresh;
-  insert into bulkhead.binding_key(id, ipad, opad, not_after) values (fresh, ipad, opad, 'infinity');
-  delete from catalog.credential c
-   where c.name like 'binding_key:%'
-     and not exists (select from bulkhead.binding_key k where 'binding_key:' || k.id = c.name);
-  insert into catalog.credential(name, secret) values ('binding_key:' || fresh, encode(secret, 'hex'));
-  perform pg_notify('bulkhead_catalog', 'key');
-  return fresh;
+  delete from bulkhead.binding_key k where k.not_after < now();
+  update bulkhead.binding_key k set not_after = least(k.not_after, now() + overlap);
+  id := greatest(coalesce((select max(k.id) from bulkhead.binding_key k), 0), above) + 1;
+  secret := encode(bytes, 'hex');
+  insert into bulkhead.binding_key(id, ipad, opad, not_after) values (make_binding_key.id, ipad, opad, 'infinity');
 end
 $$;
-revoke all on function bulkhead.rotate_binding_key(interval) from public;
+revoke all on function bulkhead.make_binding_key(interval, integer) from public;
 
 -- Whoever changes the keys, and however: bulkhead.tenant_id() is written for them (04_tenant_id_signed.sql).
 create or replace function bulkhead.keys_changed() returns trigger

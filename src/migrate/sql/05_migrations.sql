@@ -2,6 +2,15 @@
 grant execute on function bulkhead.tenant_id() to bulkhead_owner, app_viewer, app_member, app_admin, app_owner;
 revoke all on function bulkhead.tenant_id() from public;
 
+-- Unqualified names mean the schema that is being migrated, whatever the caller's search_path is: the runner says which one.
+create or replace function bulkhead.in_target(name text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case when name like '%.%' then name
+              else coalesce(nullif(current_setting('bulkhead.schema', true), ''), 'app') || '.' || name end
+$$;
+
 -- Makes a table of the app a tenant's: checks its shape, then row-level security, policies, grants, replica identity.
 -- May be repeated, and should be after a change of the table's key.
 create or replace function bulkhead.tenant_table(name text) returns void
@@ -9,8 +18,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- Unqualified names mean the app's schema, whatever the caller's search_path is.
-  relation constant regclass := to_regclass(case when name like '%.%' then name else 'app.' || name end);
+  relation constant regclass := to_regclass(bulkhead.in_target(name));
   first_key name;
   problem text;
   sequence regclass;
@@ -105,7 +113,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  relation constant regclass := to_regclass(case when name like '%.%' then name else 'app.' || name end);
+  relation constant regclass := to_regclass(bulkhead.in_target(name));
 begin
   if relation is null then
     raise exception 'bulkhead.shared_table(%): there is no such table', quote_literal(name)
@@ -130,7 +138,7 @@ language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  relation constant regclass := to_regclass(case when name like '%.%' then name else 'app.' || name end);
+  relation constant regclass := to_regclass(bulkhead.in_target(name));
   schema_name text;
   table_name text;
 begin
@@ -155,5 +163,5 @@ begin
 end
 $$;
 
-revoke all on function bulkhead.tenant_table(text), bulkhead.shared_table(text), bulkhead.tenant_numbered(text, text) from public;
-grant execute on function bulkhead.tenant_table(text), bulkhead.shared_table(text), bulkhead.tenant_numbered(text, text) to bulkhead_owner;
+revoke all on function bulkhead.in_target(text), bulkhead.tenant_table(text), bulkhead.shared_table(text), bulkhead.tenant_numbered(text, text) from public;
+grant execute on function bulkhead.in_target(text), bulkhead.tenant_table(text), bulkhead.shared_table(text), bulkhead.tenant_numbered(text, text) to bulkhead_owner;

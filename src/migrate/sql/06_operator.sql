@@ -1,5 +1,29 @@
 -- What the operator's commands call. Runs as bulkhead_system; only an administrator may execute them.
 
+-- Adds a signing key to this database; the former ones live on for `overlap`. The secret is kept, sealed from all run-time
+-- roles, in catalog.credential.
+create or replace function bulkhead.rotate_binding_key(overlap interval default '1 hour') returns integer
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  fresh record;
+begin
+  -- Before the largest id is read, so that two calls do not choose the same.
+  lock table bulkhead.binding_key in share row exclusive mode;
+  select k.id, k.secret into fresh
+    from bulkhead.make_binding_key(overlap, coalesce((select max(split_part(c.name, ':', 2)::integer) from catalog.credential c
+                                                       where c.name like 'binding_key:%'), 0)) k;
+  delete from catalog.credential c
+   where c.name like 'binding_key:%'
+     and not exists (select from bulkhead.binding_key k where 'binding_key:' || k.id = c.name);
+  insert into catalog.credential(name, secret) values ('binding_key:' || fresh.id, fresh.secret);
+  perform pg_notify('bulkhead_catalog', 'key');
+  return fresh.id;
+end
+$$;
+revoke all on function bulkhead.rotate_binding_key(interval) from public;
+
 -- A tenant with its placement and its residency, in one transaction.
 create or replace function catalog.create_tenant(slug text, name text, plan text default 'standard') returns uuid
 language plpgsql volatile

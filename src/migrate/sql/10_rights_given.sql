@@ -1,7 +1,8 @@
--- Run after each migration file: what ordinary statements on the app's tables need besides the tables, wherever in the
+-- Run after the migration files of a transaction: what ordinary statements on the app's tables need besides the tables, wherever in the
 -- file it was made. Nothing here widens what a caller may see: all of it runs with the caller's own rights and policies.
 do $$
 declare
+  target constant regnamespace := current_setting('bulkhead.schema')::regnamespace;
   f record;
   v record;
   s record;
@@ -11,7 +12,7 @@ begin
   for f in
     select p.oid::regprocedure as name
       from pg_catalog.pg_proc p
-     where p.pronamespace = 'app'::regnamespace and p.proowner = 'bulkhead_owner'::regrole and not p.prosecdef
+     where p.pronamespace = target and p.proowner = 'bulkhead_owner'::regrole and not p.prosecdef
   loop
     execute format('grant execute on routine %s to app_viewer, app_member, app_admin, app_owner', f.name);
   end loop;
@@ -19,7 +20,7 @@ begin
   for v in
     select c.oid::regclass as name
       from pg_catalog.pg_class c
-     where c.relnamespace = 'app'::regnamespace and c.relowner = 'bulkhead_owner'::regrole and c.relkind = 'v'
+     where c.relnamespace = target and c.relowner = 'bulkhead_owner'::regrole and c.relkind = 'v'
        and exists (select from pg_catalog.pg_options_to_table(c.reloptions) o
                     where o.option_name = 'security_invoker' and o.option_value in ('true', 'on', 'yes', '1'))
   loop
@@ -39,7 +40,7 @@ begin
     )
     select c.oid::regclass as name
       from pg_catalog.pg_class c
-     where c.relnamespace = 'app'::regnamespace and c.relowner = 'bulkhead_owner'::regrole and c.relkind = 'S'
+     where c.relnamespace = target and c.relowner = 'bulkhead_owner'::regrole and c.relkind = 'S'
        and not exists (select from pg_catalog.pg_depend d
                         where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'i')
        and (not exists (select from used where used.sequence = c.oid)

@@ -52,7 +52,9 @@ create table if not exists catalog.app_migration (
 alter table catalog.database add column if not exists verifier text not null default '';
 
 -- PostgreSQL's own name of the server, so that none is registered twice.
-alter table catalog.cell add column if not exists server_id text unique;
+alter table catalog.cell
+  add column if not exists server_id text unique,
+  add column if not exists opened_at timestamptz;  -- when it was first ready for tenants
 
 -- That a tenant was deleted: the certificate, signed (a JWS of the statement).
 create table if not exists catalog.deletion (

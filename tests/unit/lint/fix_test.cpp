@@ -178,6 +178,11 @@ TEST(LintFix, IndexesAreMadeInTheTransaction) {
   EXPECT_NE(fixed("create table a (id int primary key);\ncreate index concurrently i on a (id);\n")
                 .find("create index i on a (tenant_id, id);"),
             std::string::npos);
+  const std::vector<SourceFile> files = {
+      {"0001_a.sql", "create table a (id int primary key);\n"},
+      {"0002_b.sql", "-- bulkhead: concurrent\ncreate index concurrently i on a (id);\n"}};
+  EXPECT_EQ(fix(files).files[1].text,
+            "-- bulkhead: concurrent\ncreate index concurrently i on a (tenant_id, id);\n");
 }
 
 TEST(LintFix, ReportsWhatItCannotDo) {

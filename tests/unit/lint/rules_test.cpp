@@ -20,6 +20,11 @@ const std::string base =
     "bulkhead.shared_table('s');\n";
 
 std::vector<Finding> run(const std::string& sql) {
+  // Such a file holds nothing else.
+  if (sql.find("bulkhead: concurrent") != std::string::npos) {
+    const std::vector<SourceFile> files = {{"0001_a.sql", base}, {"0002_b.sql", sql}};
+    return lint(files);
+  }
   SourceFile file{"0001_a.sql", base + sql};
   return lint(std::span(&file, 1));
 }
@@ -261,6 +266,17 @@ const Case cases[] = {
     {"transaction-command", "create index concurrently i on t (tenant_id, a);",
      "create index i on t (tenant_id, a);"},
     {"transaction-command", "vacuum t;", "analyze t;"},
+    {"transaction-command", "drop index concurrently i;", "drop index i;"},
+    {"concurrent-file", "-- bulkhead: concurrent\nselect 1;", "-- bulkhead: concurrent\nvacuum t;"},
+    {"concurrent-file", "-- bulkhead: concurrent\ncreate index i on t (tenant_id, a);",
+     "-- bulkhead: concurrent\ncreate index concurrently i on t (tenant_id, a);"},
+    {"concurrent-file", "-- bulkhead: concurrent\ncreate index concurrently on t (tenant_id, a);",
+     "-- why\n\n -- bulkhead: concurrent\nalter table t validate constraint c;"},
+    {"concurrent-file", "-- bulkhead: concurrent\ndrop index concurrently i;",
+     "-- bulkhead: concurrent\ndrop index concurrently if exists i;"},
+    {"index-tenant", "-- bulkhead: concurrent\ncreate index concurrently i on t (a);",
+     "-- bulkhead: concurrent\ncreate index concurrently i on t (tenant_id, a);"},
+    {"directive", "select 1;\n-- bulkhead: concurrent\nselect 2;", "select 1;"},
     {"rows-of-a-tenant", "insert into t (id) select gen_random_uuid();",
      "insert into t (tenant_id, id) select tenant_id, gen_random_uuid() from t;"},
     {"rows-of-a-tenant", "insert into t (a) values (1);", "insert into s (code) values ('a');"},
