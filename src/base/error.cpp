@@ -65,6 +65,8 @@ const ErrorInfo& error_info(Errc code) noexcept {
     BULKHEAD_ERROR(lint_failed, "BLK706", 500, false, "Not tenant-safe")
     BULKHEAD_ERROR(import_failed, "BLK707", 400, false, "Import failed")
     BULKHEAD_ERROR(conflict, "BLK708", 409, true, "Not possible in this state")
+    BULKHEAD_ERROR(incomplete, "BLK710", 500, true, "Done in part")
+    BULKHEAD_ERROR(log_broken, "BLK711", 500, false, "The audit log does not hold")
 #undef BULKHEAD_ERROR
   }
   return unknown;

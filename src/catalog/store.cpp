@@ -9,21 +9,9 @@ namespace {
 
 using Parameters = std::vector<std::optional<std::string>>;
 
-std::string_view status_name(TenantStatus status) {
-  switch (status) {
-    case TenantStatus::active:
-      return "active";
-    case TenantStatus::suspended:
-      return "suspended";
-    case TenantStatus::deleting:
-      return "deleting";
-  }
-  return "active";
-}
-
 std::optional<TenantStatus> parse_status(std::string_view name) {
   for (const auto status : {TenantStatus::active, TenantStatus::suspended, TenantStatus::deleting}) {
-    if (status_name(status) == name) return status;
+    if (tenant_status_name(status) == name) return status;
   }
   return std::nullopt;
 }
@@ -34,6 +22,18 @@ std::string select_tenants(std::string_view condition) {
 }
 
 }  // namespace
+
+std::string_view tenant_status_name(TenantStatus status) noexcept {
+  switch (status) {
+    case TenantStatus::active:
+      return "active";
+    case TenantStatus::suspended:
+      return "suspended";
+    case TenantStatus::deleting:
+      return "deleting";
+  }
+  return "active";
+}
 
 std::string_view tenant_columns() noexcept {
   return "t.id, t.slug, t.name, t.plan, t.status, t.suspended_reason, p.model, p.cell, p.database_name, "
@@ -121,7 +121,7 @@ Result<void> set_tenant_status(pg::Blocking& admin, const TenantId& tenant, Tena
                                std::string_view reason) {
   BULKHEAD_TRY(auto rows,
                admin.query("update catalog.tenant set status = $2, suspended_reason = $3 where id = $1::uuid",
-                           {tenant.text(), std::string(status_name(status)), std::string(reason)}));
+                           {tenant.text(), std::string(tenant_status_name(status)), std::string(reason)}));
   if (rows.affected() == 0) return Error(Errc::not_found, "there is no tenant " + tenant.text());
   return {};
 }

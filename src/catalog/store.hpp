@@ -32,6 +32,9 @@ namespace bulkhead::catalog {
 [[nodiscard]] Result<void> set_tenant_status(pg::Blocking& admin, const TenantId& tenant, TenantStatus status,
                                              std::string_view reason);
 
+/// "active", "suspended", "deleting"
+[[nodiscard]] std::string_view tenant_status_name(TenantStatus status) noexcept;
+
 /// Makes the user known as (issuer, subject) where there is none, and gives it this role in the tenant.
 /// `name`: for display; empty keeps the user's name (the subject for a new one).
 [[nodiscard]] Result<UserId> ensure_membership(pg::Blocking& admin, const TenantId& tenant,

@@ -1,5 +1,4 @@
 #include <cstdio>
-#include <cstdlib>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -8,6 +7,8 @@
 
 #include "cli/commands.hpp"
 #include "cli/lifecycle_commands.hpp"
+#include "cli/operator_commands.hpp"
+#include "cli/options.hpp"
 
 namespace bulkhead {
 
@@ -19,36 +20,14 @@ App& add(App& app, std::vector<Route>& routes, Method method, std::string path, 
   return app;
 }
 
-void database_options(CLI::App& command, runtime::DatabaseChoice& choice) {
-  auto* data = command.add_option(
-      "--data", choice.data_dir,
-      "data folder with the embedded PostgreSQL (default: $BULKHEAD_DATA, then ./.bulkhead)");
-  auto* url = command.add_option(
-      "--database", choice.url,
-      "URL of an existing PostgreSQL database, with the operator's rights ($BULKHEAD_DATABASE)");
-  data->excludes(url);
-}
-
 void serve_options(CLI::App& command, cli::ServeOptions& options) {
   command.add_option("app", options.app_dir, "folder of the app: bulkhead.toml and migrations/")->required();
-  database_options(command, options.database);
+  cli::database_options(command, options.database);
   command.add_option("--port", options.port, "port to listen on; 0 picks a free one");
   command.add_option("--address", options.address, "address to listen on");
   command.add_option("--threads", options.threads, "io threads");
   command.add_option("--ready-file", options.ready_file,
                      "written when ready: one JSON line with url and pid");
-}
-
-/// Options not given on the command line come from the environment, then from where the command was started.
-void complete(runtime::DatabaseChoice& choice) {
-  if (!choice.data_dir.empty() || !choice.url.empty()) return;
-  if (const char* url = std::getenv("BULKHEAD_DATABASE"); url != nullptr && *url != '\0') {
-    choice.url = url;
-  } else if (const char* data = std::getenv("BULKHEAD_DATA"); data != nullptr && *data != '\0') {
-    choice.data_dir = data;
-  } else if (std::filesystem::is_directory(".bulkhead")) {
-    choice.data_dir = ".bulkhead";
-  }
 }
 
 int finish(const Result<void>& result) {
@@ -78,6 +57,8 @@ App& App::del(std::string path, Role at_least, RequestHandler handler) {
 }
 
 int App::run(int argc, char** argv) const {
+  using cli::complete;
+  using cli::database_options;
   CLI::App command("Bulkhead: a tenant-safe API over PostgreSQL from your SQL migrations", "bulkhead");
   command.require_subcommand(1);
   command.set_version_flag("--version", "bulkhead " BULKHEAD_VERSION);
@@ -102,6 +83,9 @@ int App::run(int argc, char** argv) const {
   token->add_option("--ttl", token_options.ttl_s, "seconds until it expires")
       ->capture_default_str()
       ->check(CLI::Range(1, 86400 * 30));
+  auto* for_operator = token->add_flag("--operator", token_options.for_operator,
+                                       "for the control API, of no tenant (makes the operator)");
+  for_operator->excludes(one)->excludes(many);
   token->add_flag("--json", token_options.json, "print a JSON object instead of the bare token");
 
   auto* tenant = command.add_subcommand("tenant", "tenants: create, list, import, export, suspend, delete …");
@@ -144,6 +128,8 @@ int App::run(int argc, char** argv) const {
   codegen->add_option("--namespace", codegen_options.name_space, "C++ namespace")->capture_default_str();
   codegen->add_option("--out", codegen_options.out, "file to write (default: standard output)");
 
+  cli::OperatorCommands operators(command);
+
   // CLI11 would only say that a command is required.
   const auto meant = [argv](const CLI::App* sub) { return sub->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && command.get_subcommands(meant).empty())
@@ -175,6 +161,7 @@ int App::run(int argc, char** argv) const {
     if (*migrate) return finish(cli::migrate(migrate_options));
     if (*lint) return finish(cli::lint(lint_options));
     if (*codegen) return finish(cli::codegen(codegen_options));
+    if (const auto done = operators.run()) return finish(*done);
   } catch (const std::exception& error) {
     return finish(Error(Errc::internal, std::string("an unforeseen failure: ") + error.what()));
   }

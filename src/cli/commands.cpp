@@ -11,11 +11,14 @@
 
 #include <fmt/format.h>
 
+#include "audit/log.hpp"
 #include "base/config.hpp"
 #include "base/progress.hpp"
 #include "base/utf8.hpp"
+#include "catalog/operators.hpp"
 #include "catalog/store.hpp"
 #include "cli/files.hpp"
+#include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "identity/dev_issuer.hpp"
 #include "lifecycle/import.hpp"
@@ -50,6 +53,10 @@ int exit_code(Errc code) noexcept {
       return 10;
     case Errc::conflict:
       return 11;
+    case Errc::incomplete:
+      return 12;
+    case Errc::log_broken:
+      return 13;
     default:
       return 1;
   }
@@ -90,45 +97,51 @@ class Minter {
                            const TokenOptions& options, Role role) {
     auto member = catalog::ensure_membership(admin, tenant.id, url_, options.user, options.user, role);
     if (member.has_error()) return member.error();
+    return sign(options, tenant.slug);
+  }
+
+  Result<std::string> mint_for_operator(pg::Blocking& admin, const TokenOptions& options) {
+    catalog::Operator made;
+    made.issuer = url_;
+    made.subject = made.name = options.user;
+    BULKHEAD_CHECK(catalog::add_operator(admin, made));
+    return sign(options, "");
+  }
+
+ private:
+  Result<std::string> sign(const TokenOptions& options, const std::string& tenant) {
     identity::MintRequest request;
     request.issuer = url_;
     request.audience = std::string(runtime::dev_audience);
     request.subject = options.user;
-    request.tenant = tenant.slug;
+    request.tenant = tenant;
     request.name = options.user;
     request.issued_at = std::chrono::system_clock::now();
     request.lifetime = std::chrono::seconds(options.ttl_s);
     return issuer_.mint(request);
   }
 
- private:
   Minter(std::string url, identity::DevIssuer issuer) : url_(std::move(url)), issuer_(std::move(issuer)) {}
   std::string url_;
   identity::DevIssuer issuer_;
 };
 
-}  // namespace
-
-Result<void> token(const TokenOptions& options) {
-  std::optional<Role> role = parse_role(options.role);
-  if (!role)
-    return Error(Errc::usage, fmt::format("there is no role \"{}\"", options.role))
-        .hint("owner, admin, member or viewer");
-  if (options.user.empty() || options.user.size() > 255)
-    return Error(Errc::usage, "--user takes a name of 1 to 255 characters");
-  if (!valid_utf8(options.user)) return Error(Errc::usage, "--user takes a name in UTF-8");
-  std::vector<std::string> slugs{options.tenant};
-  if (!options.tenants_file.empty()) {
-    BULKHEAD_TRY(slugs, read_slugs(options.tenants_file));
-  } else if (options.tenant.empty()) {
-    return Error(Errc::usage, "for which tenant?").hint("--tenant SLUG");
+Result<void> operator_token(pg::Blocking& admin, Minter& minter, const TokenOptions& options) {
+  BULKHEAD_TRY(std::string minted, minter.mint_for_operator(admin, options));
+  if (!options.json) {
+    print(minted + "\n");
+    return {};
   }
-  BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  BULKHEAD_TRY(Minter minter, Minter::open(admin));
+  const boost::json::object line{{"user", options.user}, {"operator", true}, {"token", minted}};
+  print(boost::json::serialize(line) + "\n");
+  return {};
+}
+
+Result<void> tenant_tokens(pg::Blocking& admin, Minter& minter, const TokenOptions& options,
+                           const std::vector<std::string>& slugs, Role role) {
   for (const std::string& slug : slugs) {
     BULKHEAD_TRY(catalog::TenantRecord tenant, catalog::find_tenant(admin, slug));
-    BULKHEAD_TRY(std::string minted, minter.mint(admin, tenant, options, *role));
+    BULKHEAD_TRY(std::string minted, minter.mint(admin, tenant, options, role));
     if (options.json || !options.tenants_file.empty()) {
       boost::json::object line{{"tenant", tenant.slug},
                                {"tenant_id", tenant.id.text()},
@@ -143,6 +156,46 @@ Result<void> token(const TokenOptions& options) {
   return {};
 }
 
+/// Several tokens at once are one entry: what counts is who may now come in as whom.
+audit::Action minting(const TokenOptions& options, std::size_t tenants) {
+  audit::Action action{"token.mint", options.user, std::nullopt, {}};
+  if (options.for_operator) {
+    action.details["operator"] = true;
+    return action;
+  }
+  action.details["role"] = options.role;
+  if (options.tenants_file.empty())
+    action.details["tenant"] = options.tenant;
+  else
+    action.details["tenants"] = tenants;
+  return action;
+}
+
+}  // namespace
+
+Result<void> token(const TokenOptions& options) {
+  std::optional<Role> role = parse_role(options.role);
+  if (!role)
+    return Error(Errc::usage, fmt::format("there is no role \"{}\"", options.role))
+        .hint("owner, admin, member or viewer");
+  if (options.user.empty() || options.user.size() > 255)
+    return Error(Errc::usage, "--user takes a name of 1 to 255 characters");
+  if (!valid_utf8(options.user)) return Error(Errc::usage, "--user takes a name in UTF-8");
+  std::vector<std::string> slugs{options.tenant};
+  if (!options.tenants_file.empty()) {
+    BULKHEAD_TRY(slugs, read_slugs(options.tenants_file));
+  } else if (options.tenant.empty() && !options.for_operator) {
+    return Error(Errc::usage, "for which tenant?").hint("--tenant SLUG");
+  }
+  BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  BULKHEAD_TRY(Minter minter, Minter::open(admin));
+  return audit::recorded(admin, audit::Actor::os_user(), minting(options, slugs.size()), [&](audit::Action&) {
+    return options.for_operator ? operator_token(admin, minter, options)
+                                : tenant_tokens(admin, minter, options, slugs, *role);
+  });
+}
+
 Result<void> tenant_import(const TenantImportOptions& options) {
   BULKHEAD_TRY(Workspace workspace, open_workspace(options.database));
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
@@ -153,7 +206,10 @@ Result<void> tenant_import(const TenantImportOptions& options) {
     if (!progress) progress.emplace("import", "rows", total);
     progress->update(done);
   };
-  BULKHEAD_TRY(auto tables, lifecycle::import_csv(admin, tenant, options.dir, importing));
+  const audit::Action action{"tenant.import", tenant.slug, tenant.id, {{"folder", options.dir.string()}}};
+  BULKHEAD_TRY(auto tables, audit::recorded(admin, audit::Actor::os_user(), action, [&](audit::Action&) {
+                 return lifecycle::import_csv(admin, tenant, options.dir, importing);
+               }));
   if (progress) progress->finish();
   std::uint64_t rows = 0;
   for (const lifecycle::ImportedTable& table : tables) {

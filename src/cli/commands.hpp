@@ -28,6 +28,7 @@ struct TokenOptions {
   runtime::DatabaseChoice database;
   std::string tenant, user, role = "member";
   std::filesystem::path tenants_file;  ///< Instead of `tenant`: slugs, one a line; prints a JSON line each.
+  bool for_operator = false;           ///< Of the control API instead of a tenant.
   std::int64_t ttl_s = 3600;
   bool json = false;
 };
@@ -67,7 +68,8 @@ struct CodegenOptions {
 [[nodiscard]] Result<void> codegen(const CodegenOptions& options);
 
 /// 2 usage, 3 configuration, 4 database unreachable, 5 something missing on this machine, 6 not found, 7
-/// already there, 8 migration, 9 not tenant-safe, 10 import, 11 conflict, 1 anything else.
+/// already there, 8 migration, 9 not tenant-safe, 10 import, 11 conflict, 12 done in part, 13 the audit log does
+/// not hold, 1 anything else.
 [[nodiscard]] int exit_code(Errc code) noexcept;
 
 }  // namespace bulkhead::cli

@@ -12,9 +12,9 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <pwd.h>
 #include <unistd.h>
 
+#include "audit/log.hpp"
 #include "base/progress.hpp"
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
@@ -39,8 +39,14 @@ void print_json(const json::value& value) {
 
 /// Who works here: for an operation's record.
 std::string operator_name() {
-  const passwd* user = getpwuid(getuid());
-  return user != nullptr ? std::string(user->pw_name) : std::to_string(getuid());
+  return audit::Actor::os_user().text();
+}
+
+/// What only looks is not written to the audit log.
+bool only_looks(const std::string& command) {
+  for (const std::string_view name : {"list", "show", "key", "verify"})
+    if (command == name) return true;
+  return false;
 }
 
 json::object tenant_json(const TenantRecord& tenant) {
@@ -611,6 +617,21 @@ struct LifecycleCommands::Impl {
     return {};
   }
 
+  /// The chosen command as the audit log has it: "tenant.suspend".
+  [[nodiscard]] audit::Action action(pg::Blocking& catalog) const {
+    audit::Action what;
+    what.name = chosen->app->get_parent()->get_name() + "." + chosen->app->get_name();
+    for (const std::string* subject : {&tenant, &create_request.slug, &cell.name, &plan.name, &id})
+      if (what.subject.empty()) what.subject = *subject;
+    const std::pair<const char*, const std::string*> details[] = {
+        {"reason", &reason}, {"file", &out}, {"model", &model}, {"plan", &plan.name}};
+    for (const auto& [name, value] : details)
+      if (!value->empty() && *value != what.subject) what.details[name] = *value;
+    if (what.name == "tenant.delete") what.details["grace"] = now ? "0" : grace;
+    if (const auto known = catalog::find_tenant(catalog, tenant); known.has_value()) what.tenant = known->id;
+    return what;
+  }
+
   /// Anybody may check a certificate who has the public key: no database is needed.
   [[nodiscard]] bool needs_no_database() const { return key_option->count() != 0; }
   Result<void> run_without_database() {
@@ -653,7 +674,10 @@ Result<void> LifecycleCommands::run() {
   if (impl_->needs_no_database()) return impl_->run_without_database();
   BULKHEAD_TRY(runtime::Workspace workspace, open_workspace(impl_->chosen->database));
   BULKHEAD_TRY(pg::Blocking catalog, workspace.admin());
-  return impl_->chosen->work(catalog);
+  const auto work = [&](audit::Action&) { return impl_->chosen->work(catalog); };
+  audit::Action action = impl_->action(catalog);
+  if (only_looks(impl_->chosen->app->get_name())) return work(action);
+  return audit::recorded(catalog, audit::Actor::os_user(), std::move(action), work);
 }
 
 }  // namespace bulkhead::cli

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "audit/log.hpp"
 #include "base/config.hpp"
 #include "base/progress.hpp"
 #include "cli/commands.hpp"
@@ -204,6 +205,22 @@ Result<void> status(pg::Blocking& admin, const std::vector<migrate::MigrationFil
   return {};
 }
 
+Result<migrate::FleetReport> migrate_all(pg::Blocking& admin,
+                                         const std::vector<migrate::MigrationFile>& files,
+                                         const MigrateOptions& options, const AppConfig& config,
+                                         audit::Action& done) {
+  migrate::FleetReport report;
+  if (options.only_pool) {
+    BULKHEAD_TRY(report.pool, migrate::run_migrations(admin, files, run_options(config)));
+  } else {
+    BULKHEAD_TRY(report, migrate::migrate_fleet(admin, files, fleet_options(options, config)));
+  }
+  done.details["applied"] = report.pool.applied.size();
+  done.details["targets_migrated"] = report.migrated;
+  done.details["targets_set_aside"] = report.failures.size();
+  return report;
+}
+
 }  // namespace
 
 Result<void> migrate(const MigrateOptions& options) {
@@ -221,12 +238,11 @@ Result<void> migrate(const MigrateOptions& options) {
   if (options.dry_run) return dry_run(admin, files, options);
   const auto begun = std::chrono::steady_clock::now();
   BULKHEAD_CHECK(workspace.prepare(config.binding_signed));
-  migrate::FleetReport report;
-  if (options.only_pool) {
-    BULKHEAD_TRY(report.pool, migrate::run_migrations(admin, files, run_options(config)));
-  } else {
-    BULKHEAD_TRY(report, migrate::migrate_fleet(admin, files, fleet_options(options, config)));
-  }
+  const audit::Action action{"migrate", config.name, std::nullopt, {{"files", files.size()}}};
+  BULKHEAD_TRY(const migrate::FleetReport report,
+               audit::recorded(admin, audit::Actor::os_user(), action, [&](audit::Action& done) {
+                 return migrate_all(admin, files, options, config, done);
+               }));
   // What the pool has is known to run: new placements are made from it.
   if (report.left == 0) {
     BULKHEAD_CHECK(lifecycle::remember_migrations(admin, files));

@@ -10,15 +10,15 @@ Result<Workspace> open_workspace(const runtime::DatabaseChoice& choice) {
   BULKHEAD_TRY(Workspace workspace, Workspace::open(choice, Workspace::Use::command));
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
   BULKHEAD_TRY(Rows found, admin.query("select to_regclass('catalog.tenant') is not null and "
-                                       "to_regclass('bulkhead.migration') is not null"));
+                                       "to_regclass('bulkhead.migration') is not null, "
+                                       "to_regclass('catalog.audit_entry') is not null"));
+  const std::string sets_up =
+      choice.url.empty() ? "`bulkhead dev APP`" : "`bulkhead migrate APP --database URL`";
   if (found.text(0, 0) != "t")
-    return Error(Errc::not_found, "this database is not set up for Bulkhead")
-        .hint(choice.url.empty() ? "`bulkhead dev APP` sets it up"
-                                 : "`bulkhead migrate APP --database URL` sets it up");
-  BULKHEAD_TRY(Rows current, admin.query("select to_regclass('bulkhead.target') is not null"));
-  if (current.text(0, 0) != "t")
+    return Error(Errc::not_found, "this database is not set up for Bulkhead").hint(sets_up + " sets it up");
+  if (found.text(0, 1) != "t")
     return Error(Errc::config_invalid, "this database was set up by an earlier Bulkhead")
-        .hint("`bulkhead migrate APP` brings it up to date");
+        .hint(sets_up + " brings it up to date");
   return workspace;
 }
 

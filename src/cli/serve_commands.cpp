@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "audit/log.hpp"
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "base/progress.hpp"
@@ -227,7 +228,10 @@ Result<void> seed(const Workspace& workspace, const AppConfig& config, const std
     auto known = catalog::find_tenant(admin, slug);
     if (known.has_value()) continue;
     if (known.error().code() != Errc::not_found) return known.error();
-    BULKHEAD_TRY(catalog::TenantRecord tenant, catalog::create_tenant(admin, slug, slug));
+    const audit::Action action{"tenant.create", slug, std::nullopt, {{"seed", true}}};
+    BULKHEAD_TRY(catalog::TenantRecord tenant,
+                 audit::recorded(admin, audit::Actor::program("dev"), action,
+                                 [&](audit::Action&) { return catalog::create_tenant(admin, slug, slug); }));
     Result<std::uint64_t> rows = seed_rows(admin, tenant, app_dir / "seed");
     if (rows.has_error()) {
       // A half-made seed tenant would be taken for a whole one at the next start.
@@ -316,6 +320,7 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
   settings.catalog_conninfo = running.workspace.catalog_conninfo();
   settings.binding_key = running.workspace.binding_key();
   settings.read_binding_key = [&workspace = running.workspace] { return workspace.read_binding_key(); };
+  settings.connect_operator = [&workspace = running.workspace] { return workspace.admin(); };
   settings.issuers = running.issuers;
   settings.open_routes = running.open_routes;
   runtime::Server server(std::move(settings), routes, log);

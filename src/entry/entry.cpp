@@ -140,6 +140,13 @@ Task<Result<RequestContext>> Entry::admit(const Request& request, std::optional<
   co_return finish(found, *claims, trace, requirement, deadline);
 }
 
+Task<Result<identity::ClaimsRef>> Entry::identify(const Request& request) {
+  BULKHEAD_CO_TRY(std::string_view token, bearer_token(request));
+  const auto now = std::chrono::system_clock::now();
+  if (identity::ClaimsRef known = verifier_.known(token, now)) co_return known;
+  co_return co_await verifier_.verify(std::string(token), now);
+}
+
 TraceContext Entry::trace_of(const Request& request) {
   std::optional<std::string_view> header;
   bool repeated = false;

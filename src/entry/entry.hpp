@@ -66,6 +66,10 @@ class Entry {
                                                                   TraceContext& trace,
                                                                   Requirement requirement);
 
+  /// Who calls, of no tenant: for the control API, which decides by its own list who may. Errors: those of the token, as
+  /// above. `request` must live until the task is done.
+  [[nodiscard]] Task<Result<identity::ClaimsRef>> identify(const Request& request);
+
   /// `traceparent` (W3C trace context level 1), or a new trace when it is absent, repeated or malformed. With
   /// a span id of ours either way.
   [[nodiscard]] TraceContext trace_of(const Request& request);

@@ -284,10 +284,14 @@ Result<std::vector<Operation>> list_operations(pg::Blocking& catalog, const Oper
       auto rows,
       catalog.query(
           select_operations("where ($1 = '' or state = $1) and ($2::uuid is null or tenant_id = $2::uuid) "
-                            "and ($3 = '' or kind = $3) order by made_at desc, id limit $4"),
+                            "and ($3 = '' or kind = $3) and ($5::uuid is null or exists (select from "
+                            "catalog.operation b where b.id = $5::uuid and (operation.made_at < b.made_at or "
+                            "(operation.made_at = b.made_at and operation.id > b.id)))) "
+                            "order by made_at desc, id limit $4"),
           {filter.state ? std::string(operation_state_name(*filter.state)) : std::string(),
            filter.tenant ? std::optional(filter.tenant->text()) : std::nullopt, filter.kind,
-           std::to_string(filter.limit)}));
+           std::to_string(filter.limit),
+           filter.before ? std::optional(filter.before->text()) : std::nullopt}));
   return operations_of(rows);
 }
 

@@ -60,6 +60,7 @@ struct OperationFilter {
   std::optional<OperationState> state;
   std::optional<TenantId> tenant;
   std::string kind;
+  std::optional<Uuid> before;  ///< Only those that come after this one in the list.
   std::size_t limit = 100;
 };
 /// The newest first.

@@ -32,7 +32,8 @@ Result<void> remember_dev_issuer(pg::Blocking& admin, const std::string& issuer_
   // One statement, so that nobody sees the address without the identities.
   auto moved = admin.query(
       "with former as (select value from catalog.setting where name = 'dev_issuer' and value <> $1),"
-      " moved as (update catalog.identity set issuer = $1 where issuer in (select value from former))"
+      " moved as (update catalog.identity set issuer = $1 where issuer in (select value from former)),"
+      " operators as (update catalog.operator set issuer = $1 where issuer in (select value from former))"
       " insert into catalog.setting (name, value) values ('dev_issuer', $1)"
       " on conflict (name) do update set value = excluded.value where setting.value <> excluded.value",
       {issuer_url});

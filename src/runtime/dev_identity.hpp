@@ -20,8 +20,8 @@ inline constexpr std::string_view dev_audience = "bulkhead-dev";
 /// Loads the signing key, or makes one at the first start.
 [[nodiscard]] Result<identity::DevIssuer> load_or_make_dev_issuer(pg::Blocking& admin);
 
-/// Remembers the issuer's address. When it has changed (another port), the identities of the former one move
-/// along, so that memberships stay.
+/// Remembers the issuer's address. When it has changed (another port), the identities and operators of the
+/// former one move along, so that memberships stay.
 [[nodiscard]] Result<void> remember_dev_issuer(pg::Blocking& admin, const std::string& issuer_url);
 
 /// The address that `remember_dev_issuer` stored; `not_found` where `bulkhead dev` never ran.

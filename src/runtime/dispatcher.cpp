@@ -11,6 +11,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view rest_prefix = "/rest/v1/";
+/// Which of them a path takes is the control API's to say, once it knows who asks.
+constexpr Method control_methods[] = {Method::get,   Method::head, Method::post,   Method::put,
+                                      Method::patch, Method::del,  Method::options};
 constexpr Method rest_methods[] = {Method::get, Method::head, Method::post, Method::patch, Method::del};
 
 /// What the log may hold of a request's failure. Texts that PostgreSQL makes of a statement, and those about what a
@@ -31,12 +34,22 @@ Error for_log(const Error& error, unsigned status) {
 
 }  // namespace
 
-RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute> open, Metrics& metrics) {
+RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute> open, bool control,
+                       Metrics& metrics) {
   Target rest;
   rest.name = "/rest/v1/{relation}";
   rest.metric = metrics.route(rest.name);
   std::size_t number = add(std::move(rest));
   for (Method method : rest_methods) router_.add_prefix(method, std::string(rest_prefix), number);
+  if (control) {
+    Target target;
+    target.kind = Target::Kind::control;
+    target.name = "/control/v1";
+    target.metric = metrics.route(target.name);
+    number = add(std::move(target));
+    for (Method method : control_methods)
+      router_.add_prefix(method, std::string(api::ControlApi::prefix), number);
+  }
   for (const Route& route : handlers) {
     Target target;
     target.kind = Target::Kind::handler;
@@ -73,8 +86,16 @@ struct Dispatcher::Seen {
 };
 
 Dispatcher::Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane& plane, api::RestApi& rest,
-                       const RouteTable& routes, Logger& log, ThreadMetrics& metrics)
-    : entry_(entry), cors_(cors), plane_(plane), rest_(rest), routes_(routes), log_(log), metrics_(metrics) {}
+                       api::ControlApi* control, const RouteTable& routes, Logger& log,
+                       ThreadMetrics& metrics)
+    : entry_(entry),
+      cors_(cors),
+      plane_(plane),
+      rest_(rest),
+      control_(control),
+      routes_(routes),
+      log_(log),
+      metrics_(metrics) {}
 
 Task<Response> Dispatcher::answer(Request& request) {
   Seen seen;
@@ -108,9 +129,13 @@ Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_vie
   const RouteTable::Target& target = routes_.target(match.handler);
   seen.route = target.name;
   seen.metric = target.metric;
-  seen.tenants = target.kind != RouteTable::Target::Kind::open;
-  if (target.kind != RouteTable::Target::Kind::open)
-    co_return co_await serve_tenant(request, path_tenant, target, match.rest, seen);
+  seen.tenants =
+      target.kind == RouteTable::Target::Kind::rest || target.kind == RouteTable::Target::Kind::handler;
+  if (seen.tenants) co_return co_await serve_tenant(request, path_tenant, target, match.rest, seen);
+  if (target.kind == RouteTable::Target::Kind::control) {
+    if (path_tenant) co_return nothing_here(seen);
+    co_return co_await serve_control(request, match.rest, seen);
+  }
   if (path_tenant || (target.open->loopback_only && !request.peer_is_loopback)) co_return nothing_here(seen);
   co_return co_await target.open->handler(request);
 }
@@ -173,6 +198,13 @@ Task<Response> Dispatcher::serve_tenant(const Request& request, std::optional<st
   }
   seen.db = permitted.database_time();
   co_return response;
+}
+
+Task<Response> Dispatcher::serve_control(const Request& request, std::string_view rest, Seen& seen) {
+  Result<identity::ClaimsRef> caller = co_await entry_.identify(request);
+  if (caller.has_error()) co_return problem_response(caller.error(), 0, seen.trace_id);
+  seen.principal = (*caller)->subject;
+  co_return co_await control_->answer(request, rest, *caller, seen.trace_id);
 }
 
 void Dispatcher::observe(const Request& request, const Response& response, const Seen& seen) {

@@ -8,6 +8,7 @@
 
 #include <bulkhead/app.hpp>
 
+#include "api/control/control_api.hpp"
 #include "api/rest/rest_api.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
@@ -28,10 +29,11 @@ struct OpenRoute {
 /// The routes of a server, filled once at start and then shared by the io threads.
 class RouteTable {
  public:
-  RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute> open, Metrics& metrics);
+  /// `control`: there is a control API.
+  RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute> open, bool control, Metrics& metrics);
 
   struct Target {
-    enum class Kind : std::uint8_t { rest, handler, open };
+    enum class Kind : std::uint8_t { rest, handler, open, control };
     Kind kind = Kind::rest;
     const Route* handler = nullptr;
     std::optional<OpenRoute> open;
@@ -54,8 +56,9 @@ class RouteTable {
 /// responses; it decides nothing.
 class Dispatcher {
  public:
+  /// `control`: null where there is none.
   Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane& plane, api::RestApi& rest,
-             const RouteTable& routes, Logger& log, ThreadMetrics& metrics);
+             api::ControlApi* control, const RouteTable& routes, Logger& log, ThreadMetrics& metrics);
 
   [[nodiscard]] Task<Response> answer(Request& request);
 
@@ -64,6 +67,7 @@ class Dispatcher {
   Task<Response> serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen);
   Task<Response> serve_tenant(const Request& request, std::optional<std::string_view> path_tenant,
                               const RouteTable::Target& target, std::string_view relation, Seen& seen);
+  Task<Response> serve_control(const Request& request, std::string_view rest, Seen& seen);
   [[nodiscard]] static Response no_route(const Request& request, const Seen& seen);
   [[nodiscard]] Response no_method(const Request& request, const http::Router::Match& match,
                                    const Seen& seen) const;
@@ -74,6 +78,7 @@ class Dispatcher {
   const entry::Cors& cors_;
   data::Plane& plane_;
   api::RestApi& rest_;
+  api::ControlApi* control_;
   const RouteTable& routes_;
   Logger& log_;
   ThreadMetrics& metrics_;

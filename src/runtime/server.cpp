@@ -258,7 +258,10 @@ Server::Server(ServerSettings settings, const std::vector<Route>& routes, Logger
     : shared_(std::make_unique<Shared>(std::move(settings), log)),
       routes_(routes),
       reload_(background_, news_pause, [this] { reload_after_news(); }),
-      renew_key_(background_, news_pause, [this] { renew_key_after_news(); }) {}
+      renew_key_(background_, news_pause, [this] { renew_key_after_news(); }) {
+  if (shared_->settings.connect_operator)
+    control_ = std::make_unique<api::ControlApi>(shared_->settings.connect_operator);
+}
 
 Server::~Server() {
   stop(std::chrono::milliseconds(0));
@@ -344,11 +347,12 @@ Result<std::uint16_t> Server::start() {
   std::vector<OpenRoute> open = system_routes();
   if (shared_->settings.open_routes)
     for (OpenRoute& route : shared_->settings.open_routes(shared_->port)) open.push_back(std::move(route));
-  shared_->routes = std::make_unique<RouteTable>(routes_, std::move(open), shared_->metrics);
+  shared_->routes =
+      std::make_unique<RouteTable>(routes_, std::move(open), control_ != nullptr, shared_->metrics);
   for (auto& thread : threads_) {
     IoThread& t = *thread;
-    t.dispatcher = std::make_unique<Dispatcher>(t.entry, shared_->cors, t.plane, t.rest, *shared_->routes,
-                                                shared_->log, shared_->metrics.thread());
+    t.dispatcher = std::make_unique<Dispatcher>(t.entry, shared_->cors, t.plane, t.rest, control_.get(),
+                                                *shared_->routes, shared_->log, shared_->metrics.thread());
     t.thread = std::thread([&t] { t.io.run(); });
   }
   watch_database();
@@ -372,6 +376,7 @@ void Server::stop(std::chrono::milliseconds grace) {
   background_.join();
   shared_->readers.stop();
   shared_->readers.join();
+  if (control_) control_->stop();
   for (auto& thread : threads_) {
     thread->keep.reset();
     thread->io.stop();

@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "data/signer.hpp"
 #include "identity/verifier.hpp"
+#include "pg/blocking.hpp"
 #include "runtime/dispatcher.hpp"
 #include "runtime/occasional.hpp"
 #include "sql/relations.hpp"
@@ -32,6 +33,8 @@ struct ServerSettings {
   data::BindingKey binding_key;
   std::function<Result<data::BindingKey>()>
       read_binding_key;  ///< Asked again when the catalog says that it changed.
+  std::function<Result<pg::Blocking>()>
+      connect_operator;  ///< For the control API: to the catalog, with the operator's rights. Empty: there is none.
   std::vector<identity::IssuerSettings> issuers;
   std::function<std::vector<OpenRoute>(std::uint16_t port)> open_routes;  ///< Besides health and metrics.
   sql::Walls walls;  ///< All on, but in the isolation tests.
@@ -71,6 +74,7 @@ class Server {
 
   std::unique_ptr<Shared> shared_;
   const std::vector<Route>& routes_;
+  std::unique_ptr<api::ControlApi> control_;  ///< Null where there is none.
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::unique_ptr<pg::Listener> database_listener_;
   boost::asio::thread_pool background_{1};  ///< Reads relations and keys, which blocks.

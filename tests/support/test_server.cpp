@@ -54,6 +54,7 @@ TestServer::TestServer(Database database, TestServerSettings settings)
     key.secret = credentials.binding_secret;
     return key;
   };
+  server.connect_operator = [admin = database_.admin] { return pg::Blocking::connect(admin); };
   server.issuers = {runtime::dev_issuer_settings(issuer_, issuer_port)};
   server.walls = settings.walls;
   server_ = std::make_unique<runtime::Server>(std::move(server), routes_, log_);

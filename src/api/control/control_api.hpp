@@ -1,0 +1,64 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <boost/asio/thread_pool.hpp>
+
+#include <bulkhead/http.hpp>
+#include <bulkhead/result.hpp>
+#include <bulkhead/task.hpp>
+
+#include "catalog/operators.hpp"
+#include "identity/verifier.hpp"
+#include "pg/blocking.hpp"
+
+namespace bulkhead::api {
+
+/// What operators do over HTTP: /control/v1. The catalog and the rooms of the control plane block, so a request is answered
+/// on one of two threads of its own, each with a connection of the operator's rights; what waits for them is bounded.
+///
+/// In this order: the caller must be an operator (403), the path and the method must be there (404, 405), the query and the
+/// body must be what the route takes (400, 413, 415), an Idempotency-Key is looked up (the stored answer, 409, 422), and the
+/// route's handler is called. Thread-safe.
+class ControlApi {
+ public:
+  using Connect = std::function<Result<pg::Blocking>()>;
+  /// `connect`: makes a connection to the catalog with the operator's rights; called on any of the threads.
+  explicit ControlApi(Connect connect);
+  ~ControlApi();
+  ControlApi(const ControlApi&) = delete;
+  ControlApi& operator=(const ControlApi&) = delete;
+
+  static constexpr std::string_view prefix = "/control/v1/";
+
+  /// `rest`: the path behind the prefix. The request must live until the task is done; the answer is an error's problem
+  /// document or the handler's JSON.
+  [[nodiscard]] Task<Response> answer(const Request& request, std::string_view rest,
+                                      identity::ClaimsRef caller, std::string trace_id);
+
+  /// Finishes what is being answered and drops what waits. Before the loops that wait for answers end. Idempotent.
+  void stop();
+
+ private:
+  struct Asked;
+  [[nodiscard]] Response serve(const Asked& asked);
+  [[nodiscard]] Result<Response> serve_operator(pg::Blocking& catalog, const Asked& asked);
+  [[nodiscard]] Result<Response> handle(pg::Blocking& catalog, const catalog::Operator& asker,
+                                        const Asked& asked);
+  [[nodiscard]] Result<pg::Blocking> borrow();
+  void give_back(pg::Blocking connection);
+
+  static constexpr std::size_t threads = 2, most_waiting = 64;
+  Connect connect_;
+  std::mutex mutex_;  ///< Guards idle_.
+  std::vector<pg::Blocking> idle_;
+  std::atomic<std::size_t> waiting_{0};
+  boost::asio::thread_pool pool_{threads};
+};
+
+}  // namespace bulkhead::api

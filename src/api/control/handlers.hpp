@@ -1,0 +1,37 @@
+#pragma once
+
+#include "api/control/call.hpp"
+#include "lifecycle/operations.hpp"
+
+/// The handlers of the routes: each reads its call, calls the room that the command line calls, and says what it found. What
+/// changes something is written to the audit log.
+namespace bulkhead::api::control {
+
+[[nodiscard]] Result<Answer> list_tenants(Call& call);
+[[nodiscard]] Result<Answer> get_tenant(Call& call);
+[[nodiscard]] Result<Answer> create_tenant(Call& call);
+[[nodiscard]] Result<Answer> suspend_tenant(Call& call);
+[[nodiscard]] Result<Answer> resume_tenant(Call& call);
+[[nodiscard]] Result<Answer> change_plan(Call& call);
+[[nodiscard]] Result<Answer> delete_tenant(Call& call);
+[[nodiscard]] Result<Answer> undelete_tenant(Call& call);
+[[nodiscard]] Result<Answer> get_certificate(Call& call);
+[[nodiscard]] Result<Answer> list_members(Call& call);
+[[nodiscard]] Result<Answer> add_member(Call& call);
+[[nodiscard]] Result<Answer> remove_member(Call& call);
+[[nodiscard]] Result<Answer> list_domains(Call& call);
+[[nodiscard]] Result<Answer> add_domain(Call& call);
+[[nodiscard]] Result<Answer> remove_domain(Call& call);
+
+[[nodiscard]] Result<Answer> list_plans(Call& call);
+[[nodiscard]] Result<Answer> get_plan(Call& call);
+[[nodiscard]] Result<Answer> list_cells(Call& call);
+[[nodiscard]] Result<Answer> get_cell(Call& call);
+[[nodiscard]] Result<Answer> list_operations(Call& call);
+[[nodiscard]] Result<Answer> get_operation(Call& call);
+[[nodiscard]] Result<Answer> list_audit_log(Call& call);
+[[nodiscard]] Result<Answer> get_openapi(Call& call);
+
+[[nodiscard]] boost::json::object operation_json(const lifecycle::Operation& operation);
+
+}  // namespace bulkhead::api::control

@@ -1,0 +1,425 @@
+#include <algorithm>
+#include <functional>
+#include <future>
+#include <set>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+
+#include "api/control/call.hpp"
+#include "audit/log.hpp"
+#include "catalog/operators.hpp"
+#include "catalog/store.hpp"
+#include "lifecycle/operations.hpp"
+#include "shops.hpp"
+
+/// The control API over HTTP: who comes in, what each route does, and what stays of it.
+namespace bulkhead::test {
+namespace {
+
+using boost::json::object;
+
+constexpr const char* base = "/control/v1";
+
+class ControlTest : public ShopsTest {
+ protected:
+  ControlTest() : admin_(shops().database.connect_admin()) {
+    must(catalog::add_operator(admin_, {server().issuer_url(), "olga", "Olga", ""}));
+  }
+
+  /// An operator; her token names no tenant.
+  static Caller olga() { return Caller(server(), server().token("", "olga", "")); }
+  static Reply get(Caller& caller, const std::string& path, const Headers& headers = {}) {
+    return caller.get(base + path, headers);
+  }
+  static Reply post(Caller& caller, const std::string& path, const std::string& body, Headers headers = {}) {
+    headers.emplace_back("Content-Type", "application/json");
+    return caller.post(base + path, body, headers);
+  }
+  static Reply del(Caller& caller, const std::string& path) { return caller.del(base + path); }
+  static object object_of(const Reply& reply) { return json_of(reply).as_object(); }
+  static std::string text_of(const Reply& reply, const char* name) {
+    return std::string(json_of(reply).at(name).as_string());
+  }
+
+  /// Makes a tenant that no other test knows.
+  static std::string fresh(const std::string& slug) {
+    Caller caller = olga();
+    const Reply made = post(caller, "/tenants", "{\"slug\":\"" + slug + "\"}");
+    EXPECT_EQ(made.status, 201u) << made.body;
+    return slug;
+  }
+
+  audit::Entry last_entry() { return must(audit::list(admin_)).at(0); }
+  std::size_t entries() { return static_cast<std::size_t>(must(audit::verify(admin_)).entries); }
+
+  pg::Blocking admin_;
+};
+
+TEST_F(ControlTest, OnlyOperatorsComeIn) {
+  Caller nobody(server(), ""), member = ann("owner"), foreign(server(), "x.y.z");
+  const std::size_t before = entries();
+  for (const char* path : {"/tenants", "/tenants/acme", "/nosuch", "/openapi.json", "/audit-log"}) {
+    SCOPED_TRACE(path);
+    const Reply without = HttpClient(server().port()).send({"GET", std::string(base) + path, "", {}});
+    EXPECT_EQ(without.status, 401u);
+    EXPECT_EQ(code_of(without), "BLK300");
+    EXPECT_EQ(without.header("www-authenticate"), "Bearer");
+    EXPECT_EQ(get(foreign, path).status, 401u);
+    const Reply refused = get(member, path);
+    EXPECT_EQ(refused.status, 403u);
+    EXPECT_EQ(code_of(refused), "BLK401");
+    EXPECT_EQ(refused.header("content-type"), "application/problem+json");
+    EXPECT_EQ(post(member, path, "{}").status, 403u);
+  }
+  EXPECT_EQ(post(member, "/tenants", R"({"slug":"mine"})").status, 403u);
+  EXPECT_EQ(catalog::find_tenant(admin_, "mine").error().code(), Errc::not_found);
+  EXPECT_EQ(entries(), before);
+}
+
+TEST_F(ControlTest, ATokenOfAForeignIssuerIsNoOperators) {
+  identity::DevIssuer other = must(identity::DevIssuer::generate(identity::Algorithm::es256));
+  identity::MintRequest request;
+  request.issuer = server().issuer_url();
+  request.audience = "bulkhead-dev";
+  request.subject = "olga";
+  request.issued_at = std::chrono::system_clock::now();
+  Caller forged(server(), must(other.mint(request)));
+  EXPECT_EQ(get(forged, "/tenants").status, 401u);
+  // The same subject of another issuer is somebody else.
+  must(catalog::add_operator(admin_, {"https://elsewhere", "eve", "Eve", ""}));
+  Caller eve(server(), server().token("", "eve", ""));
+  EXPECT_EQ(get(eve, "/tenants").status, 403u);
+}
+
+TEST_F(ControlTest, AnOperatorIsOneUntilRemoved) {
+  must(catalog::add_operator(admin_, {server().issuer_url(), "otto", "Otto", ""}));
+  Caller otto(server(), server().token("", "otto", ""));
+  EXPECT_EQ(get(otto, "/tenants").status, 200u);
+  must(catalog::remove_operator(admin_, server().issuer_url(), "otto"));
+  EXPECT_EQ(get(otto, "/tenants").status, 403u);
+}
+
+TEST_F(ControlTest, NoTenantIsInvolved) {
+  Caller caller = olga();
+  EXPECT_EQ(get(caller, "/tenants", {{"X-Tenant-ID", "nosuch"}}).status, 200u);
+  EXPECT_EQ(caller.get("/tenants/acme/control/v1/tenants").status, 404u);
+  // An operator is nobody in a tenant.
+  EXPECT_EQ(caller.get("/rest/v1/artist", {{"X-Tenant-ID", "acme"}}).status, 404u);
+}
+
+TEST_F(ControlTest, ATenantIsMadeSuspendedResumedAndChanged) {
+  Caller caller = olga();
+  const Reply made = post(caller, "/tenants", R"({"slug":"umbrella","name":"Umbrella"})");
+  ASSERT_EQ(made.status, 201u) << made.body;
+  const std::string id = text_of(made, "id");
+  EXPECT_EQ(made.header("location"), std::string(base) + "/tenants/" + id);
+  EXPECT_EQ(made.header("cache-control"), "no-store");
+  EXPECT_EQ(text_of(made, "model"), "row");
+  EXPECT_EQ(get(caller, "/tenants/umbrella").body, get(caller, "/tenants/" + id).body);
+  EXPECT_EQ(get(caller, "/tenants/" + id).body, made.body);
+
+  Caller member(server(), server().token("umbrella", "uma", "member"));
+  EXPECT_EQ(member.get("/rest/v1/artist").status, 200u);
+  const Reply suspended = post(caller, "/tenants/umbrella/suspend", R"({"reason":"bill unpaid"})");
+  EXPECT_EQ(suspended.status, 200u) << suspended.body;
+  EXPECT_EQ(text_of(suspended, "suspended_reason"), "bill unpaid");
+  EXPECT_TRUE(eventually([&] { return member.get("/rest/v1/artist").status == 403; }));
+  EXPECT_EQ(post(caller, "/tenants/umbrella/resume", "").status, 200u);
+  EXPECT_TRUE(eventually([&] { return member.get("/rest/v1/artist").status == 200; }));
+
+  must(admin_.execute("insert into catalog.plan(name) values ('gold') on conflict do nothing"));
+  EXPECT_EQ(text_of(post(caller, "/tenants/umbrella/plan", R"({"plan":"gold"})"), "plan"), "gold");
+  EXPECT_EQ(post(caller, "/tenants/umbrella/plan", R"({"plan":"nosuch"})").status, 404u);
+  EXPECT_EQ(json_of(get(caller, "/tenants?plan=gold")).at("items").as_array().size(), 1u);
+}
+
+TEST_F(ControlTest, EveryChangeIsInTheAuditLogWithItsOperator) {
+  const std::string slug = fresh("audited");
+  Caller caller = olga();
+  const std::string tenant = "/tenants/" + slug;
+  const std::string member = text_of(
+      post(caller, tenant + "/memberships", R"({"issuer":"https://i","subject":"sue","role":"admin"})"),
+      "user_id");
+  const std::vector<std::pair<const char*, std::function<Reply()>>> changes = {
+      {"tenant.suspend", [&] { return post(caller, tenant + "/suspend", R"({"reason":"x"})"); }},
+      {"tenant.resume", [&] { return post(caller, tenant + "/resume", "{}"); }},
+      {"tenant.plan", [&] { return post(caller, tenant + "/plan", R"({"plan":"standard"})"); }},
+      {"membership.add",
+       [&] {
+         return post(caller, tenant + "/memberships",
+                     R"({"issuer":"https://i","subject":"sue","role":"viewer"})");
+       }},
+      {"membership.remove", [&] { return del(caller, tenant + "/memberships/" + member); }},
+      {"domain.add", [&] { return post(caller, tenant + "/domains", R"({"host":"audited.example.com"})"); }},
+      {"domain.remove", [&] { return del(caller, tenant + "/domains/audited.example.com"); }},
+  };
+  for (const auto& [action, change] : changes) {
+    SCOPED_TRACE(action);
+    const std::size_t before = entries();
+    const Reply reply = change();
+    EXPECT_LT(reply.status, 300u) << reply.body;
+    EXPECT_EQ(entries(), before + 2);
+    const audit::Entry entry = last_entry();
+    EXPECT_EQ(entry.action, action);
+    EXPECT_EQ(entry.subject, slug);
+    EXPECT_EQ(entry.actor, "operator:olga@" + server().issuer_url());
+    EXPECT_FALSE(entry.tenant_id.empty());
+  }
+  const std::size_t before = entries();
+  EXPECT_EQ(post(caller, "/tenants", R"({"slug":"audited"})").status, 409u);
+  EXPECT_EQ(entries(), before + 2) << "what failed, too";
+  EXPECT_NE(last_entry().details.find("BLK702"), std::string::npos);
+  EXPECT_FALSE(must(audit::verify(admin_)).fault.has_value());
+  const object page = object_of(get(caller, "/audit-log?limit=1"));
+  EXPECT_EQ(page.at("items").as_array().at(0).at("hash").as_string(), last_entry().hash);
+}
+
+TEST_F(ControlTest, MembershipsLetPeopleIn) {
+  const std::string tenant = "/tenants/" + fresh("guests");
+  Caller caller = olga();
+  Caller gil(server(), server().token("guests", "gil", ""));
+  EXPECT_EQ(gil.get("/rest/v1/artist").status, 404u);
+  const Reply added = post(caller, tenant + "/memberships",
+                           "{\"issuer\":\"" + server().issuer_url() +
+                               "\",\"subject\":\"gil\",\"role\":\"viewer\",\"name\":\"Gil\"}");
+  ASSERT_EQ(added.status, 201u) << added.body;
+  EXPECT_EQ(text_of(added, "role"), "viewer");
+  EXPECT_TRUE(eventually([&] { return gil.get("/rest/v1/artist").status == 200; }));
+  const object page = object_of(get(caller, tenant + "/memberships"));
+  ASSERT_EQ(page.at("items").as_array().size(), 1u);
+  EXPECT_TRUE(page.at("next").is_null());
+  EXPECT_EQ(del(caller, tenant + "/memberships/" + text_of(added, "user_id")).status, 204u);
+  EXPECT_EQ(del(caller, tenant + "/memberships/" + text_of(added, "user_id")).status, 404u);
+  EXPECT_EQ(del(caller, tenant + "/memberships/nobody").status, 404u);
+  EXPECT_TRUE(eventually([&] { return gil.get("/rest/v1/artist").status == 404; }));
+}
+
+TEST_F(ControlTest, DomainsBelongToOneTenant) {
+  const std::string tenant = "/tenants/" + fresh("hosted");
+  Caller caller = olga();
+  const Reply added = post(caller, tenant + "/domains", R"({"host":"shop.example.com"})");
+  ASSERT_EQ(added.status, 201u) << added.body;
+  EXPECT_FALSE(json_of(added).at("verified").as_bool());
+  EXPECT_EQ(post(caller, "/tenants/acme/domains", R"({"host":"shop.example.com"})").status, 409u);
+  for (const char* host : {"example", "Shop.example.com", "shop..com", "shop.example.com:80", "10.0.0.1",
+                           "-a.example.com", "a b.com"}) {
+    const Reply refused = post(caller, tenant + "/domains", std::string("{\"host\":\"") + host + "\"}");
+    EXPECT_EQ(refused.status, 400u) << host;
+  }
+  EXPECT_EQ(del(caller, "/tenants/acme/domains/shop.example.com").status, 404u) << "another tenant's";
+  EXPECT_EQ(json_of(get(caller, tenant + "/domains")).at("items").as_array().size(), 1u);
+  EXPECT_EQ(del(caller, tenant + "/domains/shop.example.com").status, 204u);
+}
+
+TEST_F(ControlTest, PagesLeadThroughEverythingOnce) {
+  for (int i = 0; i < 7; ++i) static_cast<void>(fresh("page-" + std::to_string(i)));
+  Caller caller = olga();
+  std::vector<std::string> seen;
+  std::string cursor;
+  do {
+    const object page =
+        object_of(get(caller, "/tenants?limit=3" + (cursor.empty() ? "" : "&cursor=" + cursor)));
+    for (const auto& item : page.at("items").as_array()) seen.emplace_back(item.at("slug").as_string());
+    cursor = page.at("next").is_null() ? "" : std::string(page.at("next").as_string());
+  } while (!cursor.empty());
+  std::vector<std::string> all;
+  for (const auto& tenant : must(catalog::list_tenants(admin_))) all.push_back(tenant.slug);
+  std::sort(all.begin(), all.end());
+  std::sort(seen.begin(), seen.end());
+  EXPECT_EQ(seen, all);
+  // Down the audit log, too.
+  std::set<std::int64_t> places;
+  do {
+    const object page =
+        object_of(get(caller, "/audit-log?limit=5" + (cursor.empty() ? "" : "&cursor=" + cursor)));
+    for (const auto& item : page.at("items").as_array())
+      EXPECT_TRUE(places.insert(item.at("seq").as_int64()).second);
+    cursor = page.at("next").is_null() ? "" : std::string(page.at("next").as_string());
+  } while (!cursor.empty());
+  EXPECT_EQ(places.size(), entries());
+}
+
+TEST_F(ControlTest, OperationsAreShownWithTheirProgress) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) {
+    lifecycle::NewOperation wanted;
+    wanted.kind = "export";
+    wanted.subject = "listed-" + std::to_string(i);
+    wanted.actor = "os:test";
+    ids.push_back(must(lifecycle::start_operation(admin_, wanted)).id.text());
+  }
+  Caller caller = olga();
+  const Reply one = get(caller, "/operations/" + ids[0]);
+  ASSERT_EQ(one.status, 200u) << one.body;
+  EXPECT_EQ(text_of(one, "state"), "pending");
+  EXPECT_EQ(json_of(one).at("steps_done").as_int64(), 0);
+  EXPECT_EQ(get(caller, "/operations/" + shops().acme).status, 404u);
+  EXPECT_EQ(get(caller, "/operations/x").status, 404u);
+  std::set<std::string> seen;
+  std::string cursor;
+  do {
+    const object page = object_of(get(caller, "/operations?state=pending&kind=export&limit=1" +
+                                                  (cursor.empty() ? "" : "&cursor=" + cursor)));
+    for (const auto& item : page.at("items").as_array())
+      EXPECT_TRUE(seen.insert(std::string(item.at("id").as_string())).second);
+    cursor = page.at("next").is_null() ? "" : std::string(page.at("next").as_string());
+  } while (!cursor.empty());
+  EXPECT_EQ(seen, std::set<std::string>(ids.begin(), ids.end()));
+}
+
+TEST_F(ControlTest, PlansAndCellsAreShownWithoutTheirSecrets) {
+  must(
+      admin_.execute("insert into catalog.cell(name, region, admin_url) values ('far', 'eu', "
+                     "'postgresql://op:hidden@far/x') on conflict do nothing"));
+  Caller caller = olga();
+  const Reply cells = get(caller, "/cells");
+  EXPECT_EQ(cells.status, 200u) << cells.body;
+  EXPECT_EQ(json_of(cells).at("items").as_array().size(), 2u);
+  EXPECT_EQ(cells.body.find("hidden"), std::string::npos);
+  EXPECT_EQ(text_of(get(caller, "/plans/standard"), "model"), "row");
+  EXPECT_EQ(get(caller, "/plans/nosuch").status, 404u);
+  EXPECT_EQ(get(caller, "/plans").status, 200u);
+}
+
+TEST_F(ControlTest, ARequestWithAKeyIsDoneOnce) {
+  Caller caller = olga();
+  const std::string body = R"({"slug":"once-only"})";
+  const Headers key{{"Idempotency-Key", "k-1"}};
+  const Reply first = post(caller, "/tenants", body, key);
+  ASSERT_EQ(first.status, 201u) << first.body;
+  const std::size_t before = entries();
+  const Reply again = post(caller, "/tenants", body, key);
+  EXPECT_EQ(again.status, 201u);
+  EXPECT_EQ(again.body, first.body);
+  EXPECT_EQ(again.header("location"), first.header("location"));
+  EXPECT_EQ(again.header("idempotency-replayed"), "true");
+  EXPECT_EQ(entries(), before) << "nothing was done";
+  const Reply other = post(caller, "/tenants", R"({"slug":"once-more"})", key);
+  EXPECT_EQ(other.status, 422u) << other.body;
+  EXPECT_EQ(post(caller, "/tenants/acme/resume", "", key).status, 422u) << "another path is another request";
+  // Of another operator it is another key.
+  must(catalog::add_operator(admin_, {server().issuer_url(), "oscar", "Oscar", ""}));
+  Caller oscar(server(), server().token("", "oscar", ""));
+  EXPECT_EQ(post(oscar, "/tenants", body, key).status, 409u) << "the tenant is there";
+  // An error changes nothing and is not kept.
+  EXPECT_EQ(post(caller, "/tenants", R"({"slug":"once-only"})", {{"Idempotency-Key", "k-2"}}).status, 409u);
+  EXPECT_EQ(post(caller, "/tenants", R"({"slug":"once-else"})", {{"Idempotency-Key", "k-2"}}).status, 201u);
+  // After a day it is forgotten.
+  must(admin_.execute("update catalog.idempotency set made_at = now() - interval '25 hours'"));
+  EXPECT_EQ(post(caller, "/tenants", body, key).status, 409u);
+  EXPECT_EQ(post(caller, "/tenants", R"({"slug":"once-late"})", key).status, 201u);
+  for (const std::string& bad : {std::string(256, 'k'), std::string("a b"), std::string()})
+    EXPECT_EQ(post(caller, "/tenants", body, {{"Idempotency-Key", bad}}).status, 400u) << bad;
+}
+
+TEST_F(ControlTest, TwoAtOnceWithOneKeyAreOne) {
+  std::vector<std::future<Reply>> calls;
+  for (int i = 0; i < 6; ++i) {
+    calls.push_back(std::async(std::launch::async, [] {
+      Caller caller = olga();
+      return post(caller, "/tenants", R"({"slug":"at-once"})", {{"Idempotency-Key", "k-3"}});
+    }));
+  }
+  std::size_t made = 0;
+  for (auto& call : calls) {
+    const Reply reply = call.get();
+    EXPECT_TRUE(reply.status == 201 || reply.status == 409) << reply.body;
+    if (reply.status == 201) ++made;
+    if (reply.status == 409) EXPECT_EQ(code_of(reply), "BLK708") << "never: it is there already";
+  }
+  EXPECT_GE(made, 1u);
+}
+
+TEST_F(ControlTest, WhatTheRouteDoesNotTakeIsRefused) {
+  Caller caller = olga();
+  const std::size_t before = entries();
+  const std::vector<std::pair<std::string, std::string>> bodies = {
+      {"{\"slug\":\"a-b-c\",\"slug\":\"a-b-d\"}", "BLK107"},
+      {"{\"slug\":\"a-b-c\",\"colour\":\"red\"}", "BLK508"},
+      {"{\"slug\":7}", "BLK508"},
+      {"{\"slug\":null}", "BLK508"},
+      {"{\"slug\":\"\"}", "BLK508"},
+      {"{}", "BLK508"},
+      {"", "BLK508"},
+      {"[]", "BLK508"},
+      {"{\"slug\":\"a-b-c\"} x", "BLK107"},
+      {"{\"slug\":\"a-b-c\",\"name\":\"" + std::string(201, 'x') + "\"}", "BLK508"},
+      {"{\"slug\":\"a\\u0000b\"}", "BLK107"},
+      {"{\"slug\":\"\xff\"}", "BLK107"},
+      {"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}", "BLK107"},
+  };
+  for (const auto& [body, code] : bodies) {
+    const Reply reply = post(caller, "/tenants", body);
+    EXPECT_EQ(reply.status, 400u) << body << reply.body;
+    EXPECT_EQ(code_of(reply), code) << body << reply.body;
+    EXPECT_EQ(reply.header("content-type"), "application/problem+json");
+  }
+  EXPECT_EQ(
+      caller.post(std::string(base) + "/tenants", R"({"slug":"a-b-c"})", {{"Content-Type", "text/plain"}})
+          .status,
+      415u);
+  EXPECT_EQ(caller.post(std::string(base) + "/tenants", R"({"slug":"a-b-c"})").status, 415u);
+  EXPECT_EQ(post(caller, "/tenants", "\"" + std::string(65 * 1024, 'x') + "\"").status, 413u);
+  for (const char* query : {"?limit=0", "?limit=501", "?limit=x", "?limit=", "?limit=1&limit=2", "?cursor=x",
+                            "?cursor=%00", "?colour=red", "?status=nosuch", "?plan=%00", "?plan=%ff"})
+    EXPECT_EQ(get(caller, std::string("/tenants") + query).status, 400u) << query;
+  EXPECT_EQ(get(caller, "/audit-log?since=soon").status, 400u);
+  EXPECT_EQ(get(caller, "/tenants/acme/memberships?cursor=" + api::control::cursor_of("x")).status, 404u);
+  EXPECT_EQ(entries(), before);
+}
+
+TEST_F(ControlTest, PathsAndMethods) {
+  Caller caller = olga();
+  for (const char* path : {"/nosuch", "/", "/tenants/", "/tenants/acme/nosuch", "/tenants//suspend"})
+    EXPECT_EQ(get(caller, path).status, 404u) << path;
+  const Reply refused = caller.patch(std::string(base) + "/tenants", "{}");
+  EXPECT_EQ(refused.status, 405u);
+  EXPECT_EQ(refused.header("allow"), "GET, HEAD, POST");
+  EXPECT_EQ(code_of(refused), "BLK103");
+  EXPECT_EQ(get(caller, "/tenants/nosuch").status, 404u);
+  EXPECT_EQ(code_of(get(caller, "/tenants/nosuch")), "BLK703");
+  EXPECT_EQ(caller.send("HEAD", std::string(base) + "/tenants", "").status, 200u);
+}
+
+TEST_F(ControlTest, TheDocumentHasEveryRoute) {
+  Caller caller = olga();
+  const object document = object_of(get(caller, "/openapi.json"));
+  EXPECT_EQ(document.at("openapi").as_string(), "3.1.0");
+  std::set<std::string> ids;
+  std::size_t described = 0;
+  for (const auto& [path, methods] : document.at("paths").as_object())
+    described += methods.as_object().size();
+  for (const api::control::Route& route : api::control::routes()) {
+    SCOPED_TRACE(route.id);
+    EXPECT_TRUE(ids.insert(std::string(route.id)).second) << "an id of its own";
+    std::string method(method_name(route.method));
+    for (char& c : method) c = static_cast<char>(std::tolower(c));
+    const object& operation = document.at("paths").at(route.path).at(method).as_object();
+    EXPECT_EQ(operation.at("operationId").as_string(), route.id);
+    EXPECT_TRUE(operation.at("responses").as_object().contains(std::to_string(route.success)));
+    if (!route.schema.empty())
+      EXPECT_TRUE(document.at("components").at("schemas").as_object().contains(route.schema));
+  }
+  EXPECT_EQ(described, api::control::routes().size());
+}
+
+TEST_F(ControlTest, WithoutTheCatalogItSaysSo) {
+  TestServerSettings settings = with_handlers();
+  Shops own = open_shops();
+  TestServer other(own.database, settings);
+  pg::Blocking admin = own.database.connect_admin();
+  must(catalog::add_operator(admin, {other.issuer_url(), "olga", "Olga", ""}));
+  Caller caller(other, other.token("", "olga", ""));
+  EXPECT_EQ(get(caller, "/tenants").status, 200u);
+  // Its connections are ended while they lie idle: the next request takes a new one.
+  must(
+      admin.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
+                  "and pid <> pg_backend_pid() "
+                  "and usename = current_user"));
+  EXPECT_TRUE(eventually([&] { return get(caller, "/tenants").status == 200; }));
+}
+
+}  // namespace
+}  // namespace bulkhead::test
