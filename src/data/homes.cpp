@@ -84,7 +84,7 @@ struct Homes::Impl {
   /// The same server as the own one where `data_url` is empty.
   [[nodiscard]] Result<std::string> conninfo_of(const catalog::Placement& placement,
                                                 const Found& found) const {
-    const std::string& base = found.data_url.empty() ? settings.own_conninfo : found.data_url;
+    const std::string& base = found.data_url.empty() ? settings.own_server : found.data_url;
     BULKHEAD_TRY(pg::Conninfo info, pg::Conninfo::parse(base));
     info.set("dbname", placement.database);
     info.set("user", found.login);

@@ -38,6 +38,8 @@ struct HomesSettings {
   std::string
       own_conninfo;  ///< The catalog's own database under bulkhead_login, as the data plane reaches it.
   std::string own_database;  ///< Its name.
+  std::string
+      own_server;  ///< Where other databases of its server are reached: as `own_conninfo`, but past a pooler.
   BindingKey own_key;
   pg::LaneSettings own_lanes;        ///< To the own database.
   pg::LaneSettings other_lanes;      ///< To each other one.

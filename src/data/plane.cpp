@@ -60,6 +60,20 @@ std::array<std::string, 4> roles_of(const catalog::Placement& placement) {
   return roles;
 }
 
+/// A statement that is parsed anew each time (behind a pooler) may have waited for a migration's lock and found another type
+/// in the end than the one that it was rendered for.
+std::shared_ptr<const OutputShape> with_types_of(const Rows& rows, std::shared_ptr<const OutputShape> shape) {
+  std::shared_ptr<OutputShape> changed;
+  for (std::size_t i = 0; i < shape->columns.size() && i < rows.columns(); ++i) {
+    const sql::JsonKind kind = sql::json_kind(rows.type_oid(i));
+    if (kind == shape->columns[i].kind) continue;
+    if (!changed) changed = std::make_shared<OutputShape>(*shape);
+    changed->columns[i].kind = kind;
+  }
+  if (changed) return changed;
+  return shape;
+}
+
 bool same_place(const catalog::Placement& a, const catalog::Placement& b) noexcept {
   return a.epoch == b.epoch && a.schema == b.schema && a.database == b.database && a.cell == b.cell;
 }
@@ -227,8 +241,9 @@ Task<Result<Plane::Impl::Sent>> Plane::Impl::send(const RequestContext& context,
       target->home->lanes.forget_statements();
       continue;
     }
-    if (!answered.stale && outcome->error)
+    if (!answered.stale && outcome->error) {
       answered.stale = co_await tables_changed(*outcome, target, context.deadline());
+    }
     answered.outcome = std::move(*outcome);
     co_return answered;
   }
@@ -282,7 +297,7 @@ Result<QueryResult> Plane::Impl::answer(pg::Outcome outcome, const Planned& plan
   const Prepared& prepared = *planned.prepared;
   QueryResult result;
   result.rows = std::move(outcome.rows[first]);
-  result.shape = planned.output;
+  result.shape = with_types_of(result.rows, planned.output);
   if (!all_rows_are_of(result.rows, prepared.guards, prepared.own_guard, tenant.id_text()))
     return mismatch(prepared.text);
   if (!prepared.count_text.empty()) {

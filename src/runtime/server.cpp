@@ -170,6 +170,7 @@ struct Server::Shared {
     homes.binding = settings.config.binding_signed ? data::Binding::signed_context : data::Binding::plain;
     homes.own_conninfo = own_conninfo;
     homes.own_database = own_database;
+    homes.own_server = settings.login_conninfo;
     homes.own_key = settings.binding_key;
     homes.own_lanes = data_lanes(settings.config, named_statements);
     homes.other_lanes = other_lanes(settings.config, named_statements);

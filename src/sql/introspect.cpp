@@ -79,32 +79,9 @@ std::uint32_t number(std::string_view text) {
 // Types made by extensions may bring a cast to json, so PostgreSQL converts them.
 void set_json_kind(Column& column, char type_kind, char category) {
   constexpr std::uint32_t first_user_oid = 16384;  // FirstNormalObjectId
-  switch (column.type_oid) {
-    case 16:
-      column.json = JsonKind::boolean;
-      return;
-    case 20:
-    case 21:
-    case 23:
-    case 700:
-    case 701:
-    case 1700:
-      column.json = JsonKind::number;
-      return;
-    case 114:
-    case 3802:
-      column.json = JsonKind::raw;
-      column.is_json = true;
-      return;
-    case 1114:
-      column.json = JsonKind::timestamp;
-      return;
-    case 1184:
-      column.json = JsonKind::timestamptz;
-      return;
-    default:
-      break;
-  }
+  column.json = json_kind(column.type_oid);
+  column.is_json = column.json == JsonKind::raw;
+  if (column.json != JsonKind::string) return;
   if (category == 'A' || type_kind == 'c' || (type_kind == 'b' && column.type_oid >= first_user_oid)) {
     column.json = JsonKind::raw;
     column.convert = true;

@@ -11,6 +11,29 @@ std::string without_tenant(std::string_view name) {
   return out;
 }
 
+JsonKind json_kind(std::uint32_t type_oid) noexcept {
+  switch (type_oid) {
+    case 16:
+      return JsonKind::boolean;
+    case 20:
+    case 21:
+    case 23:
+    case 700:
+    case 701:
+    case 1700:
+      return JsonKind::number;
+    case 114:
+    case 3802:
+      return JsonKind::raw;
+    case 1114:
+      return JsonKind::timestamp;
+    case 1184:
+      return JsonKind::timestamptz;
+    default:
+      return JsonKind::string;
+  }
+}
+
 const Column* Relation::column(std::string_view column_name) const noexcept {
   // Tables have a dozen columns; a scan beats a map here.
   for (const Column& column : columns)

@@ -17,6 +17,10 @@ namespace bulkhead::sql {
 /// How a value of the output is written as JSON.
 enum class JsonKind : std::uint8_t { string, raw, boolean, number, timestamp, timestamptz };
 
+/// How a result's column of this type is written. Arrays and composite types come as json already, domains as what they
+/// are made of.
+[[nodiscard]] JsonKind json_kind(std::uint32_t type_oid) noexcept;
+
 /// Column of every tenant table; never shown, never named by a caller.
 inline constexpr std::string_view tenant_column = "tenant_id";
 /// What the API calls the app's schema, wherever a tenant's rows live: a placement's schema name is nobody's
@@ -32,8 +36,10 @@ struct Column {
   std::string type;  ///< format_type(): "integer", "character varying(40)", "text[]"
   bool nullable = true, has_default = false;
   bool generated = false;  ///< Always generated or identity always: not to be written.
-  std::string sql_type;    ///< As `type`, schema-qualified where it is not PostgreSQL's own: fit for a cast. But
-  bool own_type = false;   ///< a type of the app's schema is without it: that schema has another name elsewhere.
+  std::string
+      sql_type;  ///< As `type`, schema-qualified where it is not PostgreSQL's own: fit for a cast. But
+  bool own_type =
+      false;  ///< a type of the app's schema is without it: that schema has another name elsewhere.
   JsonKind json = JsonKind::string;  ///< How its text form becomes JSON.
   bool convert = false;  ///< Must be wrapped in `to_json()` to be JSON (arrays, composite types, extensions).
   bool is_json = false;  ///< json or jsonb: a payload's value is stored as the JSON text that it is.

@@ -52,7 +52,9 @@ void upgrade(const Database& database, const std::string& slug) {
 }
 
 Task<Result<Response>> raw_notes(const Request&, TenantSession& session) {
-  auto rows = co_await session.raw("select n.body from app.note n where n.tenant_id = $1 order by n.id", {});
+  std::vector<statement::Value> none;
+  auto rows = co_await session.raw("select n.body from app.note n where n.tenant_id = $1 order by n.id",
+                                   std::move(none));
   if (rows.has_error()) co_return rows.error();
   Response response;
   for (std::size_t i = 0; i < rows->size(); ++i) response.body += std::string(rows->text(i, 0)) + ";";
