@@ -1,5 +1,5 @@
--- Run before the migration files of a transaction: takes back what 10_rights_given gave on functions. What a file makes SECURITY DEFINER
--- then starts without callers, as a definer function should, and has those that the file itself grants it.
+-- Run before the migration files of a transaction: takes back what 10_rights_given gave on functions. What a file makes
+-- SECURITY DEFINER then starts without callers, as a definer function should, and has those that the file itself grants it.
 do $$
 declare
   target constant regnamespace := current_setting('bulkhead.schema')::regnamespace;

@@ -1,5 +1,6 @@
--- Run after the migration files of a transaction: what ordinary statements on the app's tables need besides the tables, wherever in the
--- file it was made. Nothing here widens what a caller may see: all of it runs with the caller's own rights and policies.
+-- Run after the migration files of a transaction: what ordinary statements on the app's tables need besides the tables,
+-- wherever in a file it was made. Nothing here widens what a caller may see: all of it runs with the caller's own rights and
+-- policies.
 do $$
 declare
   target constant regnamespace := current_setting('bulkhead.schema')::regnamespace;
