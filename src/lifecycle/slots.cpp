@@ -153,28 +153,28 @@ Result<void> drop_slot(pg::Blocking& catalog, const Slot& slot) {
   return {};
 }
 
-Result<Leftovers> find_leftovers(pg::Blocking& catalog) {
-  Leftovers out;
-  BULKHEAD_TRY(out.slots,
-               slots_where(catalog,
-                           "where s.state <> 'ready' and not exists (select from catalog.operation o where "
-                           "o.tenant_id = s.tenant_id and o.state in ('pending', 'running'))"));
-  // Nobody reserves in them any more once they are marked.
+Result<std::vector<Slot>> leftover_slots(pg::Blocking& catalog) {
+  return slots_where(catalog,
+                     "where s.state <> 'ready' and not exists (select from catalog.operation o where "
+                     "o.tenant_id = s.tenant_id and o.state in ('pending', 'running'))");
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> leftover_databases(pg::Blocking& catalog) {
   BULKHEAD_CHECK(
       catalog.execute("begin; select pg_advisory_xact_lock(hashtextextended('bulkhead reserve', 0))"));
   auto marked = catalog.query(
       "update catalog.database d set state = 'dropping' where d.kind <> 'pool' and d.state <> 'ready' and "
-      "not exists "
-      "(select from catalog.slot s where s.cell = d.cell and s.database_name = d.name) and not exists "
-      "(select from "
-      "catalog.placement p where p.cell = d.cell and p.database_name = d.name) returning d.cell, d.name");
+      "not exists (select from catalog.slot s where s.cell = d.cell and s.database_name = d.name) and not "
+      "exists (select from catalog.placement p where p.cell = d.cell and p.database_name = d.name) returning "
+      "d.cell, d.name");
   if (marked.has_error()) {
     [[maybe_unused]] const auto rolled_back = catalog.execute("rollback");
     return marked.error();
   }
   BULKHEAD_CHECK(catalog.execute("commit"));
+  std::vector<std::pair<std::string, std::string>> out;
   for (std::size_t row = 0; row < marked->size(); ++row)
-    out.databases.emplace_back(marked->text(row, 0), marked->text(row, 1));
+    out.emplace_back(marked->text(row, 0), marked->text(row, 1));
   return out;
 }
 
