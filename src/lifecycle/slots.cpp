@@ -102,8 +102,7 @@ Result<void> provision_slot(pg::Blocking& catalog, const Slot& slot) {
   BULKHEAD_TRY(const bool free, try_lock(catalog, slot_lock(slot)));
   if (!free) return being_made(slot);
   const SessionLock lock(catalog, slot_lock(slot));
-  BULKHEAD_CHECK(ensure_database(catalog, slot.cell, slot.database));
-  BULKHEAD_TRY(auto target, catalog::connect_to(catalog, slot.cell, slot.database));
+  BULKHEAD_TRY(auto target, open_database(catalog, slot.cell, slot.database));
   if (slot.model == catalog::Model::schema) {
     BULKHEAD_TRY(const auto login, login_of(catalog, slot));
     BULKHEAD_CHECK(migrate::prepare_schema(target, login, slot.schema));
