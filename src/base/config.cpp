@@ -353,7 +353,8 @@ struct PlanKey {
 const std::vector<PlanKey>& plan_keys() {
   static const std::vector<PlanKey> table = {
       {"model", "\"row\"",
-       "Where its tenants' rows live: `row` (in shared tables), `schema` (in a schema of their own) or `silo` (in a "
+       "Where its tenants' rows live: `row` (in shared tables), `schema` (in a schema of their own) or "
+       "`silo` (in a "
        "database of their own).",
        [](const Reader& r, const toml::node& n, const std::string& k, PlanConfig& c) {
          return r.one_of(n, k, c.model, {"row", "schema", "silo"});

@@ -1,7 +1,6 @@
 #include "lifecycle/create.hpp"
 
-#include <chrono>
-#include <iostream>
+#include <algorithm>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -143,28 +142,6 @@ TEST_P(Create, WhatFailsLeavesNothing) {
   EXPECT_EQ(one("select count(*) from catalog.tenant"), "0");
   if (GetParam() == Model::silo) {
     EXPECT_EQ(one("select count(*) from pg_database") + "/" + one("select count(*) from pg_roles"), before);
-  }
-}
-
-TEST_P(Create, TakesMilliseconds) {
-  if (GetParam() != Model::row) {
-    Plan plan;
-    plan.name = "standard";
-    plan.model = GetParam();
-    plan.pool = 5;
-    must(set_plan(admin_, plan));
-    const auto begun = std::chrono::steady_clock::now();
-    must(fill_pool(admin_));
-    std::cout << "filling 5: "
-              << std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count()
-              << " ms\n";
-  }
-  for (int i = 0; i < 8; ++i) {
-    const auto begun = std::chrono::steady_clock::now();
-    must(create_tenant(admin_, request("acme-" + std::to_string(i))));
-    std::cout << catalog::model_name(GetParam()) << " " << i << ": "
-              << std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count()
-              << " ms\n";
   }
 }
 

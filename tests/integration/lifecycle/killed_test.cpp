@@ -39,7 +39,7 @@ select bulkhead.tenant_numbered('album', 'id');
 class Program {
  public:
   Program(const test::Database& database, std::vector<std::string> arguments,
-      const std::map<std::string, std::string>& environment) {
+          const std::map<std::string, std::string>& environment) {
     arguments.insert(arguments.begin(), BULKHEAD_PROGRAM);
     arguments.insert(arguments.end(), {"--database", database.admin});
     std::vector<char*> pointers;
