@@ -11,13 +11,14 @@ Result<Workspace> open_workspace(const runtime::DatabaseChoice& choice) {
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
   BULKHEAD_TRY(Rows found, admin.query("select to_regclass('catalog.tenant') is not null and "
                                        "to_regclass('bulkhead.migration') is not null, "
+                                       "to_regclass('bulkhead.target') is not null and "
                                        "to_regclass('catalog.audit_entry') is not null"));
   const std::string sets_up =
       choice.url.empty() ? "`bulkhead dev APP`" : "`bulkhead migrate APP --database URL`";
   if (found.text(0, 0) != "t")
     return Error(Errc::not_found, "this database is not set up for Bulkhead").hint(sets_up + " sets it up");
   if (found.text(0, 1) != "t")
-    return Error(Errc::conflict, "this database was set up by an older Bulkhead")
+    return Error(Errc::config_invalid, "this database was set up by an earlier Bulkhead")
         .hint(sets_up + " brings it up to date");
   return workspace;
 }

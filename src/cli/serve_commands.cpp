@@ -23,6 +23,7 @@
 #include "catalog/store.hpp"
 #include "cli/commands.hpp"
 #include "cli/files.hpp"
+#include "cli/housekeeping.hpp"
 #include "http/server.hpp"
 #include "lifecycle/app_migrations.hpp"
 #include "lifecycle/import.hpp"
@@ -333,6 +334,7 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
     boost::json::object ready{{"url", url}, {"pid", getpid()}};
     BULKHEAD_CHECK(write_file_whole(options.ready_file, boost::json::serialize(ready) + "\n"));
   }
+  Housekeeping housekeeping([&workspace = running.workspace] { return workspace.admin(); }, log);
   while (!signals.wait()) {
     auto revived = running.workspace.revive([&signals] { return signals.pending(); });
     if (revived.has_error()) log.failure("the embedded PostgreSQL cannot be started again", revived.error());
@@ -340,7 +342,14 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
   }
   std::error_code ignored;
   if (!options.ready_file.empty()) std::filesystem::remove(options.ready_file, ignored);
+  static_cast<void>(housekeeping.stop(std::chrono::milliseconds(0)));
   stop_server(server, running.workspace, log);
+  // With the embedded PostgreSQL gone its statements have ended; another one may take its time.
+  if (!housekeeping.stop(database_grace)) {
+    log.warn("housekeeping was under way; another run takes it up");
+    log.flush();
+    _exit(0);
+  }
   return {};
 }
 

@@ -200,8 +200,7 @@ Result<Cell> add_cell(pg::Blocking& catalog, const NewCell& wanted) {
   BULKHEAD_CHECK(register_cell(catalog, wanted, server_id));
   failpoint("cell.registered");
   BULKHEAD_TRY(const auto pool, pool_of(catalog, wanted.name));
-  BULKHEAD_CHECK(ensure_database(catalog, wanted.name, pool));
-  BULKHEAD_TRY(auto target, catalog::connect_to(catalog, wanted.name, pool));
+  BULKHEAD_TRY(auto target, open_database(catalog, wanted.name, pool));
   BULKHEAD_CHECK(fill_schema(catalog, target, "app"));
   failpoint("cell.filled");
   BULKHEAD_TRY(auto opened,

@@ -70,15 +70,6 @@ Result<migrate::BindingMode> binding_of(pg::Blocking& catalog) {
   return rows.text(0, 0) == "plain" ? migrate::BindingMode::plain : migrate::BindingMode::signed_context;
 }
 
-/// What PostgreSQL keeps of the login's password; empty where only a superuser may see it.
-Result<std::string> verifier_of(pg::Blocking& admin, const std::string& login) {
-  BULKHEAD_TRY(auto may, admin.query("select has_table_privilege('pg_catalog.pg_authid', 'select')"));
-  if (may.text(0, 0) != "t") return std::string();
-  BULKHEAD_TRY(auto rows,
-               admin.query("select rolpassword from pg_catalog.pg_authid where rolname = $1", {login}));
-  return rows.empty() ? std::string() : std::string(rows.text(0, 0));
-}
-
 /// The catalog's own pool is at a version whose migrations are not kept: it was set up before they were.
 Result<void> check_known(pg::Blocking& catalog, const std::vector<migrate::MigrationFile>& files) {
   BULKHEAD_TRY(auto rows,
@@ -91,13 +82,13 @@ Result<void> check_known(pg::Blocking& catalog, const std::vector<migrate::Migra
 
 }  // namespace
 
-Result<void> ensure_database(pg::Blocking& catalog, const std::string& cell, const std::string& name) {
+Result<pg::Blocking> open_database(pg::Blocking& catalog, const std::string& cell, const std::string& name) {
   BULKHEAD_TRY(Known known, read(catalog, cell, name));
-  if (known.state == "ready") return {};
+  if (known.state == "ready") return catalog::connect_to(catalog, cell, name);
   BULKHEAD_CHECK(wait_for_lock(catalog, lock_name(cell, name)));
   const SessionLock lock(catalog, lock_name(cell, name));
   BULKHEAD_TRY(known, read(catalog, cell, name));
-  if (known.state == "ready") return {};
+  if (known.state == "ready") return catalog::connect_to(catalog, cell, name);
   if (known.state == "dropping")
     return Error(Errc::conflict, "database \"" + name + "\" of cell \"" + cell + "\" is being dropped")
         .hint("try again");
@@ -108,16 +99,14 @@ Result<void> ensure_database(pg::Blocking& catalog, const std::string& cell, con
   BULKHEAD_TRY(const auto secrets,
                migrate::prepare_database(admin, known.kind, known.login, binding, known.secrets));
   failpoint("provision.database.prepared");
-  BULKHEAD_TRY(const auto verifier, verifier_of(admin, known.login));
   BULKHEAD_TRY(
       auto ready,
       catalog.query(
-          "update catalog.database set state = 'ready', password = $3, key_id = $4, key_secret = $5, "
-          "verifier = $6 where cell = $1 and name = $2",
-          {cell, name, secrets.password, std::to_string(secrets.binding_key_id), secrets.binding_secret,
-           verifier}));
+          "update catalog.database set state = 'ready', password = $3, key_id = $4, key_secret = $5 where "
+          "cell = $1 and name = $2",
+          {cell, name, secrets.password, std::to_string(secrets.binding_key_id), secrets.binding_secret}));
   failpoint("provision.database.ready");
-  return {};
+  return admin;
 }
 
 Result<void> drop_database(pg::Blocking& catalog, const std::string& cell, const std::string& name) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "catalog/cells.hpp"
 #include "lifecycle/csv.hpp"
 #include "lifecycle/import_tables.hpp"
 #include "migrate/bootstrap.hpp"
@@ -14,6 +15,24 @@ namespace fs = std::filesystem;
 
 Error failed(std::string message) {
   return Error(Errc::import_failed, std::move(message));
+}
+
+/// As which the rows go in: the tenant's owner.
+std::string role_of(const catalog::TenantRecord& tenant) {
+  return (tenant.placement.model == catalog::Model::schema ? tenant.placement.schema : "app") + "_owner";
+}
+
+/// How servers log in where the tenant's rows are.
+struct Login {
+  std::string name, password;
+};
+Result<Login> login_of(pg::Blocking& catalog, const catalog::Placement& placement) {
+  BULKHEAD_TRY(auto rows,
+               catalog.query("select login, password from catalog.database where cell = $1 and name = $2",
+                             {placement.cell, placement.database}));
+  if (!rows.empty()) return Login{std::string(rows.text(0, 0)), std::string(rows.text(0, 1))};
+  BULKHEAD_TRY(const migrate::Credentials credentials, migrate::read_credentials(catalog));
+  return Login{"bulkhead_login", credentials.login_password};
 }
 
 /// PostgreSQL's report of a failed COPY says "COPY file_2, line 7, column price: …".
@@ -41,7 +60,8 @@ CopyPlace place_in(std::string_view report) {
 /// alone, as the app's tables do. Gone with this object; what a killed import left behind goes with the next one.
 class Staging {
  public:
-  explicit Staging(pg::Blocking& admin) : admin_(admin) {}
+  /// `role`: as which the rows will go to the tenant.
+  Staging(pg::Blocking& admin, std::string role) : admin_(admin), role_(std::move(role)) {}
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
   ~Staging() {
@@ -63,8 +83,8 @@ class Staging {
     const std::string name(named.text(0, 0));
     // Held while the session lives: this one is not abandoned.
     BULKHEAD_TRY(auto locked, admin_.query("select pg_advisory_lock(hashtextextended($1, 0))", {name}));
-    BULKHEAD_CHECK(
-        admin_.execute("create schema " + name + "; grant usage on schema " + name + " to app_owner"));
+    BULKHEAD_CHECK(admin_.execute("create schema " + name + "; grant usage on schema " + name + " to " +
+                                  admin_.quote_identifier(role_)));
     name_ = name;
     return {};
   }
@@ -79,14 +99,19 @@ class Staging {
   }
 
   pg::Blocking& admin_;
-  std::string name_;
+  std::string role_, name_;
 };
 
 class Import {
  public:
   Import(pg::Blocking& admin, pg::Blocking& server, const catalog::TenantRecord& tenant,
          const ImportOptions& options)
-      : admin_(admin), server_(server), tenant_(tenant), options_(options), staging_(admin) {}
+      : admin_(admin),
+        server_(server),
+        tenant_(tenant),
+        options_(options),
+        role_(role_of(tenant)),
+        staging_(admin, role_) {}
 
   Result<std::vector<ImportedTable>> run(const fs::path& dir) {
     BULKHEAD_TRY(tables_, read_tables(admin_, tenant_.placement.schema));
@@ -167,9 +192,8 @@ class Import {
   /// In one transaction on a connection as the server has it: what triggers and functions of the app do with the rows,
   /// they do with the rights of the server's login, not with the operator's.
   Result<void> insert_all(const std::vector<std::string>& order) {
-    BULKHEAD_TRY(
-        auto signed_context,
-        admin_.query("select bulkhead.sign_context($1::uuid, 'app_owner', 86400)", {tenant_.id.text()}));
+    BULKHEAD_TRY(auto signed_context, admin_.query("select bulkhead.sign_context($1::uuid, $2, 86400)",
+                                                   {tenant_.id.text(), role_}));
     context_ = signed_context.text(0, 0);
     BULKHEAD_CHECK(server_.execute("begin"));
     auto done = insert_each(order);
@@ -262,9 +286,10 @@ class Import {
         "boolean not null "
         "default false, add column \"bulkhead tenant\" uuid not null default " +
         admin_.quote_literal(tenant_.id.text()) + "; alter table " + place +
-        " enable row level security; create policy own_tenant on " + place +
-        " to app_owner using (\"bulkhead tenant\" = (select bulkhead.tenant_id())); grant select on " +
-        place + " to app_owner"));
+        " enable row level security; create policy own_tenant on " + place + " to " +
+        admin_.quote_identifier(role_) +
+        " using (\"bulkhead tenant\" = (select bulkhead.tenant_id())); grant select on " + place + " to " +
+        admin_.quote_identifier(role_)));
     const std::uint64_t before = done_;
     CsvScanner scanner;
     bool more = true;
@@ -347,10 +372,10 @@ class Import {
   }
 
   Result<std::uint64_t> insert_as_tenant(const std::string& statement, std::uint64_t rows) {
-    BULKHEAD_TRY(auto bound,
-                 server_.query(
-                     "select set_config('bulkhead.context', $1, true), set_config('role', 'app_owner', true)",
-                     {context_}));
+    BULKHEAD_TRY(
+        auto bound,
+        server_.query("select set_config('bulkhead.context', $1, true), set_config('role', $2, true)",
+                      {context_, role_}));
     BULKHEAD_TRY(auto result, server_.query(statement, {std::to_string(rows)}));
     return result.affected();
   }
@@ -414,6 +439,7 @@ class Import {
   pg::Blocking& server_;
   const catalog::TenantRecord& tenant_;
   const ImportOptions& options_;
+  std::string role_;
   Staging staging_;
   ImportTables tables_;
   std::map<std::string, CsvFile> files_;
@@ -424,11 +450,12 @@ class Import {
 
 }  // namespace
 
-Result<std::vector<ImportedTable>> import_csv(pg::Blocking& admin, const catalog::TenantRecord& tenant,
+Result<std::vector<ImportedTable>> import_csv(pg::Blocking& catalog, const catalog::TenantRecord& tenant,
                                               const fs::path& dir, const ImportOptions& options) {
-  BULKHEAD_TRY(const migrate::Credentials credentials, migrate::read_credentials(admin));
-  BULKHEAD_TRY(pg::Blocking server,
-               admin.another({{"user", "bulkhead_login"}, {"password", credentials.login_password}}));
+  BULKHEAD_TRY(const Login login, login_of(catalog, tenant.placement));
+  BULKHEAD_TRY(pg::Blocking admin,
+               catalog::connect_to(catalog, tenant.placement.cell, tenant.placement.database));
+  BULKHEAD_TRY(pg::Blocking server, admin.another({{"user", login.name}, {"password", login.password}}));
   return Import(admin, server, tenant, options).run(dir);
 }
 

@@ -27,17 +27,17 @@ struct ImportOptions {
 };
 
 /// Loads a folder of `<table>.csv` files into one tenant, in the order of their foreign keys, in one transaction: all or
-/// nothing. The operator's connection stages the rows; they go in over a connection as the server has it, as `bulkhead_login`,
-/// so that code of the app (triggers, defaults) has no more rights than at run time. CSV as RFC 4180, UTF-8, the first line names the columns; an empty unquoted field is NULL. `tenant_id` is no
-/// column of such a file. The rows go in as role `app_owner` with the tenant bound, so row-level security holds for an
+/// nothing. The operator's connection stages the rows; they go in over a connection as the server has it, as the login of the
+/// placement's database, so that code of the app (triggers, defaults) has no more rights than at run time. CSV as RFC 4180, UTF-8, the first line names the columns; an empty unquoted field is NULL. `tenant_id` is no
+/// column of such a file. The rows go in as the tenant's owner role with the tenant bound, so row-level security holds for an
 /// import as for a request.
 ///
 /// Files of shared tables are merged by primary key, before and in a transaction of their own: rows that are there must be
 /// the same, others are added, and taken back when the tenant's rows do not go in.
 ///
-/// `admin`: an administrator's connection (no transaction open). Errors: `import_failed`, naming file, line and column;
+/// `catalog`: an administrator's connection to the catalog (no transaction open). Errors: `import_failed`, naming file, line and column;
 /// `placement_stale` when the tenant may not be written now.
-[[nodiscard]] Result<std::vector<ImportedTable>> import_csv(pg::Blocking& admin,
+[[nodiscard]] Result<std::vector<ImportedTable>> import_csv(pg::Blocking& catalog,
                                                             const catalog::TenantRecord& tenant,
                                                             const std::filesystem::path& dir,
                                                             const ImportOptions& options = {});

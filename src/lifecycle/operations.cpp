@@ -296,8 +296,10 @@ Result<std::vector<Operation>> list_operations(pg::Blocking& catalog, const Oper
 }
 
 Result<std::vector<Operation>> open_operations(pg::Blocking& catalog) {
-  BULKHEAD_TRY(auto rows, catalog.query(select_operations(
-                              "where state in ('pending', 'running') and due <= now() order by due, id")));
+  BULKHEAD_TRY(
+      auto rows,
+      catalog.query(select_operations("where state in ('pending', 'running') and due <= now() and (state = "
+                                      "'running' or updated_at < now() - interval '5 s') order by due, id")));
   return operations_of(rows);
 }
 

@@ -66,7 +66,8 @@ struct OperationFilter {
 /// The newest first.
 [[nodiscard]] Result<std::vector<Operation>> list_operations(pg::Blocking& catalog,
                                                              const OperationFilter& filter = {});
-/// Pending, due, or left by a process that died: what `resume_operation` may take up now. Oldest first.
+/// Due and pending for some seconds (so that whoever started it is not overtaken), or running, perhaps left by a process that
+/// died: what `resume_operation` may take up now. Oldest first.
 [[nodiscard]] Result<std::vector<Operation>> open_operations(pg::Blocking& catalog);
 /// A pending operation will not be done. Error: `conflict` when it is being worked on or finished.
 [[nodiscard]] Result<void> cancel_operation(pg::Blocking& catalog, const Uuid& id);

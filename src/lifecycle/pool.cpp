@@ -42,12 +42,14 @@ class Filling {
   }
 
   Result<void> tidy() {
-    BULKHEAD_TRY(const Leftovers left, find_leftovers(catalog_));
-    for (const Slot& slot : left.slots) {
+    BULKHEAD_TRY(const auto slots, leftover_slots(catalog_));
+    for (const Slot& slot : slots) {
       if (stopped()) return {};
       note(tidy_slot(slot));
     }
-    for (const auto& [cell, name] : left.databases) {
+    // After the slots: a shard that was made for one of them may have lost its last.
+    BULKHEAD_TRY(const auto databases, leftover_databases(catalog_));
+    for (const auto& [cell, name] : databases) {
       if (stopped()) return {};
       note(drop_database(catalog_, cell, name));
     }

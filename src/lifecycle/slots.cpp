@@ -102,8 +102,7 @@ Result<void> provision_slot(pg::Blocking& catalog, const Slot& slot) {
   BULKHEAD_TRY(const bool free, try_lock(catalog, slot_lock(slot)));
   if (!free) return being_made(slot);
   const SessionLock lock(catalog, slot_lock(slot));
-  BULKHEAD_CHECK(ensure_database(catalog, slot.cell, slot.database));
-  BULKHEAD_TRY(auto target, catalog::connect_to(catalog, slot.cell, slot.database));
+  BULKHEAD_TRY(auto target, open_database(catalog, slot.cell, slot.database));
   if (slot.model == catalog::Model::schema) {
     BULKHEAD_TRY(const auto login, login_of(catalog, slot));
     BULKHEAD_CHECK(migrate::prepare_schema(target, login, slot.schema));
@@ -153,28 +152,28 @@ Result<void> drop_slot(pg::Blocking& catalog, const Slot& slot) {
   return {};
 }
 
-Result<Leftovers> find_leftovers(pg::Blocking& catalog) {
-  Leftovers out;
-  BULKHEAD_TRY(out.slots,
-               slots_where(catalog,
-                           "where s.state <> 'ready' and not exists (select from catalog.operation o where "
-                           "o.tenant_id = s.tenant_id and o.state in ('pending', 'running'))"));
-  // Nobody reserves in them any more once they are marked.
+Result<std::vector<Slot>> leftover_slots(pg::Blocking& catalog) {
+  return slots_where(catalog,
+                     "where s.state <> 'ready' and not exists (select from catalog.operation o where "
+                     "o.tenant_id = s.tenant_id and o.state in ('pending', 'running'))");
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> leftover_databases(pg::Blocking& catalog) {
   BULKHEAD_CHECK(
       catalog.execute("begin; select pg_advisory_xact_lock(hashtextextended('bulkhead reserve', 0))"));
   auto marked = catalog.query(
       "update catalog.database d set state = 'dropping' where d.kind <> 'pool' and d.state <> 'ready' and "
-      "not exists "
-      "(select from catalog.slot s where s.cell = d.cell and s.database_name = d.name) and not exists "
-      "(select from "
-      "catalog.placement p where p.cell = d.cell and p.database_name = d.name) returning d.cell, d.name");
+      "not exists (select from catalog.slot s where s.cell = d.cell and s.database_name = d.name) and not "
+      "exists (select from catalog.placement p where p.cell = d.cell and p.database_name = d.name) returning "
+      "d.cell, d.name");
   if (marked.has_error()) {
     [[maybe_unused]] const auto rolled_back = catalog.execute("rollback");
     return marked.error();
   }
   BULKHEAD_CHECK(catalog.execute("commit"));
+  std::vector<std::pair<std::string, std::string>> out;
   for (std::size_t row = 0; row < marked->size(); ++row)
-    out.databases.emplace_back(marked->text(row, 0), marked->text(row, 1));
+    out.emplace_back(marked->text(row, 0), marked->text(row, 1));
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <bulkhead/result.hpp>
@@ -39,12 +40,11 @@ struct Slot {
 /// Undoes a slot, as far as it came. Error: `conflict` when another process makes it or a tenant has taken it.
 [[nodiscard]] Result<void> drop_slot(pg::Blocking& catalog, const Slot& slot);
 
-/// Slots and databases that a process left half-made, and whose operation, if any, has ended.
-struct Leftovers {
-  std::vector<Slot> slots;
-  std::vector<std::pair<std::string, std::string>>
-      databases;  ///< Cell, name; no slot and no tenant needs them.
-};
-[[nodiscard]] Result<Leftovers> find_leftovers(pg::Blocking& catalog);
+/// Slots that a process left half-made, and whose operation, if any, has ended.
+[[nodiscard]] Result<std::vector<Slot>> leftover_slots(pg::Blocking& catalog);
+/// Shards and silos that were left half-made and that no slot and no tenant needs, by cell and name. From now on they are
+/// `dropping`: nobody reserves a slot there.
+[[nodiscard]] Result<std::vector<std::pair<std::string, std::string>>> leftover_databases(
+    pg::Blocking& catalog);
 
 }  // namespace bulkhead::lifecycle

@@ -359,8 +359,10 @@ class FleetRun {
     running.progress = [this, &target](const MigrationStep& step) {
       if (step.kind == MigrationStep::Kind::waiting) tell(FleetProgress::Kind::waiting, &target);
     };
-    BULKHEAD_TRY(auto report, migrate_target(database, target.schema, files_, running));
-    return {};
+    auto done = migrate_target(database, target.schema, files_, running);
+    // Dropped since it was listed.
+    if (done.has_value() || done.error().code() == Errc::not_found) return {};
+    return done.error();
   }
 
   void set_aside(pg::Blocking& catalog, const FleetTarget& target, const Error& error) {

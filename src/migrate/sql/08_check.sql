@@ -34,7 +34,7 @@ with asked as (
          '( SELECT pg_has_role(SESSION_USER, ''bulkhead_owner''::name, ''member''::text) AS pg_has_role)', null from the
 ), relation as (
   select c.oid, c.relname, c.relkind, c.relispartition, c.relrowsecurity, c.relforcerowsecurity, c.reloptions, c.relowner, c.relacl, n.nspname,
-         c.relkind in ('r', 'p') and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped) as tenant,
+         c.relkind in ('r', 'p') and coalesce((select true from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped limit 1), false) as tenant,
          case c.relkind when 'S' then 'sequence ' when 'v' then 'view ' when 'm' then 'materialized view ' when 'f' then 'foreign table ' else 'table ' end
            || '"' || case when n.nspname = the.target then '' else n.nspname || '.' end || c.relname || '"' as title
     from the join pg_namespace n on n.nspname in (the.target, 'bulkhead', 'catalog') join pg_class c on n.oid = c.relnamespace
@@ -44,7 +44,8 @@ with asked as (
     from relation r, aclexplode(r.relacl) a where a.grantee <> r.relowner
   union all
   select r.oid, a.grantee, a.privilege_type, a.is_grantable
-    from relation r join pg_attribute t on t.attrelid = r.oid and t.attacl is not null and not t.attisdropped, aclexplode(t.attacl) a
+    from relation r cross join lateral (select t.attacl from pg_attribute t where t.attrelid = r.oid and t.attacl is not null and not t.attisdropped offset 0) t,
+         aclexplode(t.attacl) a
    where a.grantee <> r.relowner
 ), t as (
   select r.*, coalesce(g.readable, false) as readable, coalesce(g.writable, false) as writable, coalesce(g.past_policies, false) as past_policies,
@@ -94,7 +95,8 @@ with asked as (
   -- Who administers may be anybody.
   select 'role ' || b.rolname, quote_ident(r.rolname) || ' is a member of it', 'revoke ' || b.rolname || ' from ' || quote_ident(r.rolname) || ';'
     from bulkhead_role b join pg_auth_members m on m.roleid = b.oid join pg_roles r on r.oid = m.member, asked
-   where b.own and r.rolname <> asked.login and not pg_has_role(m.member, 'bulkhead_owner', 'member')
+   -- Asked last, and of few: the question takes long for a login that is a member of many roles.
+   where case when b.own and r.rolname <> asked.login then not pg_has_role(m.member, 'bulkhead_owner', 'member') else false end
   union all
   select 'schema ' || n.nspname, 'others than its four roles may use it', 'revoke all on schema ' || n.nspname || ' from the role that has it'
     from the join pg_namespace n on n.nspname = the.target

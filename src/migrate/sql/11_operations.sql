@@ -47,9 +47,20 @@ create table if not exists catalog.app_migration (
   made_at timestamptz not null default now()
 );
 
--- What PostgreSQL keeps of a login's password. A login may change its own, and so may SQL that somebody injects:
--- housekeeping compares, and puts it back.
+-- What PostgreSQL keeps of a login's password; empty until housekeeping has seen that the password works. A login may change
+-- its own, and so may SQL that somebody injects: housekeeping compares, and puts it back.
 alter table catalog.database add column if not exists verifier text not null default '';
+create or replace function catalog.password_changed() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.verifier := '';
+  return new;
+end
+$$;
+create or replace trigger password_changed before update of password on catalog.database
+  for each row when (new.password is distinct from old.password) execute function catalog.password_changed();
 
 -- PostgreSQL's own name of the server, so that none is registered twice.
 alter table catalog.cell
@@ -110,14 +121,14 @@ begin
     outcome := 'no_plan';
     return;
   end if;
-  if exists (select from catalog.tenant t where t.slug = place_tenant.slug) then
-    outcome := 'slug_taken';
-    return;
-  end if;
   select o.id into tenant from catalog.operation o
    where o.kind = 'create' and o.subject = place_tenant.slug and o.state in ('pending', 'running');
   if found then
     outcome := 'busy';
+    return;
+  end if;
+  if exists (select from catalog.tenant t where t.slug = place_tenant.slug) then
+    outcome := 'slug_taken';
     return;
   end if;
   chosen_model := coalesce(nullif(model, ''), of_plan.model);
@@ -212,5 +223,5 @@ begin
 end
 $$;
 
-revoke all on function catalog.rfc3339(timestamptz), catalog.cells_for(text, text, text), catalog.place_tenant(text, text, text, text, text, text),
+revoke all on function catalog.rfc3339(timestamptz), catalog.password_changed(), catalog.cells_for(text, text, text), catalog.place_tenant(text, text, text, text, text, text),
   catalog.take_slot(uuid, text, text, text), catalog.reserve_slot(text, text, text) from public;

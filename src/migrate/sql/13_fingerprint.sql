@@ -1,6 +1,6 @@
 -- A hash over what a schema holds, the same for every schema whose tables are the same: names and texts, no OIDs, and the
 -- schema's own name read as "app". Not installed: one query, asked with bulkhead.schema = the schema, and with search_path =
--- the same, so that texts of PostgreSQL's name the schema's own things without it.
+-- pg_catalog, so that PostgreSQL's texts name all things in full.
 with target as (
   select n.oid, n.nspname from pg_catalog.pg_namespace n where n.nspname = current_setting('bulkhead.schema')
 ), relation as (

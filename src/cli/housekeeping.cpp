@@ -1,0 +1,66 @@
+#include "cli/housekeeping.hpp"
+
+#include <optional>
+
+#include "lifecycle/housekeeper.hpp"
+
+namespace bulkhead::cli {
+namespace {
+
+constexpr std::chrono::seconds pause{5};
+
+void tell(const lifecycle::HousekeepingReport& report, Logger& log) {
+  for (const auto& operation : report.finished) log.info("operation finished", {{"operation", operation}});
+  if (report.placements > 0) log.info("placements made for the pool", {{"placements", report.placements}});
+  if (report.undone > 0) log.info("half-made placements undone", {{"placements", report.undone}});
+  for (const auto& login : report.mended)
+    log.warn("a login's password or settings had been changed from within; they were put back",
+             {{"login", login}});
+  for (const auto& error : report.errors) log.failure("housekeeping could not do all of its work", error);
+}
+
+}  // namespace
+
+Housekeeping::Housekeeping(std::function<Result<pg::Blocking>()> connect, Logger& log)
+    : connect_(std::move(connect)), log_(log), thread_([this] { keep(); }) {}
+
+Housekeeping::~Housekeeping() {
+  static_cast<void>(stop(std::chrono::milliseconds(0)));
+  thread_.join();
+}
+
+bool Housekeeping::stop(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  changed_.notify_all();
+  return changed_.wait_for(lock, patience, [this] { return ended_; });
+}
+
+void Housekeeping::keep() {
+  lifecycle::Housekeeper housekeeper;
+  std::optional<pg::Blocking> catalog;
+  const auto stopping = [this] {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
+  };
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, pause, [this] { return stopping_; })) {
+    lock.unlock();
+    if (!catalog) {
+      auto opened = connect_();
+      if (opened.has_value()) catalog.emplace(std::move(*opened));
+    }
+    if (catalog) {
+      const auto report = housekeeper.run_once(*catalog, stopping);
+      if (!stopping()) tell(report, log_);
+      // Perhaps it is the connection that is broken: a new one costs little.
+      if (!report.errors.empty()) catalog.reset();
+    }
+    lock.lock();
+  }
+  catalog.reset();
+  ended_ = true;
+  changed_.notify_all();
+}
+
+}  // namespace bulkhead::cli

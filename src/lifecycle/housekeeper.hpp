@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <bulkhead/result.hpp>
+
+#include "pg/blocking.hpp"
+
+namespace bulkhead::lifecycle {
+
+/// What one round of housekeeping did.
+struct HousekeepingReport {
+  std::vector<std::string> finished;  ///< Operations, by kind and subject.
+  std::int64_t placements = 0;        ///< Made for the pool.
+  std::int64_t undone = 0;            ///< Half-made ones of processes that died.
+  std::vector<std::string> mended;    ///< Logins whose password or settings somebody had changed.
+  std::vector<Error> errors;          ///< What could not be done; it is tried again in the next round.
+};
+
+/// What has to be done again and again, by any server: operations whose process died are taken up, deletions whose grace is
+/// over are done, the pool is refilled, logins are mended. Several servers may do it at once: each piece of work has one of
+/// them. One thread at a time.
+class Housekeeper {
+ public:
+  /// `stop` is asked between two pieces of work. Logins are looked at once a minute.
+  [[nodiscard]] HousekeepingReport run_once(pg::Blocking& catalog, const std::function<bool()>& stop = {});
+
+ private:
+  std::optional<std::chrono::steady_clock::time_point> logins_seen_;
+};
+
+/// Puts back passwords and settings of the databases' logins that are not as the catalog has them: a login may change its own,
+/// and so may SQL that somebody injects. Where passwords cannot be seen (no superuser) nothing is found. Returns the logins.
+[[nodiscard]] Result<std::vector<std::string>> mend_database_logins(pg::Blocking& catalog);
+
+}  // namespace bulkhead::lifecycle
