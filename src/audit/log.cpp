@@ -164,11 +164,15 @@ Actor Actor::program(std::string_view command) {
 }
 
 Result<std::int64_t> append(pg::Blocking& catalog, const Actor& actor, const Action& action) {
+  const std::string details = boost::json::serialize(action.details);
+  for (const std::string_view text : {std::string_view(action.subject), std::string_view(details)})
+    if (!valid_utf8(text))
+      return Error(Errc::usage, "what " + action.name +
+                                    " is about is not UTF-8, so it cannot be written to the audit log");
   std::optional<std::string> tenant;
   if (action.tenant) tenant = action.tenant->text();
   BULKHEAD_TRY(Rows rows, catalog.query("select catalog.append_audit($1, $2, $3, $4::uuid, $5::jsonb)",
-                                        {actor.text(), action.name, action.subject, tenant,
-                                         boost::json::serialize(action.details)}));
+                                        {actor.text(), action.name, action.subject, tenant, details}));
   return number<std::int64_t>(rows.text(0, 0));
 }
 

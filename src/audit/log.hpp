@@ -55,7 +55,7 @@ struct Entry {
   std::string previous, hash;
 };
 
-/// Writes one entry; its place in the chain.
+/// Writes one entry; its place in the chain. Error: `usage` for text that is not UTF-8.
 [[nodiscard]] Result<std::int64_t> append(pg::Blocking& catalog, const Actor& actor, const Action& action);
 
 struct ListOptions {

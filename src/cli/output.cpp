@@ -11,6 +11,7 @@ Result<Workspace> open_workspace(const runtime::DatabaseChoice& choice) {
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
   BULKHEAD_TRY(Rows found, admin.query("select to_regclass('catalog.tenant') is not null and "
                                        "to_regclass('bulkhead.migration') is not null, "
+                                       "to_regclass('bulkhead.target') is not null and "
                                        "to_regclass('catalog.audit_entry') is not null"));
   const std::string sets_up =
       choice.url.empty() ? "`bulkhead dev APP`" : "`bulkhead migrate APP --database URL`";

@@ -1,4 +1,5 @@
 #include <map>
+#include <memory>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -7,6 +8,7 @@
 #include "audit/query_tenants.hpp"
 #include "catalog/store.hpp"
 #include "support/postgres.hpp"
+#include "support/tenants.hpp"
 
 namespace bulkhead::audit {
 namespace {
@@ -15,22 +17,45 @@ using test::Database;
 using test::must;
 using test::Postgres;
 
+/// Three tenants, one of each model: a statement means the same in all. They are made once; what a test changes of them is put
+/// back.
 class QueryTest : public ::testing::Test {
  protected:
-  QueryTest() : database_(Postgres::shared().make_database()), admin_(database_.connect_admin()) {
-    Postgres::migrate(
-        database_,
-        "create table note (tenant_id uuid not null default bulkhead.tenant_id(), id bigint, body text, "
-        "primary key (tenant_id, id)); select bulkhead.tenant_table('note'); "
-        "grant select, insert, update, delete on note to app_member, app_admin, app_owner; "
-        "grant select on note to app_viewer");
-    for (const std::string slug : {"acme", "globex", "initech"}) {
-      ids_[slug] = Postgres::make_tenant(database_, slug);
-      must(admin_.execute(
-          "begin; select set_config('bulkhead.context', '" + test::context(admin_, ids_[slug], "app_member") +
-          "', true), set_config('role', 'app_member', true); insert into app.note(id, body) select n, '" +
-          slug + " ' || n from generate_series(1, 3) n; commit"));
+  struct World {
+    Database database;
+    std::map<std::string, std::string> ids;
+  };
+
+  static void SetUpTestSuite() {
+    world_ = std::make_unique<World>(World{Postgres::shared().make_database(), {}});
+    const Database& database = world_->database;
+    test::migrate_app(database,
+                      {"create table note (tenant_id uuid not null default bulkhead.tenant_id(), id bigint, "
+                       "body text, primary key (tenant_id, id)); select bulkhead.tenant_table('note'); "
+                       "grant select, insert, update, delete on note to app_member, app_admin, app_owner; "
+                       "grant select on note to app_viewer"});
+    for (const auto& [slug, model] :
+         {std::pair("acme", catalog::Model::row), std::pair("globex", catalog::Model::schema),
+          std::pair("initech", catalog::Model::silo)}) {
+      const auto tenant = test::make_tenant(database, slug, model);
+      world_->ids[slug] = tenant.id.text();
+      static_cast<void>(test::as_tenant(database, tenant, "member",
+                                        "insert into \"" + tenant.placement.schema +
+                                            "\".note(id, body) select n, '" + slug +
+                                            " ' || n from generate_series(1, 3) n"));
     }
+    auto admin = database.connect_admin();
+    must(admin.execute("create table public.kept as select * from catalog.placement"));
+  }
+  static void TearDownTestSuite() { world_.reset(); }
+
+  QueryTest() : database_(world_->database), admin_(database_.connect_admin()), ids_(world_->ids) {}
+  ~QueryTest() override {
+    must(admin_.execute(
+        "delete from catalog.tenant where id not in (select tenant_id from public.kept); "
+        "update catalog.tenant set status = 'active', plan = 'standard'; "
+        "update catalog.placement p set cell = k.cell, database_name = k.database_name "
+        "from public.kept k where k.tenant_id = p.tenant_id; update bulkhead.residency set epoch = 1"));
   }
 
   /// What the query wrote.
@@ -57,12 +82,17 @@ class QueryTest : public ::testing::Test {
     return out;
   }
 
-  Database database_;
+  const Database& database_;
   pg::Blocking admin_;
   std::map<std::string, std::string> ids_;
   QueryOptions options_;
   Result<QueryReport> report_ = QueryReport();
+
+ private:
+  static std::unique_ptr<World> world_;
 };
+
+std::unique_ptr<QueryTest::World> QueryTest::world_;
 
 TEST_F(QueryTest, EachTenantAnswersWithItsOwnRows) {
   const auto found = lines(ask("select id, body from note where id <= 2"));
@@ -135,8 +165,23 @@ TEST_F(QueryTest, ATenantSeesNothingOfAnotherWhateverTheStatementSays) {
   }
 }
 
+TEST_F(QueryTest, ASchemasTenantCannotNameTheTablesOfAnother) {
+  const auto other = test::make_tenant(database_, "hooli", catalog::Model::schema);
+  static_cast<void>(
+      test::as_tenant(database_, other, "member",
+                      "insert into \"" + other.placement.schema + "\".note(id, body) values (1, 'secret')"));
+  EXPECT_EQ(lines(ask("select body from note", "hooli")).count(other.id.text() + ",hooli,secret"), 1u);
+  EXPECT_EQ(ask("select body from \"" + other.placement.schema + "\".note", "globex"), "");
+  ASSERT_TRUE(report_.has_value());
+  ASSERT_EQ(report_->failures.size(), 1u);
+  EXPECT_EQ(report_->failures[0].error.sqlstate(), "42501");
+}
+
 TEST_F(QueryTest, WhatOneTenantLeavesBehindDoesNotReachTheNext) {
   options_.parallel = 1;
+  // Neighbours share a connection.
+  for (const char* slug : {"hooli", "umbrella"})
+    ids_[slug] = test::make_tenant(database_, slug, catalog::Model::row).id.text();
   const auto found =
       lines(ask("select nullif(current_setting('x.left', true), '') as before, set_config('x.left', "
                 "bulkhead.tenant_id()::text, false) as it"));
@@ -224,8 +269,9 @@ TEST_F(QueryTest, RowsComeInPiecesAndAFullDiskEndsIt) {
 
 TEST_F(QueryTest, ItIsInTheAuditLogWithItsStatement) {
   static_cast<void>(ask("select body from note where id = 1", "acme"));
-  const auto entries = must(list(admin_));
-  ASSERT_EQ(entries.size(), 2u);
+  ListOptions options;
+  options.limit = 2;
+  const auto entries = must(list(admin_, options));
   for (const Entry& entry : entries) {
     EXPECT_EQ(entry.action, "query");
     EXPECT_EQ(entry.subject, "acme");

@@ -12,6 +12,7 @@
 #include "catalog/operators.hpp"
 #include "catalog/store.hpp"
 #include "lifecycle/operations.hpp"
+#include "lifecycle/tenants.hpp"
 #include "shops.hpp"
 
 /// The control API over HTTP: who comes in, what each route does, and what stays of it.
@@ -176,6 +177,34 @@ TEST_F(ControlTest, EveryChangeIsInTheAuditLogWithItsOperator) {
   EXPECT_EQ(page.at("items").as_array().at(0).at("hash").as_string(), last_entry().hash);
 }
 
+TEST_F(ControlTest, ATenantIsDeletedAfterItsGraceAndCertified) {
+  const std::string slug = fresh("doomed"), tenant = "/tenants/" + slug;
+  Caller caller = olga();
+  EXPECT_EQ(caller.del(base + tenant + "?grace=-1").status, 400u);
+  EXPECT_EQ(caller.del(base + tenant + "?grace=1h").status, 400u);
+  const Reply started = caller.del(base + tenant + "?grace=3600");
+  ASSERT_EQ(started.status, 202u) << started.body;
+  EXPECT_EQ(started.header("location"), std::string(base) + "/operations/" + text_of(started, "id"));
+  EXPECT_EQ(text_of(started, "kind"), "delete");
+  EXPECT_EQ(last_entry().action, "tenant.delete");
+  EXPECT_EQ(text_of(get(caller, tenant), "status"), "deleting");
+  EXPECT_EQ(post(caller, tenant + "/suspend", R"({"reason":"x"})").status, 409u);
+  const Reply back = post(caller, tenant + "/undelete", "");
+  ASSERT_EQ(back.status, 200u) << back.body;
+  EXPECT_EQ(text_of(back, "status"), "active");
+  const std::string id = text_of(back, "id");
+  EXPECT_EQ(get(caller, "/certificates/" + id).status, 404u);
+
+  const Reply again = caller.del(base + tenant + "?grace=0");
+  ASSERT_EQ(again.status, 202u) << again.body;
+  must(lifecycle::resume_operation(admin_, *Uuid::parse(text_of(again, "id"))));
+  EXPECT_EQ(text_of(get(caller, "/operations/" + text_of(again, "id")), "state"), "done");
+  EXPECT_EQ(get(caller, tenant).status, 404u);
+  const Reply certificate = get(caller, "/certificates/" + id);
+  EXPECT_EQ(certificate.status, 200u) << certificate.body;
+  EXPECT_NE(text_of(certificate, "jws"), "");
+}
+
 TEST_F(ControlTest, MembershipsLetPeopleIn) {
   const std::string tenant = "/tenants/" + fresh("guests");
   Caller caller = olga();
@@ -271,7 +300,7 @@ TEST_F(ControlTest, OperationsAreShownWithTheirProgress) {
 
 TEST_F(ControlTest, PlansAndCellsAreShownWithoutTheirSecrets) {
   must(
-      admin_.execute("insert into catalog.cell(name, region, admin_url) values ('far', 'eu', "
+      admin_.execute("insert into catalog.cell(name, region, status, admin_url) values ('far', 'eu', 'closed', "
                      "'postgresql://op:hidden@far/x') on conflict do nothing"));
   Caller caller = olga();
   const Reply cells = get(caller, "/cells");
@@ -281,6 +310,12 @@ TEST_F(ControlTest, PlansAndCellsAreShownWithoutTheirSecrets) {
   EXPECT_EQ(text_of(get(caller, "/plans/standard"), "model"), "row");
   EXPECT_EQ(get(caller, "/plans/nosuch").status, 404u);
   EXPECT_EQ(get(caller, "/plans").status, 200u);
+  EXPECT_EQ(text_of(get(caller, "/cells/far"), "region"), "eu");
+  EXPECT_EQ(get(caller, "/cells/nosuch").status, 404u);
+  const object page = object_of(get(caller, "/cells?limit=1"));
+  const object rest = object_of(get(caller, "/cells?cursor=" + std::string(page.at("next").as_string())));
+  EXPECT_EQ(rest.at("items").as_array().at(0).at("name").as_string(), "far");
+  EXPECT_TRUE(rest.at("next").is_null());
 }
 
 TEST_F(ControlTest, ARequestWithAKeyIsDoneOnce) {
@@ -339,6 +374,7 @@ TEST_F(ControlTest, WhatTheRouteDoesNotTakeIsRefused) {
       {"{\"slug\":\"a-b-c\",\"slug\":\"a-b-d\"}", "BLK107"},
       {"{\"slug\":\"a-b-c\",\"colour\":\"red\"}", "BLK508"},
       {"{\"slug\":7}", "BLK508"},
+      {"{\"slug\":\"a-b-c\",\"model\":\"pool\"}", "BLK508"},
       {"{\"slug\":null}", "BLK508"},
       {"{\"slug\":\"\"}", "BLK508"},
       {"{}", "BLK508"},
