@@ -299,9 +299,9 @@ TEST_F(ControlTest, OperationsAreShownWithTheirProgress) {
 }
 
 TEST_F(ControlTest, PlansAndCellsAreShownWithoutTheirSecrets) {
-  must(
-      admin_.execute("insert into catalog.cell(name, region, status, admin_url) values ('far', 'eu', 'closed', "
-                     "'postgresql://op:hidden@far/x') on conflict do nothing"));
+  must(admin_.execute(
+      "insert into catalog.cell(name, region, status, admin_url) values ('far', 'eu', 'closed', "
+      "'postgresql://op:hidden@far/x') on conflict do nothing"));
   Caller caller = olga();
   const Reply cells = get(caller, "/cells");
   EXPECT_EQ(cells.status, 200u) << cells.body;
