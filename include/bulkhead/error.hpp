@@ -76,7 +76,7 @@ enum class Errc : std::uint16_t {
   migration_failed = 705,
   lint_failed = 706,
   import_failed = 707,
-  conflict = 708,  ///< Somebody else works on the same thing, or its state does not allow it.
+  conflict = 708,    ///< Somebody else works on the same thing, or its state does not allow it.
   incomplete = 710,  ///< Done for some of what was asked for; the message says what is missing.
   log_broken = 711,  ///< The audit log's chain does not hold.
 };

@@ -204,7 +204,7 @@ class Run {
     auto declared = declare(home->asker, statement_);
     // It would be no other in the next tenant.
     if (declared.has_error() && is_no_reader(declared.error())) end(no_reader(declared.error()));
-    BULKHEAD_CHECK(declared);
+    if (declared.has_error()) return declared.error();
     for (bool more = true; more;) {
       BULKHEAD_TRY(Rows rows, home->asker.query(fetch));
       BULKHEAD_CHECK(give(tenant, rows));

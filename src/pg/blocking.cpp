@@ -92,7 +92,8 @@ Result<Blocking> Blocking::another(const std::vector<std::pair<std::string, std:
   return connect(text);
 }
 
-Result<std::string> Blocking::conninfo(const std::vector<std::pair<std::string, std::string>>& changed) const {
+Result<std::string> Blocking::conninfo(
+    const std::vector<std::pair<std::string, std::string>>& changed) const {
   const std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options(
       PQconninfo(impl_->connection.get()), &PQconninfoFree);
   if (!options) return Error(Errc::environment, "out of memory");

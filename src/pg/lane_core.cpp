@@ -650,7 +650,12 @@ void LaneCore::stop() noexcept {
   if (budget_ != nullptr) {
     auto& members = budget_->impl_->members;
     members.erase(std::find(members.begin(), members.end(), this));
-    give_back(held);
+    try {
+      give_back(held);
+    } catch (const std::exception&) {
+      // No memory to wake who waits: the next connection that closes does.
+      static_cast<void>(held);
+    }
     budget_ = nullptr;
   }
   cancels_.reset();

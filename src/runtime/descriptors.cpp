@@ -26,8 +26,9 @@ std::uint64_t raise_descriptor_limit() noexcept {
 
 std::size_t connections_within(std::uint64_t descriptors, const AppConfig& config,
                                std::size_t threads) noexcept {
-  const std::uint64_t kept =
-      for_process + threads * (for_thread + config.read_connections + config.write_connections) + config.other_connections;
+  const std::uint64_t kept = for_process +
+                             threads * (for_thread + config.read_connections + config.write_connections) +
+                             config.other_connections;
   const std::uint64_t left = descriptors > kept ? (descriptors - kept) / threads : 0;
   return std::clamp<std::uint64_t>(left, 1, config.connections);
 }
