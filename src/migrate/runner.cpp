@@ -107,6 +107,8 @@ std::vector<StatementRange> statements_of(const MigrationFile& file) {
 
 /// `statement`: the one that failed; none when the whole file did, at its commit.
 Error explained(const MigrationFile& file, const Error& error, const Statement* statement = nullptr) {
+  // The file is not to blame, and it may run in a moment.
+  if (error.code() == Errc::database_unavailable) return error;
   std::string where = file_name(file);
   if (statement != nullptr) {
     // What fails while it runs has no position: then it is the statement's beginning.
