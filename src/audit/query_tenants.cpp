@@ -83,34 +83,16 @@ struct Home {
   pg::Blocking signer, asker;
 };
 
-Result<std::pair<std::string, std::string>> login_of(pg::Blocking& catalog, const Placement& placement) {
-  BULKHEAD_TRY(
-      Rows rows,
-      catalog.query("select login, password from catalog.database where cell = $1 and name = $2 "
-                    "union all select 'bulkhead_login', secret from catalog.credential where name = "
-                    "'password:bulkhead_login' and $1 = 'default' and $2 = current_database() limit 1",
-                    {placement.cell, placement.database}));
-  if (rows.empty())
-    return Error(Errc::not_found, "the catalog does not know the database \"" + placement.database +
-                                      "\" in cell \"" + placement.cell + "\"");
-  return std::pair(std::string(rows.text(0, 0)), std::string(rows.text(0, 1)));
-}
-
 Result<Home> open_home(pg::Blocking& catalog, const Placement& placement) {
-  BULKHEAD_TRY(auto login, login_of(catalog, placement));
+  BULKHEAD_TRY(auto login, catalog::login_of(catalog, placement));
   BULKHEAD_TRY(pg::Blocking signer, catalog::connect_to(catalog, placement.cell, placement.database));
-  BULKHEAD_TRY(pg::Blocking asker, signer.another({{"user", login.first}, {"password", login.second}}));
+  BULKHEAD_TRY(pg::Blocking asker, signer.another({{"user", login.name}, {"password", login.password}}));
   return Home{placement.cell, placement.database, std::move(signer), std::move(asker)};
-}
-
-std::string role_at(const Placement& placement, Role role) {
-  if (placement.model == catalog::Model::schema) return placement.schema + "_" + std::string(role_name(role));
-  return std::string(role_in_database(role));
 }
 
 /// Binds the tenant to the transaction as the server does: if it lives there, and in its schema's names.
 Result<void> bind(Home& home, const TenantRecord& tenant, const QueryOptions& options) {
-  const std::string role = role_at(tenant.placement, options.role);
+  const std::string role = catalog::bound_role(tenant.placement, options.role);
   // The context need only outlive the statement.
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(options.timeout).count() * 2 + 60;
   BULKHEAD_TRY(Rows signed_context, home.signer.query("select bulkhead.sign_context($1::uuid, $2, $3)",

@@ -62,6 +62,11 @@ std::optional<Model> parse_model(std::string_view name) noexcept {
   return std::nullopt;
 }
 
+std::string bound_role(const Placement& placement, Role role) {
+  if (placement.model == Model::schema) return placement.schema + "_" + std::string(role_name(role));
+  return std::string(role_in_database(role));
+}
+
 Result<std::vector<DatabaseRecord>> list_databases(pg::Blocking& catalog, std::string_view cell) {
   BULKHEAD_TRY(auto rows,
                catalog.query("select cell, name, kind, state, login from catalog.database "
@@ -82,6 +87,21 @@ Result<std::vector<DatabaseRecord>> list_databases(pg::Blocking& catalog, std::s
     out.push_back(std::move(record));
   }
   return out;
+}
+
+Result<DatabaseLogin> login_of(pg::Blocking& catalog, const Placement& placement) {
+  BULKHEAD_TRY(
+      Rows rows,
+      catalog.query("select login, password from catalog.database where cell = $1 and name = $2 "
+                    "union all select 'bulkhead_login', secret from catalog.credential where name = "
+                    "'password:bulkhead_login' and $1 = 'default' and $2 = current_database() limit 1",
+                    {placement.cell, placement.database}));
+  if (rows.empty())
+    return Error(Errc::not_found, "the catalog does not know the database \"" + placement.database +
+                                      "\" in cell \"" + placement.cell + "\"")
+        .hint(
+            "`bulkhead cell list` shows the cells; `bulkhead migrate APP` brings their databases up to date");
+  return DatabaseLogin{std::string(rows.text(0, 0)), std::string(rows.text(0, 1))};
 }
 
 Result<pg::Blocking> connect_to(pg::Blocking& catalog, std::string_view cell, std::string_view database) {

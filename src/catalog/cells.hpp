@@ -23,6 +23,10 @@ enum class DatabaseKind : std::uint8_t { pool, shard, silo };
 [[nodiscard]] std::string_view model_name(Model model) noexcept;
 [[nodiscard]] std::optional<Model> parse_model(std::string_view name) noexcept;
 
+/// The PostgreSQL role that a unit takes on where the tenant lives: the app's own, or in a schema of the tenant's own that
+/// schema's. The signed context names it.
+[[nodiscard]] std::string bound_role(const Placement& placement, Role role);
+
 /// A database that holds placements.
 struct DatabaseRecord {
   std::string cell, name;
@@ -41,5 +45,12 @@ struct DatabaseRecord {
                                               std::string_view database);
 /// The same to the database that the cell was registered with: for CREATE DATABASE and the like.
 [[nodiscard]] Result<pg::Blocking> connect_to_cell(pg::Blocking& catalog, std::string_view cell);
+
+/// How servers log in to a placement's database. A secret: never log it.
+struct DatabaseLogin {
+  std::string name, password;
+};
+/// Error: `not_found`.
+[[nodiscard]] Result<DatabaseLogin> login_of(pg::Blocking& catalog, const Placement& placement);
 
 }  // namespace bulkhead::catalog

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/hex.hpp"
 #include "pg/conninfo.hpp"
 
 namespace bulkhead::data {
@@ -10,24 +11,6 @@ namespace bulkhead::data {
 namespace {
 
 constexpr std::size_t versions_max = 10'000;
-
-int digit(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
-/// Empty if it is no hexadecimal text.
-std::string from_hex(std::string_view hex) {
-  std::string bytes;
-  bytes.reserve(hex.size() / 2);
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    const int high = digit(hex[i]), low = digit(hex[i + 1]);
-    if (high < 0 || low < 0) return {};
-    bytes.push_back(static_cast<char>(high * 16 + low));
-  }
-  return bytes;
-}
 
 /// A row of catalog.home.
 struct Found {
@@ -42,7 +25,7 @@ Found found_in(const Rows& rows) {
   found.password = rows.text(0, 1);
   const std::string_view id = rows.text(0, 2);
   std::from_chars(id.data(), id.data() + id.size(), found.key.id);
-  found.key.secret = from_hex(rows.text(0, 3));
+  found.key.secret = from_hex(rows.text(0, 3)).value_or("");
   found.data_url = rows.text(0, 4);
   found.pooler = rows.text(0, 5) == "t";
   return found;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/context_access.hpp"
+#include "catalog/cells.hpp"
 #include "data/failure.hpp"
 #include "data/plane_impl.hpp"
 #include "data/row_check.hpp"
@@ -54,9 +55,7 @@ bool plan_is_outdated(const pg::Outcome& outcome) {
 std::array<std::string, 4> roles_of(const catalog::Placement& placement) {
   std::array<std::string, 4> roles;
   for (Role role : {Role::viewer, Role::member, Role::admin, Role::owner})
-    roles[static_cast<std::size_t>(role)] = placement.model == catalog::Model::schema
-                                                ? placement.schema + "_" + std::string(role_name(role))
-                                                : std::string(role_in_database(role));
+    roles[static_cast<std::size_t>(role)] = catalog::bound_role(placement, role);
   return roles;
 }
 

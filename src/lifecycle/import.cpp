@@ -6,7 +6,6 @@
 #include "catalog/cells.hpp"
 #include "lifecycle/csv.hpp"
 #include "lifecycle/import_tables.hpp"
-#include "migrate/bootstrap.hpp"
 
 namespace bulkhead::lifecycle {
 namespace {
@@ -15,24 +14,6 @@ namespace fs = std::filesystem;
 
 Error failed(std::string message) {
   return Error(Errc::import_failed, std::move(message));
-}
-
-/// As which the rows go in: the tenant's owner.
-std::string role_of(const catalog::TenantRecord& tenant) {
-  return (tenant.placement.model == catalog::Model::schema ? tenant.placement.schema : "app") + "_owner";
-}
-
-/// How servers log in where the tenant's rows are.
-struct Login {
-  std::string name, password;
-};
-Result<Login> login_of(pg::Blocking& catalog, const catalog::Placement& placement) {
-  BULKHEAD_TRY(auto rows,
-               catalog.query("select login, password from catalog.database where cell = $1 and name = $2",
-                             {placement.cell, placement.database}));
-  if (!rows.empty()) return Login{std::string(rows.text(0, 0)), std::string(rows.text(0, 1))};
-  BULKHEAD_TRY(const migrate::Credentials credentials, migrate::read_credentials(catalog));
-  return Login{"bulkhead_login", credentials.login_password};
 }
 
 /// PostgreSQL's report of a failed COPY says "COPY file_2, line 7, column price: …".
@@ -110,7 +91,7 @@ class Import {
         server_(server),
         tenant_(tenant),
         options_(options),
-        role_(role_of(tenant)),
+        role_(catalog::bound_role(tenant.placement, Role::owner)),
         staging_(admin, role_) {}
 
   Result<std::vector<ImportedTable>> run(const fs::path& dir) {
@@ -452,7 +433,7 @@ class Import {
 
 Result<std::vector<ImportedTable>> import_csv(pg::Blocking& catalog, const catalog::TenantRecord& tenant,
                                               const fs::path& dir, const ImportOptions& options) {
-  BULKHEAD_TRY(const Login login, login_of(catalog, tenant.placement));
+  BULKHEAD_TRY(const catalog::DatabaseLogin login, catalog::login_of(catalog, tenant.placement));
   BULKHEAD_TRY(pg::Blocking admin,
                catalog::connect_to(catalog, tenant.placement.cell, tenant.placement.database));
   BULKHEAD_TRY(pg::Blocking server, admin.another({{"user", login.name}, {"password", login.password}}));

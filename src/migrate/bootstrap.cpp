@@ -6,6 +6,7 @@
 #include <string_view>
 #include <thread>
 
+#include "base/hex.hpp"
 #include "migrate/bootstrap_steps.hpp"
 #include "migrate/sha256.hpp"
 #include "migrate/sql_files.hpp"
@@ -176,17 +177,6 @@ Result<bool> has_settings(pg::Blocking& admin, const std::string& login) {
           "where datname = current_database()))",
           {login}));
   return !settings.empty();
-}
-
-std::optional<std::string> from_hex(std::string_view hex) {
-  std::string out;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    unsigned byte = 0;
-    if (std::from_chars(hex.data() + i, hex.data() + i + 2, byte, 16).ptr != hex.data() + i + 2)
-      return std::nullopt;
-    out += static_cast<char>(byte);
-  }
-  return out;
 }
 
 Result<Credentials> bootstrap(pg::Blocking& admin, const BootstrapOptions& options) {

@@ -34,6 +34,4 @@ namespace bulkhead::migrate {
 /// The login, in this database, has settings of its own.
 [[nodiscard]] Result<bool> has_settings(pg::Blocking& admin, const std::string& login);
 
-[[nodiscard]] std::optional<std::string> from_hex(std::string_view hex);
-
 }  // namespace bulkhead::migrate

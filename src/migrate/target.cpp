@@ -7,6 +7,7 @@
 #include <openssl/hmac.h>
 
 #include "base/failpoint.hpp"
+#include "base/hex.hpp"
 #include "migrate/bootstrap_steps.hpp"
 #include "migrate/sha256.hpp"
 #include "migrate/sql_files.hpp"
