@@ -40,6 +40,17 @@ class Lru {
     order_.erase(at->second);
     index_.erase(at);
   }
+  template <class F>
+  void erase_if(F f) {
+    for (auto at = order_.begin(); at != order_.end();) {
+      if (!f(at->first, at->second)) {
+        ++at;
+        continue;
+      }
+      index_.erase(at->first);
+      at = order_.erase(at);
+    }
+  }
   void clear() {
     index_.clear();
     order_.clear();

@@ -1,6 +1,7 @@
 #include "data/homes.hpp"
 
 #include <charconv>
+#include <unordered_map>
 #include <utility>
 
 #include "base/hex.hpp"
@@ -18,6 +19,17 @@ struct Found {
   BindingKey key;
   bool pooler = false;
 };
+
+constexpr std::string_view columns = "login, password, key_id, key_secret, data_url, pooler";
+constexpr std::size_t column_count = 6;
+
+/// The whole row, to be compared.
+std::string row_text(const Rows& rows, std::size_t row) {
+  std::string text;
+  for (std::size_t column = 0; column < column_count; ++column)
+    text.append(rows.text(row, column)).push_back('\n');
+  return text;
+}
 
 Found found_in(const Rows& rows) {
   Found found;
@@ -98,9 +110,10 @@ struct Homes::Impl {
   pg::ConnectionBudget budget;
   catalog::Lru<std::string, HomeRef> others;
   HomeRef own;
-  pg::ShapeRef query = std::make_shared<const pg::Shape>(
-      "select login, password, key_id, key_secret, data_url, pooler from catalog.home where cell = $1 and "
-      "name = $2");
+  pg::ShapeRef query = std::make_shared<const pg::Shape>("select " + std::string(columns) +
+                                                         " from catalog.home where cell = $1 and name = $2");
+  pg::ShapeRef query_all = std::make_shared<const pg::Shape>("select " + std::string(columns) +
+                                                             ", cell || '/' || name from catalog.home");
 };
 
 Homes::Homes(boost::asio::any_io_executor executor, HomesSettings settings, pg::Lanes& catalog)
@@ -133,6 +146,7 @@ Task<Result<HomeRef>> Homes::open(catalog::Placement placement, Deadline deadlin
   if (rows.empty()) co_return not_there(placement);
   const Found found = found_in(rows);
   BULKHEAD_CO_TRY(HomeRef made, impl_->make(placement, found));
+  made->opened_with = row_text(rows, 0);
   impl_->others.put(Impl::key_of(placement), made);
   co_return made;
 }
@@ -141,8 +155,23 @@ void Homes::rotate_own(BindingKey key) {
   impl_->own->signer.rotate(std::move(key));
 }
 
-void Homes::forget_others() {
-  impl_->others.clear();
+Task<void> Homes::refresh_others(Deadline deadline) {
+  if (impl_->others.size() == 0) co_return;
+  pg::Unit unit;
+  unit.steps.push_back({impl_->query_all, pg::Params()});
+  auto outcome = co_await impl_->catalog.run(pg::Lane::read, std::move(unit), deadline);
+  // Who cannot be asked is asked again with the next news; a former key is good for an hour.
+  if (outcome.has_error() || outcome->error) co_return;
+  const Rows& rows = outcome->rows.at(0);
+  std::unordered_map<std::string, std::string> said;
+  for (std::size_t row = 0; row < rows.size(); ++row)
+    said.emplace(std::string(rows.text(row, column_count)), row_text(rows, row));
+  impl_->others.erase_if([&said](const std::string& name, const HomeRef& home) {
+    const auto now = said.find(name);
+    if (now != said.end() && now->second == home->opened_with) return false;
+    ++home->generation;
+    return true;
+  });
 }
 
 void Homes::forget_versions() {

@@ -27,8 +27,10 @@ struct Home {
   pg::Lanes lanes;
   Signer signer;
   catalog::Lru<std::string, std::int32_t>
-      versions;                  ///< What version a schema's tables had when it was asked last.
-  std::uint64_t generation = 0;  ///< Counts what `versions` learned anew.
+      versions;  ///< What version a schema's tables had when it was asked last.
+  std::uint64_t generation =
+      0;  ///< Counts what `versions` learned anew; targets of an earlier one are learned again.
+  std::string opened_with;  ///< Of another database: what the catalog said of it. Secret.
 };
 using HomeRef = std::shared_ptr<Home>;
 
@@ -65,8 +67,9 @@ class Homes {
 
   /// A key was rotated in the own database.
   void rotate_own(BindingKey key);
-  /// Others are opened anew, with what the catalog then says of them: a key or password may have changed.
-  void forget_others();
+  /// Looks whether the catalog says of the others what they were opened with. One whose login or key has changed, or that is
+  /// gone, is opened anew when it is needed; the rest keep their connections, since anybody may say that there is news.
+  [[nodiscard]] Task<void> refresh_others(Deadline deadline);
   /// What version a schema has is asked again.
   void forget_versions();
   /// See pg::Lanes.

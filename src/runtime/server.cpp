@@ -495,12 +495,10 @@ void Server::renew_key_after_news() {
     for (auto& thread : threads_)
       asio::post(thread->io, [&homes = thread->homes, key = *key] { homes.rotate_own(key); });
   }
-  // Or it was the key of another database.
+  // Or it was the key, or the login, of another database.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   for (auto& thread : threads_)
-    asio::post(thread->io, [&thread = *thread] {
-      thread.homes.forget_others();
-      thread.plane.forget_targets();
-    });
+    asio::co_spawn(thread->io, thread->homes.refresh_others(deadline), asio::detached);
 }
 
 void Server::reload_after_news() {

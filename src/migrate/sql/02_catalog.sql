@@ -160,6 +160,8 @@ begin
     tenant := case when tg_table_name = 'tenant' then (case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end ->> 'id')
                    else (case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end ->> 'tenant_id') end::uuid;
     perform pg_notify('bulkhead_catalog', 'tenant ' || tenant);
+  elsif kind = 'key' then
+    perform pg_notify('bulkhead_catalog', 'key');
   elsif kind = 'membership' then
     tenant := (case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end ->> 'tenant_id')::uuid;
     perform pg_notify('bulkhead_catalog', 'membership ' || tenant);
@@ -175,6 +177,11 @@ create or replace trigger tell after insert or update or delete on catalog.tenan
   for each row execute function catalog.tell('tenant');
 create or replace trigger tell after insert or update or delete on catalog.placement
   for each row execute function catalog.tell('tenant');
+-- Logins, keys and addresses of databases, which servers have read.
+create or replace trigger tell after update of login, password, key_id, key_secret or delete on catalog.database
+  for each statement execute function catalog.tell('key');
+create or replace trigger tell after update of data_url, pooler on catalog.cell
+  for each statement execute function catalog.tell('key');
 create or replace trigger tell after insert or update or delete on catalog.membership
   for each row execute function catalog.tell('membership');
 create or replace trigger tell after update or delete on catalog.app_user

@@ -53,11 +53,19 @@ TEST_F(OperationsTest, HealthReadinessAndMetricsNeedNoTokenAndTellNoTenant) {
 TEST_F(OperationsTest, OneRoundTripARequest) {
   Caller caller = ann(), scraper(server(), "");
   const int times = 25;
+  // The server asks the catalog again of its own accord, when its listener has (re)connected or something known grows old:
+  // round trips that are no request's. What a request costs is the least of some counts.
   const auto round_trips = [&](const std::function<Reply(int)>& request) {
     EXPECT_LT(request(0).status, 300u);
-    double before = metric_sum(scraper, "bulkhead_pg_syncs_total");
-    for (int i = 1; i <= times; ++i) EXPECT_LT(request(i).status, 300u);
-    return metric_sum(scraper, "bulkhead_pg_syncs_total") - before;
+    double least = 0;
+    for (int attempt = 0, n = 0; attempt < 4; ++attempt) {
+      const double before = metric_sum(scraper, "bulkhead_pg_syncs_total");
+      for (int i = 0; i < times; ++i) EXPECT_LT(request(++n).status, 300u);
+      const double counted = metric_sum(scraper, "bulkhead_pg_syncs_total") - before;
+      if (attempt == 0 || counted < least) least = counted;
+      if (least <= times) break;
+    }
+    return least;
   };
   const Headers all = {{"Prefer", "return=representation, count=exact"}};
   EXPECT_EQ(round_trips([&](int) { return caller.get("/rest/v1/artist?artist_id=eq.1"); }), times);

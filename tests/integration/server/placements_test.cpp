@@ -9,6 +9,7 @@
 #include "lifecycle/cells.hpp"
 #include "lifecycle/create.hpp"
 #include "migrate/runner.hpp"
+#include "migrate/target.hpp"
 #include "shops.hpp"
 #include "support/models.hpp"
 #include "support/tenants.hpp"
@@ -200,6 +201,38 @@ TEST_F(PlacementsTest, ConnectionsToManySilosStayWithinTheBoundAndGoWhenNobodyUs
                .text(0, 0) == "0";
   }));
   EXPECT_EQ(callers[0].get("/rest/v1/note?limit=1").status, 200u) << "and come again";
+}
+
+TEST_F(PlacementsTest, AKeyThatIsRotatedInASiloIsTakenOverAndNewsAloneCloseNothing) {
+  tenants({{"silas", Model::silo}, {"simon", Model::silo}});
+  serve();
+  Caller silas = caller("silas"), simon = caller("simon");
+  ASSERT_EQ(silas.post("/rest/v1/note", R"({"body":"x"})").status, 201u);
+  ASSERT_EQ(simon.post("/rest/v1/note", R"({"body":"x"})").status, 201u);
+  pg::Blocking admin = database_.connect_admin();
+  const auto backends = [&](const std::string& slug) {
+    return std::string(
+        must(admin.query(
+                 "select coalesce(string_agg(a.pid::text, ' ' order by a.pid), '') from pg_stat_activity a, "
+                 "catalog.tenant t join catalog.placement p on p.tenant_id = t.id "
+                 "where t.slug = $1 and a.usename = p.database_name",
+                 {slug}))
+            .text(0, 0));
+  };
+  ASSERT_EQ(simon.get("/rest/v1/note?limit=1").status, 200u);
+  const std::string before = backends("simon"), former = backends("silas");
+  ASSERT_NE(before, "");
+  // Without the former key's hour.
+  TenantHome home(database_, "silas");
+  const auto fresh = must(migrate::make_binding_key(home.admin(), 0, 0));
+  must(admin.query(
+      "update catalog.database d set key_id = $1, key_secret = $2 from catalog.placement p join "
+      "catalog.tenant t on t.id = p.tenant_id where t.slug = 'silas' and d.name = p.database_name",
+      {std::to_string(fresh.binding_key_id), fresh.binding_secret}));
+  EXPECT_TRUE(eventually([&] { return silas.get("/rest/v1/note?limit=1").status == 200; }));
+  EXPECT_TRUE(eventually([&] { return backends("silas") != former; }));
+  EXPECT_EQ(simon.get("/rest/v1/note?limit=1").status, 200u);
+  EXPECT_EQ(backends("simon"), before) << "whom the news do not concern keeps the connections";
 }
 
 TEST(CellsTest, ACellThatIsDownConcernsItsTenantsAlone) {
