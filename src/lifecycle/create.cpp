@@ -103,9 +103,9 @@ Result<void> reserve(OperationRun& run) {
   return {};
 }
 
-Result<void> provision(OperationRun& run) {
+Result<void> provision(OperationRun& run, ShardConnection& shard) {
   BULKHEAD_TRY(const Slot slot, slot_of(run));
-  return provision_slot(run.catalog, slot);
+  return provision_slot(run.catalog, slot, shard);
 }
 
 Result<void> take(OperationRun& run) {
@@ -133,25 +133,34 @@ void undo(pg::Blocking& catalog, const Uuid& id) {
   [[maybe_unused]] const auto dropped = drop_slot(catalog, **slot);
 }
 
-Result<catalog::TenantRecord> finish(pg::Blocking& catalog, const Uuid& id,
+Result<catalog::TenantRecord> finish(pg::Blocking& catalog, const Uuid& id, ShardConnection& shard,
                                      const std::function<void(const Operation&)>& told) {
-  BULKHEAD_TRY(const auto operation, run_create(catalog, id, told));
+  BULKHEAD_TRY(const auto operation, run_create(catalog, id, shard, told));
   if (!operation.tenant) return Error(Errc::internal, "operation " + id.text() + " has made no tenant");
   return catalog::find_tenant(catalog, operation.tenant->text());
 }
 
 }  // namespace
 
-Result<Operation> run_create(pg::Blocking& catalog, const Uuid& id,
+Result<Operation> run_create(pg::Blocking& catalog, const Uuid& id, ShardConnection& shard,
                              const std::function<void(const Operation&)>& told) {
-  static const std::vector<OperationStep> steps{
-      {"reserve", reserve}, {"provision", provision}, {"take", take}};
+  const std::vector<OperationStep> steps{
+      {"reserve", reserve},
+      {"provision", [&shard](OperationRun& run) { return provision(run, shard); }},
+      {"take", take}};
   auto done = run_operation(catalog, id, steps, told);
   if (done.has_error()) undo(catalog, id);
   return done;
 }
 
 Result<catalog::TenantRecord> create_tenant(pg::Blocking& catalog, const CreateRequest& request,
+                                            const std::function<void(const Operation&)>& told) {
+  ShardConnection shard;
+  return create_tenant(catalog, request, shard, told);
+}
+
+Result<catalog::TenantRecord> create_tenant(pg::Blocking& catalog, const CreateRequest& request,
+                                            ShardConnection& shard,
                                             const std::function<void(const Operation&)>& told) {
   BULKHEAD_CHECK(check(request));
   BULKHEAD_TRY(const Placed placed, place(catalog, request));
@@ -165,7 +174,7 @@ Result<catalog::TenantRecord> create_tenant(pg::Blocking& catalog, const CreateR
           .hint("`bulkhead operation show " + operation.id.text() +
                 "` says where it stands, `operation resume` takes it up");
     }
-    return finish(catalog, operation.id, told);
+    return finish(catalog, operation.id, shard, told);
   }
   if (placed.outcome != "cold") return refused(request, placed);
   NewOperation wanted;
@@ -179,7 +188,7 @@ Result<catalog::TenantRecord> create_tenant(pg::Blocking& catalog, const CreateR
                   {"region", placed.region}};
   BULKHEAD_TRY(const auto operation, start_operation(catalog, wanted));
   failpoint("create.started");
-  return finish(catalog, operation.id, told);
+  return finish(catalog, operation.id, shard, told);
 }
 
 }  // namespace bulkhead::lifecycle

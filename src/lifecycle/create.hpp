@@ -7,6 +7,7 @@
 #include <bulkhead/result.hpp>
 
 #include "catalog/records.hpp"
+#include "lifecycle/databases.hpp"
 #include "lifecycle/operations.hpp"
 #include "pg/blocking.hpp"
 
@@ -25,13 +26,16 @@ struct CreateRequest {
 /// Makes a tenant. Where a placement of the model waits, or for the row model in the catalog's own pool, that is one
 /// statement; else an operation makes the placement first. Where a process died while it made this very tenant, its
 /// operation is taken up and finished. Errors: `usage` (slug, name), `already_exists`, `not_found` (plan), `conflict` (no cell
-/// has room; another process makes it, naming the operation), what provisioning met.
+/// has room; another process makes it, naming the operation), what provisioning met. `shard`: of a caller who makes several.
+[[nodiscard]] Result<catalog::TenantRecord> create_tenant(
+    pg::Blocking& catalog, const CreateRequest& request, ShardConnection& shard,
+    const std::function<void(const Operation&)>& told = {});
 [[nodiscard]] Result<catalog::TenantRecord> create_tenant(
     pg::Blocking& catalog, const CreateRequest& request,
     const std::function<void(const Operation&)>& told = {});
 
 /// The steps of an operation of kind `create`; for `resume_operation`.
-[[nodiscard]] Result<Operation> run_create(pg::Blocking& catalog, const Uuid& id,
+[[nodiscard]] Result<Operation> run_create(pg::Blocking& catalog, const Uuid& id, ShardConnection& shard,
                                            const std::function<void(const Operation&)>& told = {});
 
 }  // namespace bulkhead::lifecycle

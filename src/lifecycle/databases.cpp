@@ -109,6 +109,19 @@ Result<pg::Blocking> open_database(pg::Blocking& catalog, const std::string& cel
   return admin;
 }
 
+Result<pg::Blocking*> ShardConnection::open(pg::Blocking& catalog, const std::string& cell,
+                                            const std::string& name) {
+  const bool same = kept_ && cell_ == cell && name_ == name;
+  if (!same || kept_->execute("discard all").has_error()) {
+    kept_.reset();
+    BULKHEAD_TRY(auto opened, open_database(catalog, cell, name));
+    kept_.emplace(std::move(opened));
+    cell_ = cell;
+    name_ = name;
+  }
+  return &*kept_;
+}
+
 Result<void> drop_database(pg::Blocking& catalog, const std::string& cell, const std::string& name) {
   BULKHEAD_CHECK(wait_for_lock(catalog, lock_name(cell, name)));
   const SessionLock lock(catalog, lock_name(cell, name));

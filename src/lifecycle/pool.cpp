@@ -65,7 +65,7 @@ class Filling {
     if (!now || now->state == "ready") return {};
     if (now->state == "making") {
       BULKHEAD_TRY(const bool wanted, is_wanted(*now));
-      if (wanted && provision_slot(catalog_, *now).has_value()) {
+      if (wanted && provision_slot(catalog_, *now, shard_).has_value()) {
         ++report_.made;
         return offer_slot(catalog_, *now);
       }
@@ -102,7 +102,7 @@ class Filling {
     BULKHEAD_TRY(const Slot slot, reserve_locked(state));
     const SessionLock lock(catalog_, slot_lock(slot));
     failpoint("pool.reserved");
-    auto provisioned = provision_slot(catalog_, slot);
+    auto provisioned = provision_slot(catalog_, slot, shard_);
     if (provisioned.has_error()) {
       // What cannot be undone now either is found by the next run.
       [[maybe_unused]] const auto undone = drop_slot(catalog_, slot);
@@ -131,6 +131,7 @@ class Filling {
   pg::Blocking& catalog_;
   const std::function<void(std::uint64_t, std::uint64_t)>& told_;
   const std::function<bool()>& stop_;
+  ShardConnection shard_;
   std::uint64_t total_ = 0;
   FillReport report_;
 };

@@ -98,11 +98,19 @@ Result<std::vector<Slot>> list_slots(pg::Blocking& catalog) {
   return slots_where(catalog, "");
 }
 
-Result<void> provision_slot(pg::Blocking& catalog, const Slot& slot) {
+Result<void> provision_slot(pg::Blocking& catalog, const Slot& slot, ShardConnection& shard) {
   BULKHEAD_TRY(const bool free, try_lock(catalog, slot_lock(slot)));
   if (!free) return being_made(slot);
   const SessionLock lock(catalog, slot_lock(slot));
-  BULKHEAD_TRY(auto target, open_database(catalog, slot.cell, slot.database));
+  std::optional<pg::Blocking> own;
+  pg::Blocking* connection = nullptr;
+  if (slot.model == catalog::Model::schema) {
+    BULKHEAD_TRY(connection, shard.open(catalog, slot.cell, slot.database));
+  } else {
+    BULKHEAD_TRY(auto opened, open_database(catalog, slot.cell, slot.database));
+    connection = &own.emplace(std::move(opened));
+  }
+  pg::Blocking& target = *connection;
   if (slot.model == catalog::Model::schema) {
     BULKHEAD_TRY(const auto login, login_of(catalog, slot));
     BULKHEAD_CHECK(migrate::prepare_schema(target, login, slot.schema));

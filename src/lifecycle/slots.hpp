@@ -9,6 +9,7 @@
 #include <bulkhead/uuid.hpp>
 
 #include "catalog/records.hpp"
+#include "lifecycle/databases.hpp"
 #include "pg/blocking.hpp"
 
 namespace bulkhead::lifecycle {
@@ -34,7 +35,8 @@ struct Slot {
 
 /// Makes all that the slot's database needs for it: database, schema, tables, shared rows, residency. The slot stays
 /// `making`. Begins anew where a process before it died. Error: `conflict` when another process makes it.
-[[nodiscard]] Result<void> provision_slot(pg::Blocking& catalog, const Slot& slot);
+/// `shard`: of a caller who makes several.
+[[nodiscard]] Result<void> provision_slot(pg::Blocking& catalog, const Slot& slot, ShardConnection& shard);
 /// From now on a sign-up may take it.
 [[nodiscard]] Result<void> offer_slot(pg::Blocking& catalog, const Slot& slot);
 /// Undoes a slot, as far as it came. Error: `conflict` when another process makes it or a tenant has taken it.

@@ -160,7 +160,10 @@ Result<Operation> resume_operation(pg::Blocking& catalog, const Uuid& id,
     return Error(Errc::conflict, "an export writes a file where it was started, and ends with its process")
         .hint("start it again: bulkhead tenant export " + operation.subject + " --out FILE");
   if (operation.state == OperationState::failed) BULKHEAD_CHECK(reopen_operation(catalog, id));
-  if (operation.kind == "create") return run_create(catalog, id, told);
+  if (operation.kind == "create") {
+    ShardConnection shard;
+    return run_create(catalog, id, shard, told);
+  }
   if (operation.kind == "delete") return run_delete(catalog, id, told);
   return Error(Errc::conflict, "this version does not know how to do a \"" + operation.kind + "\"")
       .hint("use the version that started it");

@@ -14,7 +14,7 @@ namespace {
 /// Between two versions of what stands in a cursor.
 constexpr std::string_view cursor_mark = "1:";
 
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   return "\"" + std::string(name) + "\"";
 }
 
@@ -34,12 +34,12 @@ std::string names_of(const std::vector<std::string_view>& names) {
 Result<void> check_value(const Field& field, std::string_view value, Errc code) {
   if (value.size() > field.longest || value.find('\0') != std::string_view::npos || !valid_utf8(value))
     return Error(code,
-                 quoted(field.name) + " takes text of at most " + std::to_string(field.longest) + " bytes");
-  if (field.required && value.empty()) return Error(code, quoted(field.name) + " must not be empty");
+                 in_quotes(field.name) + " takes text of at most " + std::to_string(field.longest) + " bytes");
+  if (field.required && value.empty()) return Error(code, in_quotes(field.name) + " must not be empty");
   if (field.allowed.empty() ||
       std::find(field.allowed.begin(), field.allowed.end(), value) != field.allowed.end())
     return {};
-  return Error(code, quoted(field.name) + " cannot have this value")
+  return Error(code, in_quotes(field.name) + " cannot have this value")
       .hint("one of " + names_of(field.allowed));
 }
 
@@ -66,7 +66,7 @@ Result<void> take_parameter(const Route& route, const std::string& name, const s
   if (route.page && name == "cursor") return read_cursor(value, call);
   const Field* field = field_called(route.query, name);
   if (field == nullptr)
-    return Error(Errc::malformed_request, "there is no parameter " + quoted(name) + " here");
+    return Error(Errc::malformed_request, "there is no parameter " + in_quotes(name) + " here");
   BULKHEAD_CHECK(check_value(*field, value, Errc::malformed_request));
   call.query.emplace(name, value);
   return {};
@@ -128,7 +128,7 @@ Result<void> read_query(const Route& route, std::string_view query, Call& call) 
     BULKHEAD_TRY(std::string name, decode_component(pair.substr(0, equals)));
     BULKHEAD_TRY(const std::string value, decode_component(pair.substr(std::min(equals + 1, pair.size()))));
     if (std::find(seen.begin(), seen.end(), name) != seen.end())
-      return Error(Errc::malformed_request, "the parameter " + quoted(name) + " is there twice");
+      return Error(Errc::malformed_request, "the parameter " + in_quotes(name) + " is there twice");
     BULKHEAD_CHECK(take_parameter(route, name, value, call));
     seen.push_back(std::move(name));
   }
@@ -147,14 +147,14 @@ Result<void> read_body(const Route& route, std::string_view body, Call& call) {
   }
   for (const auto& [key, value] : object) {
     const Field* field = field_called(route.body, key);
-    if (field == nullptr) return Error(Errc::payload_invalid, "there is no field " + quoted(key) + " here");
-    if (!value.is_string()) return Error(Errc::payload_invalid, quoted(key) + " takes text");
+    if (field == nullptr) return Error(Errc::payload_invalid, "there is no field " + in_quotes(key) + " here");
+    if (!value.is_string()) return Error(Errc::payload_invalid, in_quotes(key) + " takes text");
     BULKHEAD_CHECK(check_value(*field, value.get_string(), Errc::payload_invalid));
     call.body.emplace(key, value.get_string());
   }
   for (const Field& field : route.body)
     if (field.required && !call.body.contains(field.name))
-      return Error(Errc::payload_invalid, quoted(field.name) + " is missing")
+      return Error(Errc::payload_invalid, in_quotes(field.name) + " is missing")
           .hint(std::string(field.description));
   return {};
 }

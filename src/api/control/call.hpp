@@ -15,6 +15,7 @@
 #include <bulkhead/result.hpp>
 
 #include "audit/log.hpp"
+#include "lifecycle/databases.hpp"
 #include "pg/blocking.hpp"
 
 /// The control API under /control/v1: one table of routes (routes.cpp), from which requests are read, the OpenAPI document
@@ -34,6 +35,7 @@ using Values = std::map<std::string, std::string, std::less<>>;
 /// A request that was read: only what its route knows is in it.
 struct Call {
   pg::Blocking& catalog;  ///< The operator's connection.
+  lifecycle::ShardConnection& shard;
   const audit::Actor& actor;
   Values path, query, body;
   std::size_t limit = 0;  ///< Of a page.

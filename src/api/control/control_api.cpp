@@ -153,10 +153,10 @@ Task<Response> ControlApi::answer(const Request& request, std::string_view rest,
 
 Response ControlApi::serve(const Asked& asked) {
   try {
-    auto connection = borrow();
-    if (connection.has_error()) return problem(connection.error(), 0, asked.trace_id);
-    auto served = serve_operator(*connection, asked);
-    give_back(std::move(*connection));
+    auto connections = borrow();
+    if (connections.has_error()) return problem(connections.error(), 0, asked.trace_id);
+    auto served = serve_operator(*connections, asked);
+    give_back(std::move(*connections));
     if (served.has_error()) return problem(served.error(), 0, asked.trace_id);
     return std::move(*served);
   } catch (const std::exception& error) {
@@ -164,16 +164,16 @@ Response ControlApi::serve(const Asked& asked) {
   }
 }
 
-Result<Response> ControlApi::serve_operator(pg::Blocking& catalog, const Asked& asked) {
+Result<Response> ControlApi::serve_operator(Connections& connections, const Asked& asked) {
   BULKHEAD_TRY(const auto asker,
-               catalog::find_operator(catalog, asked.caller->issuer, asked.caller->subject));
+               catalog::find_operator(connections.catalog, asked.caller->issuer, asked.caller->subject));
   if (!asker)
     return Error(Errc::permission_denied, "only operators may use the control API")
         .hint("an operator is made by `bulkhead operator add`");
-  return handle(catalog, *asker, asked);
+  return handle(connections, *asker, asked);
 }
 
-Result<Response> ControlApi::handle(pg::Blocking& catalog, const catalog::Operator& asker,
+Result<Response> ControlApi::handle(Connections& connections, const catalog::Operator& asker,
                                     const Asked& asked) {
   BULKHEAD_TRY(Found found, control::find_route(asked.method, asked.path));
   if (found.allow.empty()) return Error(Errc::route_not_found, "there is nothing at this path");
@@ -185,7 +185,7 @@ Result<Response> ControlApi::handle(pg::Blocking& catalog, const catalog::Operat
   }
   const Route& route = *found.route;
   const audit::Actor actor = audit::Actor::principal(asker.issuer, asker.subject);
-  Call call{catalog, actor, std::move(found.path), {}, {}, 0, {}};
+  Call call{connections.catalog, connections.shard, actor, std::move(found.path), {}, {}, 0, {}};
   BULKHEAD_CHECK(control::read_query(route, asked.query, call));
   BULKHEAD_CHECK(check_content(route, asked.content_type, asked.body));
   BULKHEAD_CHECK(control::read_body(route, asked.body, call));
@@ -195,8 +195,8 @@ Result<Response> ControlApi::handle(pg::Blocking& catalog, const catalog::Operat
   return call_once(route, call, asker, *asked.key, request, asked.trace_id);
 }
 
-Result<pg::Blocking> ControlApi::borrow() {
-  std::optional<pg::Blocking> idle;
+Result<ControlApi::Connections> ControlApi::borrow() {
+  std::optional<Connections> idle;
   {
     const std::lock_guard lock(mutex_);
     if (!idle_.empty()) {
@@ -205,15 +205,16 @@ Result<pg::Blocking> ControlApi::borrow() {
     }
   }
   // It may have gone while it lay idle; nothing has been done on it yet.
-  if (idle && idle->execute("select").has_value()) return std::move(*idle);
-  return connect_();
+  if (idle && idle->catalog.execute("select").has_value()) return std::move(*idle);
+  BULKHEAD_TRY(auto catalog, connect_());
+  return Connections{std::move(catalog), {}};
 }
 
-void ControlApi::give_back(pg::Blocking connection) {
+void ControlApi::give_back(Connections connections) {
   // What a handler that failed has left open, and whether it still lives.
-  if (connection.execute("rollback").has_error()) return;
+  if (connections.catalog.execute("rollback").has_error()) return;
   const std::lock_guard lock(mutex_);
-  if (idle_.size() < threads) idle_.push_back(std::move(connection));
+  if (idle_.size() < threads) idle_.push_back(std::move(connections));
 }
 
 }  // namespace bulkhead::api

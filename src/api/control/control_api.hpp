@@ -15,6 +15,7 @@
 
 #include "catalog/operators.hpp"
 #include "identity/verifier.hpp"
+#include "lifecycle/databases.hpp"
 #include "pg/blocking.hpp"
 
 namespace bulkhead::api {
@@ -46,17 +47,22 @@ class ControlApi {
 
  private:
   struct Asked;
+  /// What one request has to itself.
+  struct Connections {
+    pg::Blocking catalog;
+    lifecycle::ShardConnection shard;
+  };
   [[nodiscard]] Response serve(const Asked& asked);
-  [[nodiscard]] Result<Response> serve_operator(pg::Blocking& catalog, const Asked& asked);
-  [[nodiscard]] Result<Response> handle(pg::Blocking& catalog, const catalog::Operator& asker,
+  [[nodiscard]] Result<Response> serve_operator(Connections& connections, const Asked& asked);
+  [[nodiscard]] Result<Response> handle(Connections& connections, const catalog::Operator& asker,
                                         const Asked& asked);
-  [[nodiscard]] Result<pg::Blocking> borrow();
-  void give_back(pg::Blocking connection);
+  [[nodiscard]] Result<Connections> borrow();
+  void give_back(Connections connections);
 
   static constexpr std::size_t threads = 2, most_waiting = 64;
   Connect connect_;
   std::mutex mutex_;  ///< Guards idle_.
-  std::vector<pg::Blocking> idle_;
+  std::vector<Connections> idle_;
   std::atomic<std::size_t> waiting_{0};
   boost::asio::thread_pool pool_{threads};
 };

@@ -106,7 +106,7 @@ Result<Answer> create_tenant(Call& call) {
     if (name != "slug") action.details[name] = value;
   return audit::recorded(
       call.catalog, call.actor, std::move(action), [&](audit::Action& done) -> Result<Answer> {
-        BULKHEAD_TRY(const TenantRecord made, lifecycle::create_tenant(call.catalog, request));
+        BULKHEAD_TRY(const TenantRecord made, lifecycle::create_tenant(call.catalog, request, call.shard));
         done.tenant = made.id;
         return Answer{tenant_json(made), "/tenants/" + made.id.text()};
       });
