@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "pg/conninfo.hpp"
-#include "support/postgres.hpp"
 
 namespace bulkhead::test {
 
@@ -53,7 +52,7 @@ pid_t start(const std::string& settings, const passwd* user) {
 
 }  // namespace
 
-PgBouncer::PgBouncer(const std::vector<std::pair<std::string, std::string>>& users)
+PgBouncer::PgBouncer(const std::vector<std::pair<std::string, std::string>>& users, const Postgres& before)
     : impl_(std::make_unique<Impl>()) {
   if (access(program, X_OK) != 0)
     throw std::runtime_error("PgBouncer is not installed: tools/install-deps check");
@@ -63,7 +62,7 @@ PgBouncer::PgBouncer(const std::vector<std::pair<std::string, std::string>>& use
   impl_->folder = folder;
   if (user != nullptr && chown(folder.c_str(), user->pw_uid, user->pw_gid) != 0)
     throw std::runtime_error("chown");
-  const std::string server = must(pg::Conninfo::parse(Postgres::shared().admin())).get("host");
+  const std::string server = must(pg::Conninfo::parse(before.admin())).get("host");
   std::string list;
   for (const auto& [login, password] : users) list += "\"" + login + "\" \"" + password + "\"\n";
   write_file(folder + "/users", list, user);

@@ -5,15 +5,18 @@
 #include <utility>
 #include <vector>
 
+#include "support/postgres.hpp"
+
 namespace bulkhead::test {
 
-/// A real PgBouncer (Debian's) in transaction mode before the test program's PostgreSQL, with fewer server connections than
+/// A real PgBouncer (Debian's) in transaction mode before one of the test program's clusters, with fewer server connections than
 /// clients, so that each transaction may meet another one. Goes with this object.
 class PgBouncer {
  public:
   /// `users`: login and password of those who may connect. Throws std::runtime_error when it is not installed or does not
   /// start.
-  explicit PgBouncer(const std::vector<std::pair<std::string, std::string>>& users);
+  explicit PgBouncer(const std::vector<std::pair<std::string, std::string>>& users,
+                     const Postgres& before = Postgres::shared());
   ~PgBouncer();
   PgBouncer(const PgBouncer&) = delete;
   PgBouncer& operator=(const PgBouncer&) = delete;

@@ -1,5 +1,7 @@
 #include "shop.hpp"
 
+#include "support/tenants.hpp"
+
 namespace bulkhead::test {
 
 namespace {
@@ -58,14 +60,18 @@ std::string rows_of(std::string_view tenant, std::string_view name) {
 
 void Shop::SetUp() {
   database_ = Postgres::shared().make_database();
-  Postgres::migrate(database_, schema_sql);
-  acme_ = Postgres::make_tenant(database_, "acme");
-  globex_ = Postgres::make_tenant(database_, "globex");
+  const auto models = wanted_models();
+  migrate_app(database_, {std::string(schema_sql)});
+  acme_tenant_ = make_tenant(database_, "acme", models.first);
+  globex_tenant_ = make_tenant(database_, "globex", models.second);
+  acme_ = acme_tenant_.id.text();
+  globex_ = globex_tenant_.id.text();
   execute(rows_of(acme_, "acme"));
   std::string others = rows_of(globex_, "globex");
-  execute(others.substr(others.find(";") + 1));  // the shared rows are there already
-  auto admin = database_.connect_admin();
-  source_.relations = must(sql::Relations::load(admin, "app"));
+  // The shared rows are there already where both have the same tables.
+  execute(apart() ? others : others.substr(others.find(";") + 1));
+  TenantHome home(database_, "acme");
+  source_.relations = must(sql::Relations::load(home.admin(), home.schema()));
   pg::LaneSettings few;
   few.read_connections = few.slow_connections = few.session_connections = 1;
   few.write_connections = 2;
@@ -75,9 +81,10 @@ void Shop::SetUp() {
   data::HomesSettings homes;
   homes.own_conninfo = database_.login;
   homes.own_database = database_.name;
+  homes.own_server = database_.login;
   homes.own_key.id = database_.credentials.binding_key_id;
   homes.own_key.secret = database_.credentials.binding_secret;
-  homes.own_lanes = few;
+  homes.own_lanes = homes.other_lanes = few;
   homes_ = std::make_unique<data::Homes>(io_.get_executor(), std::move(homes), *catalog_lanes_);
   make_plane();
 }
@@ -98,12 +105,7 @@ void Shop::make_plane(data::PlaneSettings settings) {
 }
 
 RequestContext Shop::context(std::string_view slug, Role role, std::int64_t epoch) const {
-  auto record = std::make_shared<catalog::TenantRecord>();
-  record->id = TenantId(*Uuid::parse(slug == "acme" ? acme_ : globex_));
-  record->slug = slug;
-  record->placement.cell = "default";
-  record->placement.database = database_.name;
-  record->placement.schema = "app";
+  auto record = std::make_shared<catalog::TenantRecord>(slug == "acme" ? acme_tenant_ : globex_tenant_);
   record->placement.epoch = epoch;
   return permitted(std::move(record), role);
 }
@@ -127,14 +129,28 @@ std::string Shop::header(const Response& response, std::string_view name) {
   return "";
 }
 
+bool Shop::apart() const {
+  return acme_tenant_.placement.database != globex_tenant_.placement.database ||
+         acme_tenant_.placement.schema != globex_tenant_.placement.schema;
+}
+
+TenantHome Shop::home_of(std::string_view sql) const {
+  return {database_, sql.find(globex_) == std::string_view::npos ? "acme" : "globex"};
+}
+
 void Shop::execute(std::string_view sql) {
-  auto admin = database_.connect_admin();
-  must(admin.execute(sql));
+  if (sql.find("catalog.") != std::string_view::npos) {
+    auto admin = database_.connect_admin();
+    return must(admin.execute(sql));
+  }
+  home_of(sql).execute(sql);
 }
 
 std::string Shop::query_one(std::string_view sql) {
-  auto admin = database_.connect_admin();
-  return std::string(must(admin.query(sql)).text(0, 0));
+  if (!apart() || !sql.starts_with("select count(*)")) return home_of(sql).query_one(sql);
+  int rows = 0;
+  for (const char* slug : {"acme", "globex"}) rows += std::stoi(TenantHome(database_, slug).query_one(sql));
+  return std::to_string(rows);
 }
 
 }  // namespace bulkhead::test

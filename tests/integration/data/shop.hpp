@@ -14,12 +14,14 @@
 
 #include "api/rest/rest_api.hpp"
 #include "data/plane.hpp"
+#include "support/models.hpp"
 #include "support/permitted.hpp"
 #include "support/postgres.hpp"
 
 namespace bulkhead::test {
 
-/// Two tenants of a small record shop in a database of its own, and the data plane over it.
+/// Two tenants of a small record shop in a database of its own, and the data plane over it. They live in the models that
+/// BULKHEAD_TEST_MODEL wants (support/models.hpp).
 class Shop : public ::testing::Test {
  protected:
   void SetUp() override;
@@ -51,12 +53,19 @@ class Shop : public ::testing::Test {
   }
   [[nodiscard]] static std::string header(const Response& response, std::string_view name);
 
-  /// As the superuser.
+  /// As the superuser, where the rows are: of globex where its id stands in the text, else of acme; `catalog.` in the catalog.
+  /// `sql` is written for schema app.
   void execute(std::string_view sql);
+  /// The same; "select count(*)" counts the rows of both tenants, wherever they live.
   [[nodiscard]] std::string query_one(std::string_view sql);
 
   boost::asio::io_context io_;
+  [[nodiscard]] bool apart() const;
+  /// Of the tenant that the text is about.
+  [[nodiscard]] TenantHome home_of(std::string_view sql) const;
+
   Database database_;
+  catalog::TenantRecord acme_tenant_, globex_tenant_;
   std::string acme_, globex_;
   /// What the server's SharedRelations is, without a thread.
   struct ReadHere final : data::RelationsSource {

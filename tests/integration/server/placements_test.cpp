@@ -12,6 +12,7 @@
 #include "migrate/target.hpp"
 #include "shops.hpp"
 #include "support/models.hpp"
+#include "support/pgbouncer.hpp"
 #include "support/tenants.hpp"
 
 namespace bulkhead::test {
@@ -282,6 +283,58 @@ TEST(CellsTest, ACellThatIsDownConcernsItsTenantsAlone) {
   for (Caller& ann : callers)
     EXPECT_TRUE(
         eventually([&] { return compact(ann.get("/rest/v1/note?select=body")) == R"([{"body":"kept"}])"; }));
+}
+
+TEST(CellsTest, ShardsAndSilosBehindATransactionPoolerAreKeptApart) {
+  Database database = Postgres::shared().make_database();
+  migrate_app(database, {first_version});
+  pg::Blocking admin = database.connect_admin();
+  lifecycle::NewCell cell;
+  cell.name = "pooled";
+  cell.admin_url = Postgres::second().admin();
+  must(lifecycle::add_cell(admin, cell));
+  const std::vector<std::pair<std::string, Model>> there{{"pool-row", Model::row},
+                                                         {"pool-schema", Model::schema},
+                                                         {"pool-other", Model::schema},
+                                                         {"pool-silo", Model::silo}};
+  for (const auto& [slug, model] : there) {
+    lifecycle::CreateRequest request;
+    request.slug = slug;
+    request.model = model;
+    request.cell = cell.name;
+    must(lifecycle::create_tenant(admin, request));
+  }
+  const auto logins = must(admin.query("select login, password from catalog.database where cell = 'pooled'"));
+  std::vector<std::pair<std::string, std::string>> users;
+  for (std::size_t row = 0; row < logins.size(); ++row)
+    users.emplace_back(logins.text(row, 0), logins.text(row, 1));
+  const PgBouncer pooler(users, Postgres::second());
+  must(admin.query("update catalog.cell set data_url = $1, pooler = true where name = 'pooled'",
+                   {pooler.url()}));
+
+  TestServer server(database, TestServerSettings());
+  constexpr int rounds = 40;
+  std::atomic<int> wrong{0};
+  const auto work = [&](const std::string& slug) {
+    Caller ann(server, server.token(slug, "ann", "member"));
+    const std::string body = R"({"body":")" + slug + R"("})", mine = R"([{"body":")" + slug + R"("}])";
+    for (int round = 0; round < rounds; ++round) {
+      if (ann.post("/rest/v1/note", body).status != 201) ++wrong;
+      if (compact(ann.get("/rest/v1/note?select=body&limit=1")) != mine) ++wrong;
+      if (compact(ann.get("/rest/v1/note?select=body&body=neq." + slug)) != "[]") ++wrong;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int again = 0; again < 2; ++again)
+    for (const auto& [slug, model] : there) threads.emplace_back(work, slug);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  for (const auto& [slug, model] : there) {
+    Caller ann(server, server.token(slug, "ann", "member"));
+    EXPECT_EQ(ann.get("/rest/v1/note?select=id&limit=1", {{"Prefer", "count=exact"}}).header("content-range"),
+              fmt::format("0-0/{}", 2 * rounds))
+        << slug;
+  }
 }
 
 }  // namespace
