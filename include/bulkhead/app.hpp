@@ -16,25 +16,26 @@ namespace bulkhead {
 /// error becomes a problem document (RFC 9457) with the error's status.
 using RequestHandler = std::function<Task<Result<Response>>(const Request& request, TenantSession& session)>;
 
-/// A route that is open to callers whose role is at least `at_least`.
+/// A route that is open to callers who have this access.
 struct Route {
   Method method = Method::get;
   std::string path;  ///< Literal, for example "/v1/checkout".
-  Role at_least = Role::viewer;
+  RouteAccess access;
   RequestHandler handler;
 };
 
 /// A product: its handlers beside the data API. `main` of a product is
 ///     bulkhead::App app;
 ///     app.post("/v1/checkout", bulkhead::Role::member, checkout);
+///     app.post("/v1/refund", bulkhead::require("invoice:refund"), refund);
 ///     return app.run(argc, argv);
 /// and takes the same command line as `bulkhead` itself (dev, serve, tenant, migrate, …).
 class App {
  public:
-  App& get(std::string path, Role at_least, RequestHandler handler);
-  App& post(std::string path, Role at_least, RequestHandler handler);
-  App& patch(std::string path, Role at_least, RequestHandler handler);
-  App& del(std::string path, Role at_least, RequestHandler handler);
+  App& get(std::string path, RouteAccess access, RequestHandler handler);
+  App& post(std::string path, RouteAccess access, RequestHandler handler);
+  App& patch(std::string path, RouteAccess access, RequestHandler handler);
+  App& del(std::string path, RouteAccess access, RequestHandler handler);
 
   [[nodiscard]] const std::vector<Route>& routes() const noexcept { return routes_; }
 

@@ -6,18 +6,12 @@
 #include <string>
 #include <string_view>
 
+#include <bulkhead/permissions.hpp>
+#include <bulkhead/result.hpp>
+#include <bulkhead/role.hpp>
 #include <bulkhead/tenant.hpp>
 
 namespace bulkhead {
-
-/// What a membership lets its user do. In PostgreSQL: `app_viewer`, `app_member`, `app_admin`, `app_owner`.
-/// Ordered: a later one may do all an earlier one may.
-enum class Role : std::uint8_t { viewer, member, admin, owner };
-
-[[nodiscard]] std::string_view role_name(Role role) noexcept;
-[[nodiscard]] std::optional<Role> parse_role(std::string_view name) noexcept;
-/// The PostgreSQL role, for example "app_member".
-[[nodiscard]] std::string_view role_in_database(Role role) noexcept;
 
 /// Who calls: a user known to the catalog by (issuer, subject).
 struct Principal {
@@ -58,6 +52,12 @@ class RequestContext {
   [[nodiscard]] const Tenant& tenant() const noexcept { return tenant_; }
   [[nodiscard]] const Principal& principal() const noexcept { return principal_; }
   [[nodiscard]] Role role() const noexcept { return role_; }
+  /// Whether the caller's role has this permission of `[permissions]` in bulkhead.toml.
+  [[nodiscard]] bool may(std::string_view permission) const {
+    return permissions_ != nullptr && permissions_->allows(permission, role_);
+  }
+  /// The same for BULKHEAD_CHECK and its like. Error: `permission_denied`, naming permission and role.
+  [[nodiscard]] Result<void> require(std::string_view permission) const;
   [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
   [[nodiscard]] const TraceContext& trace() const noexcept { return trace_; }
   /// How long this request has waited for the database so far; for the log.
@@ -65,16 +65,19 @@ class RequestContext {
 
  private:
   friend struct ContextAccess;
-  RequestContext(Tenant tenant, Principal principal, Role role, Deadline deadline, TraceContext trace)
+  RequestContext(Tenant tenant, Principal principal, Role role, const Permissions* permissions,
+                 Deadline deadline, TraceContext trace)
       : tenant_(std::move(tenant)),
         principal_(std::move(principal)),
         role_(role),
+        permissions_(permissions),
         deadline_(deadline),
         trace_(std::move(trace)) {}
 
   Tenant tenant_;
   Principal principal_;
   Role role_;
+  const Permissions* permissions_;  // the server's
   Deadline deadline_;
   TraceContext trace_;
   mutable std::chrono::microseconds database_time_{0};  // an observation, not a part of what was permitted

@@ -402,6 +402,48 @@ Result<void> read_plans(const Reader& reader, const toml::table& section, AppCon
   return {};
 }
 
+bool is_permission_name(std::string_view name) {
+  return !name.empty() && name.size() <= 100 && name.front() >= 'a' && name.front() <= 'z' &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.:-") == std::string_view::npos;
+}
+
+/// "admin": this role and those above it. ["admin", "owner"]: these.
+Result<std::vector<Role>> read_roles(const Reader& reader, const toml::node& node, const std::string& key) {
+  constexpr std::string_view wanted =
+      "a role (viewer, member, admin, owner) or an array of roles is expected";
+  std::vector<Role> roles;
+  if (const auto* text = node.as_string()) {
+    const auto least = parse_role(text->get());
+    if (!least) return reader.at(node, key, std::string(wanted));
+    for (const Role role : {Role::viewer, Role::member, Role::admin, Role::owner})
+      if (role >= *least) roles.push_back(role);
+    return roles;
+  }
+  const auto* array = node.as_array();
+  if (array == nullptr || array->empty()) return reader.at(node, key, std::string(wanted));
+  for (const auto& element : *array) {
+    const auto* text = element.as_string();
+    const auto role = text != nullptr ? parse_role(text->get()) : std::nullopt;
+    if (!role) return reader.at(element, key, std::string(wanted));
+    roles.push_back(*role);
+  }
+  return roles;
+}
+
+Result<void> read_permissions(const Reader& reader, const toml::table& section, AppConfig& config) {
+  for (const auto& [name, node] : section) {
+    PermissionConfig permission;
+    permission.name = std::string(name.str());
+    const std::string key = "permissions." + permission.name;
+    if (!is_permission_name(permission.name))
+      return reader.at(node, key,
+                       "a permission's name has a-z, 0-9, _, ., : and -, and begins with a letter");
+    BULKHEAD_TRY(permission.roles, read_roles(reader, node, key));
+    config.permissions.push_back(std::move(permission));
+  }
+  return {};
+}
+
 /// What one key does not tell by itself: where keys are fetched from, and that no other section has the issuer.
 Result<void> judge_identity(const Reader& reader, const toml::table& table, const std::string& prefix,
                             const IdentityConfig& issuer) {
@@ -454,7 +496,7 @@ Result<AppConfig> parse_app_config(std::string_view text, const std::string& fil
                  fmt::format("{}:{}: {}", file_name, error.source().begin.line, error.description()));
   }
   Reader reader(file_name, config);
-  std::set<std::string_view> sections{"identity", "plans"};
+  std::set<std::string_view> sections{"identity", "plans", "permissions"};
   for (const Key& key : keys()) sections.insert(key.section);
   for (const auto& [name, node] : root) {
     std::string section(name.str());
@@ -465,6 +507,10 @@ Result<AppConfig> parse_app_config(std::string_view text, const std::string& fil
     if (!table) return reader.at(node, section, "a section [" + section + "] is expected");
     if (section == "identity") {
       BULKHEAD_CHECK(read_identity(reader, *table, config));
+      continue;
+    }
+    if (section == "permissions") {
+      BULKHEAD_CHECK(read_permissions(reader, *table, config));
       continue;
     }
     if (section == "plans") {
@@ -509,6 +555,10 @@ std::string describe_app_config() {
     out += fmt::format("| `identity.NAME.{}` | {} | {} |\n", key.name, key.fallback, key.meaning);
   for (const PlanKey& key : plan_keys())
     out += fmt::format("| `plans.NAME.{}` | {} | {} |\n", key.name, key.fallback, key.meaning);
+  out +=
+      "| `permissions.\"NAME\"` | none | Who has a permission that handlers require: a role, for it and "
+      "those above "
+      "it, or an array of roles. |\n";
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <bulkhead/result.hpp>
+#include <bulkhead/role.hpp>
 
 namespace bulkhead {
 
@@ -19,6 +20,12 @@ struct IdentityConfig {
   std::string tenant_claim = "tenant";
   std::chrono::seconds leeway{60};
   bool allow_http = false;
+};
+
+/// Who has a permission: `[permissions]`.
+struct PermissionConfig {
+  std::string name;
+  std::vector<Role> roles;
 };
 
 /// What a plan decides about the placement of its tenants: `[plans.NAME]`.
@@ -63,6 +70,9 @@ struct AppConfig {
 
   // [plans.NAME]
   std::vector<PlanConfig> plans;
+
+  // [permissions]
+  std::vector<PermissionConfig> permissions;
 
   // [api]
   std::size_t max_rows = 1000;

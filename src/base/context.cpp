@@ -36,4 +36,11 @@ std::string_view role_in_database(Role role) noexcept {
   return "app_viewer";
 }
 
+Result<void> RequestContext::require(std::string_view permission) const {
+  if (may(permission)) return {};
+  return Error(Errc::permission_denied, "this needs the permission " + std::string(permission) +
+                                            ", which the caller's role " + std::string(role_name(role_)) +
+                                            " does not have");
+}
+
 }  // namespace bulkhead

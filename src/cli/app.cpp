@@ -15,9 +15,9 @@ namespace bulkhead {
 
 namespace {
 
-App& add(App& app, std::vector<Route>& routes, Method method, std::string path, Role at_least,
+App& add(App& app, std::vector<Route>& routes, Method method, std::string path, RouteAccess access,
          RequestHandler handler) {
-  routes.push_back(Route{method, std::move(path), at_least, std::move(handler)});
+  routes.push_back(Route{method, std::move(path), std::move(access), std::move(handler)});
   return app;
 }
 
@@ -44,17 +44,17 @@ int finish(const Result<void>& result) {
 
 }  // namespace
 
-App& App::get(std::string path, Role at_least, RequestHandler handler) {
-  return add(*this, routes_, Method::get, std::move(path), at_least, std::move(handler));
+App& App::get(std::string path, RouteAccess access, RequestHandler handler) {
+  return add(*this, routes_, Method::get, std::move(path), std::move(access), std::move(handler));
 }
-App& App::post(std::string path, Role at_least, RequestHandler handler) {
-  return add(*this, routes_, Method::post, std::move(path), at_least, std::move(handler));
+App& App::post(std::string path, RouteAccess access, RequestHandler handler) {
+  return add(*this, routes_, Method::post, std::move(path), std::move(access), std::move(handler));
 }
-App& App::patch(std::string path, Role at_least, RequestHandler handler) {
-  return add(*this, routes_, Method::patch, std::move(path), at_least, std::move(handler));
+App& App::patch(std::string path, RouteAccess access, RequestHandler handler) {
+  return add(*this, routes_, Method::patch, std::move(path), std::move(access), std::move(handler));
 }
-App& App::del(std::string path, Role at_least, RequestHandler handler) {
-  return add(*this, routes_, Method::del, std::move(path), at_least, std::move(handler));
+App& App::del(std::string path, RouteAccess access, RequestHandler handler) {
+  return add(*this, routes_, Method::del, std::move(path), std::move(access), std::move(handler));
 }
 
 int App::run(int argc, char** argv) const {

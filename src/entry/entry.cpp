@@ -8,8 +8,8 @@ namespace bulkhead::entry {
 
 namespace {
 
-RequestContext make_context(const Found& found, const identity::Claims& claims, TraceContext trace,
-                            Deadline deadline) {
+RequestContext make_context(const Found& found, const identity::Claims& claims,
+                            const Permissions& permissions, TraceContext trace, Deadline deadline) {
   const catalog::TenantRecord& record = *found.tenant;
   Principal principal;
   principal.user = found.membership->user;
@@ -18,7 +18,7 @@ RequestContext make_context(const Found& found, const identity::Claims& claims, 
   principal.name = found.membership->user_name;
   Tenant tenant = ContextAccess::make_tenant(record.id, record.slug, found.tenant);
   return ContextAccess::make_context(std::move(tenant), std::move(principal), found.membership->role,
-                                     deadline, std::move(trace));
+                                     &permissions, deadline, std::move(trace));
 }
 
 /// Settings as the pure functions want them: base domains in lower case and without a trailing dot.
@@ -84,7 +84,9 @@ Result<Named> Entry::names_of(const Request& request, std::optional<std::string_
 Result<RequestContext> Entry::finish(const Found& found, const identity::Claims& claims, TraceContext& trace,
                                      Requirement requirement, Deadline deadline) const {
   BULKHEAD_CHECK(judge(found, requirement.at_least));
-  return make_context(found, claims, std::move(trace), deadline);
+  RequestContext context = make_context(found, claims, settings_.permissions, std::move(trace), deadline);
+  if (!requirement.permission.empty()) BULKHEAD_CHECK(context.require(requirement.permission));
+  return context;
 }
 
 std::optional<Result<RequestContext>> Entry::admit_known(const Request& request,

@@ -25,11 +25,13 @@ struct EntrySettings {
                               Source::claim};          ///< Enabled ones.
   std::vector<std::string> base_domains{"localhost"};  ///< `acme.localhost` names acme.
   std::chrono::milliseconds deadline{10'000};          ///< Of a request, from when it was read.
+  Permissions permissions;                             ///< What roles may do in handlers.
 };
 
 /// What a route asks of its caller.
 struct Requirement {
   Role at_least = Role::viewer;
+  std::string_view permission = {};  ///< Of `[permissions]`; empty: none.
 };
 
 /// The one way in. Authenticates the caller, resolves the tenant from every enabled source, looks up the

@@ -173,7 +173,10 @@ Task<Response> Dispatcher::serve_tenant(const Request& request, std::optional<st
                                         const RouteTable::Target& target, std::string_view relation,
                                         Seen& seen) {
   entry::Requirement requirement;
-  if (target.handler != nullptr) requirement.at_least = target.handler->at_least;
+  if (target.handler != nullptr) {
+    requirement.at_least = target.handler->access.at_least;
+    requirement.permission = target.handler->access.permission;
+  }
   // From memory where everything is known, which is nearly always; the trace moves into the context.
   std::optional<Result<RequestContext>> context =
       entry_.admit_known(request, path_tenant, seen.trace, requirement);

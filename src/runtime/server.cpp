@@ -53,7 +53,22 @@ entry::EntrySettings entry_settings(const AppConfig& config) {
   }
   settings.base_domains = config.base_domains;
   settings.deadline = config.deadline;
+  for (const PermissionConfig& permission : config.permissions)
+    for (const Role role : permission.roles) settings.permissions.grant(permission.name, role);
   return settings;
+}
+
+/// A route that nobody could ever use is a mistake.
+Result<void> check_permissions(const std::vector<Route>& routes, const AppConfig& config) {
+  const entry::EntrySettings settings = entry_settings(config);
+  for (const Route& route : routes) {
+    const std::string& wanted = route.access.permission;
+    if (wanted.empty() || settings.permissions.declared(wanted)) continue;
+    return Error(Errc::config_invalid,
+                 "the route " + route.path + " requires the permission \"" + wanted + "\", which nobody has")
+        .hint("declare it in bulkhead.toml: [permissions] \"" + wanted + "\" = \"admin\"");
+  }
+  return {};
 }
 
 http::Limits http_limits(const AppConfig& config) {
@@ -310,6 +325,7 @@ void Server::limit_connections(std::size_t threads) {
 }
 
 Result<std::uint16_t> Server::start() {
+  BULKHEAD_CHECK(check_permissions(routes_, shared_->settings.config));
   BULKHEAD_CHECK(reload());
   if (shared_->settings.config.binding_signed) {
     BULKHEAD_TRY(shared_->named_statements, statement_names_are_hidden());

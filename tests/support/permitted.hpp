@@ -19,7 +19,7 @@ inline Tenant tenant_of(catalog::TenantRef record) {
 
 /// The context of a permitted request of that tenant, with twenty seconds to go.
 inline RequestContext permitted(catalog::TenantRef record, Role role) {
-  return ContextAccess::make_context(tenant_of(std::move(record)), Principal(), role,
+  return ContextAccess::make_context(tenant_of(std::move(record)), Principal(), role, nullptr,
                                      std::chrono::steady_clock::now() + std::chrono::seconds(20),
                                      TraceContext());
 }

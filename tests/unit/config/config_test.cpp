@@ -66,6 +66,17 @@ seed_tenants = ["acme"]
   EXPECT_EQ(config->max_rows, 50u);
 }
 
+TEST(Config, APermissionHasARoleAndThoseAboveOrTheRolesOfAList) {
+  auto config = parse_app_config(
+      "[permissions]\n\"invoice:refund\" = \"admin\"\n\"report.read\" = [\"viewer\", \"owner\"]\n",
+      "bulkhead.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().message();
+  ASSERT_EQ(config->permissions.size(), 2u);
+  EXPECT_EQ(config->permissions[0].name, "invoice:refund");
+  EXPECT_EQ(config->permissions[0].roles, (std::vector<Role>{Role::admin, Role::owner}));
+  EXPECT_EQ(config->permissions[1].roles, (std::vector<Role>{Role::viewer, Role::owner}));
+}
+
 struct Bad {
   const char* text;
   const char* where;
@@ -87,6 +98,11 @@ INSTANTIATE_TEST_SUITE_P(
     Config, BadConfig,
     testing::Values(
         Bad{"[http]\nport = 70000\n", "my/bulkhead.toml:2: key \"http.port\"", "from 0 to 65535"},
+        Bad{"[permissions]\n\"a b\" = \"admin\"\n", "my/bulkhead.toml:2: key \"permissions.a b\"",
+            "begins with a letter"},
+        Bad{"[permissions]\na = \"boss\"\n", "my/bulkhead.toml:2: key \"permissions.a\"", "a role"},
+        Bad{"[permissions]\na = []\n", "my/bulkhead.toml:2: key \"permissions.a\"", "a role"},
+        Bad{"[permissions]\na = [\"admin\", 3]\n", "my/bulkhead.toml:2: key \"permissions.a\"", "a role"},
         Bad{"[http]\nport = \"80\"\n", "my/bulkhead.toml:2: key \"http.port\"", "whole number"},
         Bad{"[http]\n\nprt = 80\n", "my/bulkhead.toml:3: key \"http.prt\"", "no such key"},
         Bad{"[htp]\nport = 80\n", "key \"htp\"", "no such section"},
