@@ -97,34 +97,6 @@ Result<Loaded> load(const IssuerSettings& settings, std::string jwks_uri, const 
   return Loaded{std::move(keys), key_lifetime(response.header("cache-control"), times), std::move(jwks_uri)};
 }
 
-Error config_error(const IssuerSettings& settings, std::string what) {
-  return Error(Errc::config_invalid, "[identity." + settings.name + "]: " + std::move(what));
-}
-
-Result<void> check_one(const IssuerSettings& settings) {
-  if (settings.issuer.empty()) return config_error(settings, "issuer is missing");
-  if (settings.audiences.empty())
-    return config_error(settings, "audiences is empty: every token would be for somebody else");
-  if (settings.algorithms.empty()) return config_error(settings, "algorithms is empty");
-  for (const auto& name : settings.algorithms)
-    if (!parse_algorithm(name))
-      return config_error(settings, "algorithm \"" + name + "\" is not one of RS256, ES256, EdDSA");
-  if (settings.leeway < seconds(0) || settings.leeway > std::chrono::minutes(10))
-    return config_error(settings, "leeway is not between 0 and 600 seconds");
-  if (!settings.static_jwks.empty()) {
-    auto keys = parse_jwks(settings.static_jwks);
-    if (!keys) return config_error(settings, "the key set: " + std::string(keys.error().message()));
-    if (keys->keys().empty()) return config_error(settings, "the key set holds no key that can be used");
-    return {};
-  }
-  const std::string& url = settings.jwks_uri.empty() ? settings.issuer : settings.jwks_uri;
-  FetchRequest request(url);
-  request.allow_http = settings.allow_http;
-  if (auto allowed = check_url(request); !allowed)
-    return config_error(settings, "\"" + url + "\": " + std::string(allowed.error().message()));
-  return {};
-}
-
 }  // namespace
 
 seconds key_lifetime(std::optional<std::string_view> cache_control, const KeyTimes& times) {
@@ -147,16 +119,6 @@ seconds key_lifetime(std::optional<std::string_view> cache_control, const KeyTim
     if (error == std::errc() && end == directive.data() + directive.size()) age = seconds(number);
   }
   return age ? std::clamp(*age, times.least, times.most) : times.usual;
-}
-
-Result<void> check_settings(const std::vector<IssuerSettings>& issuers) {
-  for (std::size_t i = 0; i < issuers.size(); ++i) {
-    BULKHEAD_CHECK(check_one(issuers[i]));
-    for (std::size_t j = 0; j < i; ++j)
-      if (issuers[j].issuer == issuers[i].issuer)
-        return config_error(issuers[i], "the issuer is the same as in [identity." + issuers[j].name + "]");
-  }
-  return {};
 }
 
 /// One issuer's keys. The atomics are what every request looks at; the rest is under the mutex.
