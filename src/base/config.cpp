@@ -10,11 +10,17 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <bulkhead/uuid.hpp>
+
 #include "base/slug.hpp"
 
 namespace bulkhead {
 
 namespace {
+
+bool is_filled(std::string_view text) {
+  return !text.empty();
+}
 
 /// Where an error happened, in a form an editor can jump to.
 class Reader {
@@ -96,6 +102,33 @@ class Reader {
     return {};
   }
 
+  /// A claim: a string is one member's whole name, a list the names of members inside each other. Empty: none.
+  [[nodiscard]] Result<void> claim(const toml::node& node, std::string_view key,
+                                   IdentityConfig::Claim& out) const {
+    std::vector<std::string> names;
+    if (node.is_array()) {
+      BULKHEAD_CHECK(texts_of(node, key, names, is_filled, "a claim's name"));
+    } else if (auto name = node.value_exact<std::string>()) {
+      if (!name->empty()) names.push_back(*name);
+    } else {
+      return at(node, key, "a claim's name is expected, or a list of names for a claim inside others");
+    }
+    out = std::move(names);
+    return {};
+  }
+
+  /// A table of strings: `{ name = "value" }`.
+  [[nodiscard]] Result<void> values(const toml::node& node, std::string_view key,
+                                    IdentityConfig::Values& out) const {
+    const toml::table* table = node.as_table();
+    if (!table) return at(node, key, "a table of strings is expected, for example { name = \"value\" }");
+    for (const auto& [name, value] : *table) {
+      const std::string full = fmt::format("{}.{}", key, name.str());
+      BULKHEAD_CHECK(this->name(value, full, out[std::string(name.str())]));
+    }
+    return {};
+  }
+
   AppConfig& config() const { return config_; }
   const std::string& file() const { return file_; }
 
@@ -128,8 +161,9 @@ bool is_domain(std::string_view text) {
          text.find("..") == std::string_view::npos;
 }
 
-bool is_filled(std::string_view text) {
-  return !text.empty();
+/// What names a tenant for good.
+bool is_tenant(std::string_view text) {
+  return valid_slug(text) || Uuid::parse(text).has_value();
 }
 
 struct Key {
@@ -139,6 +173,8 @@ struct Key {
 
 constexpr std::string_view slug_rule =
     "a tenant's slug: 3 to 63 of a-z, 0-9 and single hyphens, beginning with a letter, and no reserved name";
+
+constexpr std::string_view no_tenant = "neither a tenant's slug nor its id";
 
 constexpr std::int64_t million = 1'000'000;
 
@@ -311,11 +347,19 @@ struct IdentityKey {
 
 const std::vector<IdentityKey>& identity_keys() {
   static const std::vector<IdentityKey> table = {
+      {"preset", "\"oidc\"",
+       "Whose tokens: `cognito`, `auth0`, `okta`, `clerk`, `workos`, or `oidc` for any other. Gives the keys "
+       "below their "
+       "defaults (docs/guide/identity.md).",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.one_of(n, k, c.preset, {"oidc", "cognito", "auth0", "okta", "clerk", "workos"});
+       }},
       {"issuer", "required", "Exactly the `iss` of its tokens; discovery starts here.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
          return r.name(n, k, c.issuer);
        }},
-      {"audiences", "required", "A token must name at least one of these in `aud`.",
+      {"audiences", "required",
+       "A token must name at least one of these in `audience_claim`. Not needed where that is `iss`.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
          return r.texts_of(n, k, c.audiences, is_filled, "an audience");
        }},
@@ -323,15 +367,83 @@ const std::vector<IdentityKey>& identity_keys() {
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
          return r.name(n, k, c.jwks_uri);
        }},
-      {"algorithms", "all three", "Of `RS256`, `ES256`, `EdDSA`.",
+      {"algorithms", "`oidc`: all three; else `RS256`", "Of `RS256`, `ES256`, `EdDSA`.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) -> Result<void> {
-         BULKHEAD_CHECK(r.texts(n, k, c.algorithms, {"RS256", "ES256", "EdDSA"}));
-         if (c.algorithms.empty()) return r.at(n, k, "at least one algorithm is expected");
+         BULKHEAD_CHECK(r.texts(n, k, c.algorithms.emplace(), {"RS256", "ES256", "EdDSA"}));
+         if (c.algorithms->empty()) return r.at(n, k, "at least one algorithm is expected");
          return {};
        }},
-      {"tenant_claim", "\"tenant\"", "The claim that names the tenant, by slug or id.",
+      {"types", "`JWT`, `at+jwt`; `cognito`, `clerk`: `JWT`",
+       "What a token's `typ` may say. A token without `typ` is a `JWT`.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) -> Result<void> {
+         BULKHEAD_CHECK(r.texts_of(n, k, c.types.emplace(), is_filled, "a type"));
+         if (c.types->empty()) return r.at(n, k, "at least one type is expected");
+         return {};
+       }},
+      {"audience_claim", "`aud`; `cognito`: `client_id`; `clerk`: `azp`; `workos`: `iss`",
+       "The claim that says whom the token is for. Like every claim here: a string is the claim's whole name "
+       "(`\"custom:tenant_id\"`, `\"https://shop.example/tenant\"`), a list leads to a claim inside others "
+       "(`[\"o\", \"slg\"]`).",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) -> Result<void> {
+         BULKHEAD_CHECK(r.claim(n, k, c.audience_claim));
+         if (c.audience_claim->empty()) return r.at(n, k, "it must not be empty");
+         return {};
+       }},
+      {"tenant_claim",
+       "`tenant`; `cognito`: `custom:tenant_id`; `auth0`: `org_name`; `clerk`: `[\"o\", \"slg\"]`; `workos`: "
+       "`org_id`",
+       "The claim that names the tenant, by slug or id; `\"\"`: none does.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
-         return r.name(n, k, c.tenant_claim);
+         return r.claim(n, k, c.tenant_claim);
+       }},
+      {"tenants", "the claim as it is",
+       "`{ \"what the tenant's claim says\" = \"slug or id\" }`; a token that names another is refused.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) -> Result<void> {
+         BULKHEAD_CHECK(r.values(n, k, c.tenants));
+         for (const auto& [claim, tenant] : c.tenants)
+           if (!is_tenant(tenant)) return r.at(n, k, fmt::format("\"{}\" is {}", tenant, no_tenant));
+         return {};
+       }},
+      {"tenant", "any", "A tenant's own issuer: the one tenant, by slug or id, that its tokens are good for.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) -> Result<void> {
+         BULKHEAD_CHECK(r.text(n, k, c.tenant));
+         if (!is_tenant(c.tenant)) return r.at(n, k, fmt::format("\"{}\" is {}", c.tenant, no_tenant));
+         return {};
+       }},
+      {"user_claim", "`sub`", "The claim that names the user, for good: memberships hang on it.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) -> Result<void> {
+         BULKHEAD_CHECK(r.claim(n, k, c.user_claim));
+         if (c.user_claim->empty()) return r.at(n, k, "it must not be empty");
+         return {};
+       }},
+      {"name_claim", "`name`; `cognito`: `username`", "The claim with the user's name for people to read.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.claim(n, k, c.name_claim);
+       }},
+      {"roles_claim",
+       "none; `cognito`: `cognito:groups`; `auth0`: `permissions`; `okta`: `groups`; `clerk`: `[\"o\", "
+       "\"rol\"]`; "
+       "`workos`: `role`",
+       "The claim with the provider's roles: a string or a list of strings.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.claim(n, k, c.roles_claim);
+       }},
+      {"roles_spaced", "false", "A string there holds several roles with spaces between, as `scope` does.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.boolean(n, k, c.roles_spaced.emplace());
+       }},
+      {"token_use", "\"access\"", "`cognito` alone: which of its tokens are taken, `access` or `id`.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.one_of(n, k, c.token_use, {"access", "id"});
+       }},
+      {"require", "`cognito`: `{ token_use = \"access\" }`",
+       "Claims that a token must have, with their values.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.values(n, k, c.require.emplace());
+       }},
+      {"refuse", "`clerk`: `{ sts = \"pending\" }`", "Claims that a token must not have with these values.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.values(n, k, c.refuse.emplace());
        }},
       {"leeway_s", "60", "Clock difference that is forgiven.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
@@ -444,9 +556,18 @@ Result<void> read_permissions(const Reader& reader, const toml::table& section, 
   return {};
 }
 
+/// Whether the preset or the file takes the issuer itself for the audience.
+bool issuer_is_audience(const IdentityConfig& issuer) {
+  if (issuer.audience_claim) return *issuer.audience_claim == std::vector<std::string>{"iss"};
+  return issuer.preset == "workos";
+}
+
 /// What one key does not tell by itself: where keys are fetched from, and that no other section has the issuer.
 Result<void> judge_identity(const Reader& reader, const toml::table& table, const std::string& prefix,
                             const IdentityConfig& issuer) {
+  if (!issuer.token_use.empty() && issuer.preset != "cognito")
+    return reader.at(*table.get("token_use"), prefix + ".token_use",
+                     "only the preset \"cognito\" has it; `require` asks for any claim");
   const bool own = !issuer.jwks_uri.empty();
   const std::string& url = own ? issuer.jwks_uri : issuer.issuer;
   if (!url.starts_with("https://") && !(issuer.allow_http && url.starts_with("http://"))) {
@@ -477,7 +598,8 @@ Result<void> read_identity(const Reader& reader, const toml::table& section, App
       BULKHEAD_CHECK(known->read(reader, value, full, issuer));
     }
     if (issuer.issuer.empty()) return reader.at(node, prefix + ".issuer", "it is required");
-    if (issuer.audiences.empty()) return reader.at(node, prefix + ".audiences", "at least one is required");
+    if (issuer.audiences.empty() && !issuer_is_audience(issuer))
+      return reader.at(node, prefix + ".audiences", "at least one is required");
     BULKHEAD_CHECK(judge_identity(reader, *table, prefix, issuer));
     config.identity.push_back(std::move(issuer));
   }

@@ -3,6 +3,9 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,12 +15,21 @@
 
 namespace bulkhead {
 
-/// One issuer of tokens: `[identity.NAME]`.
+/// One issuer of tokens: `[identity.NAME]`. What is not given is as the preset has it (identity/settings.hpp). A claim is given
+/// as the names of the members to go through, mostly one.
 struct IdentityConfig {
-  std::string name, issuer, jwks_uri;
+  using Claim = std::optional<std::vector<std::string>>;
+  using Values = std::map<std::string, std::string, std::less<>>;
+
+  std::string name, preset = "oidc", issuer, jwks_uri;
   std::vector<std::string> audiences;
-  std::vector<std::string> algorithms{"RS256", "ES256", "EdDSA"};
-  std::string tenant_claim = "tenant";
+  std::optional<std::vector<std::string>> algorithms, types;
+  Claim audience_claim, tenant_claim, user_claim, name_claim, roles_claim;
+  std::optional<bool> roles_spaced;
+  std::optional<Values> require, refuse;
+  std::string token_use;  ///< Of Cognito: "access" or "id"; empty: "access".
+  Values tenants;
+  std::string tenant;
   std::chrono::seconds leeway{60};
   bool allow_http = false;
 };

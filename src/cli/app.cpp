@@ -7,6 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/identity_commands.hpp"
+#include "cli/identity_link_commands.hpp"
 #include "cli/lifecycle_commands.hpp"
 #include "cli/operator_commands.hpp"
 #include "cli/options.hpp"
@@ -130,10 +131,11 @@ int App::run(int argc, char** argv) const {
   codegen->add_option("--out", codegen_options.out, "file to write (default: standard output)");
 
   cli::OperatorCommands operators(command);
-  auto* identity =
-      command.add_subcommand("identity", "how users are known outside: list, link, unlink, import, retire");
+  auto* identity = command.add_subcommand(
+      "identity", "issuers and how users are known: check, list, link, unlink, import, retire");
   identity->require_subcommand(1);
   cli::IdentityCommands identities(*identity);
+  cli::IdentityLinkCommands identity_links(*identity);
 
   // CLI11 would only say that a command is required.
   const auto meant = [argv](const CLI::App* sub) { return sub->get_name() == argv[1]; };
@@ -168,6 +170,7 @@ int App::run(int argc, char** argv) const {
     if (*codegen) return finish(cli::codegen(codegen_options));
     if (const auto done = operators.run()) return finish(*done);
     if (const auto done = identities.run()) return finish(*done);
+    if (const auto done = identity_links.run()) return finish(*done);
   } catch (const std::exception& error) {
     return finish(Error(Errc::internal, std::string("an unforeseen failure: ") + error.what()));
   }

@@ -57,6 +57,16 @@ int exit_code(Errc code) noexcept {
       return 12;
     case Errc::log_broken:
       return 13;
+    case Errc::identity_unavailable:
+      return 14;
+    case Errc::token_malformed:
+    case Errc::token_algorithm:
+    case Errc::token_signature:
+    case Errc::token_issuer:
+    case Errc::token_audience:
+    case Errc::token_time:
+    case Errc::token_key_unknown:
+      return 15;
     default:
       return 1;
   }

@@ -69,7 +69,7 @@ struct CodegenOptions {
 
 /// 2 usage, 3 configuration, 4 database unreachable, 5 something missing on this machine, 6 not found, 7
 /// already there, 8 migration, 9 not tenant-safe, 10 import, 11 conflict, 12 done in part, 13 the audit log does
-/// not hold, 1 anything else.
+/// not hold, 14 an issuer's keys cannot be had, 15 a token is refused, 1 anything else.
 [[nodiscard]] int exit_code(Errc code) noexcept;
 
 }  // namespace bulkhead::cli

@@ -1,266 +1,203 @@
 #include "cli/identity_commands.hpp"
 
-#include <fstream>
+#include <algorithm>
+#include <cstdio>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <CLI/CLI.hpp>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include "audit/log.hpp"
-#include "base/progress.hpp"
-#include "catalog/identities.hpp"
-#include "cli/options.hpp"
+#include "base/config.hpp"
 #include "cli/output.hpp"
+#include "identity/check.hpp"
 
 namespace bulkhead::cli {
-
-using runtime::Workspace;
-
 namespace {
 
-boost::json::object identity_json(const catalog::IdentityRecord& identity) {
-  return {{"issuer", identity.issuer},
-          {"subject", identity.subject},
-          {"user_id", identity.user.text()},
-          {"user_name", identity.user_name},
-          {"user_status", identity.user_status}};
-}
+using identity::CheckStep;
+using identity::IssuerSettings;
+using identity::KeyReport;
+using identity::TokenReport;
 
-/// All identities that the filter asks for, a page at a time.
-template <class F>
-Result<void> each_identity(pg::Blocking& admin, catalog::IdentityFilter filter, F f) {
-  // Pages go by subject, which is an order of one issuer.
-  filter.limit = filter.issuer.empty() ? 1'000'000 : 1000;
-  for (;;) {
-    BULKHEAD_TRY(const auto page, catalog::list_identities(admin, filter));
-    for (const auto& identity : page) f(identity);
-    if (page.size() < filter.limit || filter.issuer.empty()) return {};
-    filter.after_subject = page.back().subject;
+/// By the section's name, or by `iss`.
+Result<IssuerSettings> issuer_called(const std::vector<IssuerSettings>& issuers, const std::string& name) {
+  std::vector<std::string> names;
+  for (const IssuerSettings& issuer : issuers) {
+    if (issuer.name == name || issuer.issuer == name) return issuer;
+    names.push_back(issuer.name);
   }
+  Error error(Errc::not_found, fmt::format("bulkhead.toml has no section [identity.{}]", name));
+  if (names.empty())
+    return std::move(error).hint("it has no issuer at all; docs/guide/identity.md shows some");
+  return std::move(error).hint(fmt::format("it has {}", fmt::join(names, ", ")));
 }
 
-std::string some_of(const std::vector<std::string>& subjects, std::uint64_t all) {
-  std::string out;
-  for (const auto& subject : subjects) out += (out.empty() ? "" : ", ") + subject;
-  if (all > subjects.size()) out += ", …";
+/// What was given, or the first 64 KiB of standard input; without blanks around and a copied "Bearer ".
+std::string read_token(std::string text) {
+  if (text == "-") {
+    text.assign(std::size_t{64} * 1024, '\0');
+    text.resize(std::fread(text.data(), 1, text.size(), stdin));
+  }
+  constexpr std::string_view blanks = " \t\r\n";
+  const auto trim = [&] {
+    text.erase(0, std::min(text.find_first_not_of(blanks), text.size()));
+    text.erase(text.find_last_not_of(blanks) + 1);
+  };
+  trim();
+  if (text.starts_with("Bearer ")) text.erase(0, 7);
+  trim();
+  return text;
+}
+
+std::string utc(std::chrono::system_clock::time_point when) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(when)));
+}
+
+std::string line(std::string_view mark, std::string_view what, std::string_view text) {
+  return fmt::format("  {:<4} {:<10} {}\n", mark, what, text);
+}
+
+std::string keys_text(const KeyReport& report) {
+  const std::string where = report.jwks_uri.empty() ? std::string("in the settings")
+                            : report.discovered     ? report.jwks_uri + " (by discovery)"
+                                                    : report.jwks_uri;
+  if (report.failure) {
+    std::string why(report.failure->message());
+    if (!report.failure->internal().empty()) why += fmt::format(" ({})", report.failure->internal());
+    return line("NO", "keys", report.jwks_uri.empty() ? why : where + ": " + why);
+  }
+  std::string text = line("ok", "keys", where);
+  if (report.lifetime.count() > 0)
+    text += line("", "", fmt::format("kept for {} s, then asked for again", report.lifetime.count()));
+  for (const auto& key : report.keys->keys())
+    text += line("", "",
+                 fmt::format("{:<5}  kid {}", algorithm_name(key->algorithm()),
+                             key->kid().empty() ? "absent" : key->kid()));
+  return text;
+}
+
+std::string steps_text(const std::vector<CheckStep>& steps) {
+  std::string text;
+  for (const CheckStep& step : steps) {
+    if (!step.result.has_error()) {
+      text += line("ok", step.check, step.seen);
+      continue;
+    }
+    const Error error = step.result.error();
+    text += line("NO", step.check, error.message());
+    if (!step.seen.empty()) text += line("", "", step.seen);
+    if (!error.hint().empty()) text += line("", "", fmt::format("→ {}", error.hint()));
+  }
+  return text;
+}
+
+std::string accepted_text(const identity::Claims& claims) {
+  return fmt::format(
+      "accepted: user {}, tenant {}{}, roles {}, until {}\n", claims.subject,
+      claims.tenant.empty() ? "not named" : claims.tenant, claims.tenant_bound ? " and no other" : "",
+      claims.roles.empty() ? std::string("none") : fmt::format("{}", fmt::join(claims.roles, " ")),
+      utc(claims.expires));
+}
+
+boost::json::object error_json(const Error& error) {
+  return {{"code", error_info(error.code()).name}, {"message", error.message()}, {"hint", error.hint()}};
+}
+
+boost::json::object keys_json(const KeyReport& report) {
+  boost::json::object out{
+      {"jwks_uri", report.jwks_uri}, {"discovered", report.discovered}, {"kept_s", report.lifetime.count()}};
+  boost::json::array keys;
+  if (report.keys)
+    for (const auto& key : report.keys->keys())
+      keys.push_back(boost::json::object{{"kid", key->kid()}, {"alg", algorithm_name(key->algorithm())}});
+  out["keys"] = std::move(keys);
+  if (report.failure) out["error"] = error_json(*report.failure);
   return out;
 }
 
-boost::json::array array_of(const std::vector<std::string>& texts) {
-  boost::json::array out;
-  for (const auto& text : texts) out.emplace_back(text);
+boost::json::object token_json(const TokenReport& report) {
+  boost::json::array steps;
+  for (const CheckStep& step : report.steps) {
+    boost::json::object one{{"check", step.check}, {"ok", !step.result.has_error()}, {"seen", step.seen}};
+    if (step.result.has_error()) one["error"] = error_json(step.result.error());
+    steps.push_back(std::move(one));
+  }
+  boost::json::object out{{"accepted", report.verdict.has_value()}, {"steps", std::move(steps)}};
+  if (!report.verdict) {
+    out["error"] = error_json(report.verdict.error());
+    return out;
+  }
+  const identity::Claims& claims = *report.verdict;
+  out["user"] = claims.subject;
+  out["tenant"] = claims.tenant;
+  out["tenant_bound"] = claims.tenant_bound;
+  out["roles"] = boost::json::array(claims.roles.begin(), claims.roles.end());
+  out["expires"] = utc(claims.expires);
   return out;
 }
 
-/// A mapping file, read in pieces with a bar on a terminal.
-class MappingFile {
- public:
-  explicit MappingFile(const std::filesystem::path& path) : path_(path), in_(path, std::ios::binary) {}
+std::string as_json(const IssuerSettings& settings, const KeyReport& keys,
+                    const std::optional<TokenReport>& token) {
+  boost::json::object rules;
+  for (const auto& [what, rule] : rules_of(settings)) rules[what] = rule;
+  boost::json::object out{{"name", settings.name},
+                          {"issuer", settings.issuer},
+                          {"rules", std::move(rules)},
+                          {"keys", keys_json(keys)}};
+  if (token) out["token"] = token_json(*token);
+  return boost::json::serialize(out) + "\n";
+}
 
-  Result<void> check() {
-    std::error_code unreadable;
-    const auto size = std::filesystem::file_size(path_, unreadable);
-    if (!in_ || unreadable)
-      return Error(Errc::import_failed, "cannot read " + path_.string())
-          .hint("a CSV file of lines from_subject,to_subject");
-    progress_.emplace("identities", "bytes", size);
-    return {};
-  }
-  Result<bool> next(std::string& piece) {
-    piece.resize(64 * 1024);
-    in_.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    piece.resize(static_cast<std::size_t>(in_.gcount()));
-    if (in_.bad()) return Error(Errc::import_failed, "cannot read " + path_.string());
-    read_ += piece.size();
-    progress_->update(read_);
-    return !piece.empty();
-  }
-  void finish() { progress_->finish(); }
-
- private:
-  std::filesystem::path path_;
-  std::ifstream in_;
-  std::uint64_t read_ = 0;
-  std::optional<Progress> progress_;
-};
+std::string as_text(const IssuerSettings& settings, const KeyReport& keys,
+                    const std::optional<TokenReport>& token) {
+  std::string text = fmt::format("[identity.{}] takes tokens with\n", settings.name);
+  for (const auto& [what, rule] : rules_of(settings)) text += line("", what, rule);
+  text += "the issuer\n" + keys_text(keys);
+  if (!token) return text;
+  text += "the token, in the order of verification\n" + steps_text(token->steps);
+  if (token->verdict) text += accepted_text(*token->verdict);
+  return text;
+}
 
 }  // namespace
 
 IdentityCommands::IdentityCommands(CLI::App& identity) {
-  list_ = identity.add_subcommand("list", "who is known, and how");
-  database_options(*list_, database_);
-  list_->add_option("--user", user_, "only this user's, by id");
-  list_->add_option("--issuer", issuer_, "only of this issuer");
-  list_->add_flag("--json", json_, "a JSON object a line");
-
-  link_ = identity.add_subcommand("link", "let a user be known by another identity, too");
-  database_options(*link_, database_);
-  link_->add_option("subject", subject_, "the new identity's `sub`")->required();
-  link_->add_option("--issuer", issuer_, "the new identity's `iss`")->required();
-  auto* user = link_->add_option("--user", user_, "whose it is, by id");
-  auto* same = link_->add_option("--same-as", same_as_, "or: whose it is, by a `sub` that is known");
-  link_->add_option("--same-as-issuer", same_as_issuer_, "the `iss` of that one")->needs(same);
-  user->excludes(same);
-
-  unlink_ = identity.add_subcommand("unlink", "take an identity away from its user");
-  database_options(*unlink_, database_);
-  unlink_->add_option("subject", subject_, "its `sub`")->required();
-  unlink_->add_option("--issuer", issuer_, "its `iss`")->required();
-
-  import_ = identity.add_subcommand("import", "link many: a CSV file of from_subject,to_subject");
-  database_options(*import_, database_);
-  import_->add_option("file", file_, "the mapping, without a header")->required();
-  import_->add_option("--from", from_, "`iss` of the identities that are known")->required();
-  import_->add_option("--to", to_, "`iss` of the new ones")->required();
-  import_->add_flag("--dry-run", dry_run_, "say what would be done");
-  import_->add_flag("--json", json_, "print a JSON object");
-
-  retire_ =
-      identity.add_subcommand("retire", "take an issuer's identities away from those who have another one");
-  database_options(*retire_, database_);
-  retire_->add_option("--issuer", issuer_, "the `iss`")->required();
-  retire_->add_flag("--all", all_, "also from those who then cannot come in");
-  retire_->add_flag("--dry-run", dry_run_, "say what would be done");
-  retire_->add_flag("--json", json_, "print a JSON object");
+  check_ =
+      identity.add_subcommand("check", "explain step by step what an issuer's section accepts, and why not");
+  check_->add_option("issuer", issuer_, "NAME of [identity.NAME], or the issuer's address")->required();
+  check_->add_option("token", token_,
+                     "a token to check; -: from standard input, where no other process sees it");
+  check_->add_option("--app", app_dir_, "folder of the app")->capture_default_str();
+  check_->add_flag("--json", json_, "print a JSON object");
 }
 
 std::optional<Result<void>> IdentityCommands::run() {
-  using Work = Result<void> (IdentityCommands::*)() const;
-  const std::pair<const CLI::App*, Work> commands[] = {{list_, &IdentityCommands::list},
-                                                       {link_, &IdentityCommands::link},
-                                                       {unlink_, &IdentityCommands::unlink},
-                                                       {import_, &IdentityCommands::import},
-                                                       {retire_, &IdentityCommands::retire}};
-  for (const auto& [command, work] : commands)
-    if (command->parsed()) return (this->*work)();
+  if (*check_) return check();
   return std::nullopt;
 }
 
-Result<void> IdentityCommands::list() const {
-  BULKHEAD_TRY(Workspace workspace, open_workspace(database_));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  catalog::IdentityFilter filter;
-  filter.issuer = issuer_;
-  if (!user_.empty()) {
-    const auto id = Uuid::parse(user_);
-    if (!id) return Error(Errc::usage, "\"" + user_ + "\" is not a user's id");
-    filter.user = UserId(*id);
-  }
-  return each_identity(admin, filter, [this](const catalog::IdentityRecord& identity) {
-    print(json_ ? boost::json::serialize(identity_json(identity)) + "\n"
-                : fmt::format("{}  {:<24}  {:<32}  {}\n", identity.user.text(), identity.user_name,
-                              identity.subject, identity.issuer));
-  });
-}
-
-Result<void> IdentityCommands::link() const {
-  BULKHEAD_TRY(Workspace workspace, open_workspace(database_));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  std::optional<UserId> user;
-  if (!user_.empty()) {
-    const auto id = Uuid::parse(user_);
-    if (!id) return Error(Errc::usage, "\"" + user_ + "\" is not a user's id");
-    user = UserId(*id);
-  } else if (!same_as_.empty() && !same_as_issuer_.empty()) {
-    BULKHEAD_TRY(const auto known, catalog::find_identity(admin, same_as_issuer_, same_as_));
-    user = known.user;
-  } else {
-    return Error(Errc::usage, "whose identity is it?")
-        .hint("--user ID, or --same-as SUBJECT with --same-as-issuer ISSUER");
-  }
-  const audit::Action action{
-      "identity.link", subject_, std::nullopt, {{"issuer", issuer_}, {"user_id", user->text()}}};
-  return audit::recorded(admin, audit::Actor::os_user(), action, [&](audit::Action&) {
-    return catalog::link_identity(admin, *user, issuer_, subject_);
-  });
-}
-
-Result<void> IdentityCommands::unlink() const {
-  BULKHEAD_TRY(Workspace workspace, open_workspace(database_));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  const audit::Action action{"identity.unlink", subject_, std::nullopt, {{"issuer", issuer_}}};
-  return audit::recorded(admin, audit::Actor::os_user(), action,
-                         [&](audit::Action&) { return catalog::unlink_identity(admin, issuer_, subject_); });
-}
-
-Result<void> IdentityCommands::import() const {
-  MappingFile file(file_);
-  BULKHEAD_CHECK(file.check());
-  BULKHEAD_TRY(Workspace workspace, open_workspace(database_));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  const auto link = [&] {
-    return catalog::link_mapping(
-        admin, from_, to_, [&file](std::string& piece) { return file.next(piece); }, dry_run_);
-  };
-  catalog::MappingReport report;
-  if (dry_run_) {
-    BULKHEAD_TRY(report, link());
-  } else {
-    audit::Action action{"identity.import", to_, std::nullopt, {{"from", from_}}};
-    BULKHEAD_TRY(report, audit::recorded(admin, audit::Actor::os_user(), std::move(action),
-                                         [&](audit::Action& done) -> Result<catalog::MappingReport> {
-                                           BULKHEAD_TRY(auto linked, link());
-                                           done.details["linked"] = linked.linked;
-                                           return linked;
-                                         }));
-  }
-  file.finish();
-  if (json_) {
-    print(boost::json::serialize(boost::json::object{{"lines", report.lines},
-                                                     {"linked", report.linked},
-                                                     {"already", report.already},
-                                                     {"unknown", report.unknown},
-                                                     {"taken", report.taken},
-                                                     {"unknown_subjects", array_of(report.unknown_subjects)},
-                                                     {"taken_subjects", array_of(report.taken_subjects)},
-                                                     {"dry_run", dry_run_}}) +
-          "\n");
-  } else {
-    print(fmt::format("{} lines: {} {}, {} were linked before\n", report.lines, report.linked,
-                      dry_run_ ? "to be linked" : "linked", report.already));
-  }
-  if (report.unknown == 0 && report.taken == 0) return {};
-  std::string what;
-  if (report.unknown != 0)
-    what += fmt::format("{} subjects are nobody's here: {}", report.unknown,
-                        some_of(report.unknown_subjects, report.unknown));
-  if (report.taken != 0)
-    what += fmt::format("{}{} belong to other users already: {}", what.empty() ? "" : "; ", report.taken,
-                        some_of(report.taken_subjects, report.taken));
-  return Error(Errc::incomplete, what).hint("the other lines are done; correct these and import them again");
-}
-
-Result<void> IdentityCommands::retire() const {
-  BULKHEAD_TRY(Workspace workspace, open_workspace(database_));
-  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
-  catalog::RetireReport report;
-  if (dry_run_) {
-    BULKHEAD_TRY(report, catalog::retire_issuer(admin, issuer_, all_, true));
-  } else {
-    audit::Action action{"identity.retire", issuer_, std::nullopt, {{"all", all_}}};
-    BULKHEAD_TRY(report, audit::recorded(admin, audit::Actor::os_user(), std::move(action),
-                                         [&](audit::Action& done) -> Result<catalog::RetireReport> {
-                                           BULKHEAD_TRY(auto retired,
-                                                        catalog::retire_issuer(admin, issuer_, all_, false));
-                                           done.details["retired"] = retired.retired;
-                                           return retired;
-                                         }));
-  }
-  if (json_) {
-    print(boost::json::serialize(boost::json::object{{"retired", report.retired},
-                                                     {"kept", report.kept},
-                                                     {"kept_subjects", array_of(report.kept_subjects)},
-                                                     {"dry_run", dry_run_}}) +
-          "\n");
-    return {};
-  }
-  print(fmt::format("{} identities {}\n", report.retired, dry_run_ ? "would go" : "have gone"));
-  if (report.kept != 0)
-    print(fmt::format("{} stay, since their users have no other: {}\n", report.kept,
-                      some_of(report.kept_subjects, report.kept)));
+Result<void> IdentityCommands::check() const {
+  BULKHEAD_TRY(AppConfig config, load_app_config(app_dir_));
+  const std::vector<IssuerSettings> issuers = identity::settings_of(config.identity);
+  BULKHEAD_TRY(IssuerSettings settings, issuer_called(issuers, issuer_));
+  BULKHEAD_CHECK(identity::check_settings(issuers));
+  // Read before anything is waited for: whoever pipes it in need not wait either.
+  std::optional<std::string> token;
+  if (!token_.empty()) token = read_token(token_);
+  const KeyReport keys = look_at_keys(settings);
+  std::optional<TokenReport> report;
+  if (token) report = look_at_token(*token, settings, keys.keys, std::chrono::system_clock::now());
+  print(json_ ? as_json(settings, keys, report) : as_text(settings, keys, report));
+  // What the token itself has wrong is more to the point than keys that cannot be had for it.
+  if (report && !report->verdict && report->verdict.error().code() != Errc::identity_unavailable)
+    return report->verdict.error();
+  if (keys.failure)
+    return Error(Errc::identity_unavailable, "the issuer's keys cannot be had, so no token of it is accepted")
+        .internal(std::string(keys.failure->message()));
   return {};
 }
 

@@ -6,16 +6,13 @@
 
 #include <bulkhead/result.hpp>
 
-#include "runtime/workspace.hpp"
-
 namespace CLI {
 class App;
 }
 
 namespace bulkhead::cli {
 
-/// How users are known outside: `identity list|link|unlink|import|retire`. Adds itself to the command line; lives as long as
-/// it.
+/// The commands around issuers and their tokens: `identity check`. Adds itself to the command line; lives as long as it.
 class IdentityCommands {
  public:
   /// `identity`: the subcommand of that name.
@@ -27,17 +24,12 @@ class IdentityCommands {
   [[nodiscard]] std::optional<Result<void>> run();
 
  private:
-  [[nodiscard]] Result<void> list() const;
-  [[nodiscard]] Result<void> link() const;
-  [[nodiscard]] Result<void> unlink() const;
-  [[nodiscard]] Result<void> import() const;
-  [[nodiscard]] Result<void> retire() const;
+  [[nodiscard]] Result<void> check() const;
 
-  runtime::DatabaseChoice database_;
-  std::string subject_, issuer_, user_, same_as_, same_as_issuer_, from_, to_;
-  std::filesystem::path file_;
-  bool json_ = false, dry_run_ = false, all_ = false;
-  CLI::App *list_ = nullptr, *link_ = nullptr, *unlink_ = nullptr, *import_ = nullptr, *retire_ = nullptr;
+  std::filesystem::path app_dir_ = ".";
+  std::string issuer_, token_;
+  bool json_ = false;
+  CLI::App* check_ = nullptr;
 };
 
 }  // namespace bulkhead::cli

@@ -260,23 +260,6 @@ struct Running {
   std::function<std::vector<runtime::OpenRoute>(std::uint16_t)> open_routes;
 };
 
-std::vector<identity::IssuerSettings> configured_issuers(const AppConfig& config) {
-  std::vector<identity::IssuerSettings> issuers;
-  for (const IdentityConfig& from : config.identity) {
-    identity::IssuerSettings issuer;
-    issuer.name = from.name;
-    issuer.issuer = from.issuer;
-    issuer.audiences = from.audiences;
-    issuer.jwks_uri = from.jwks_uri;
-    issuer.algorithms = from.algorithms;
-    issuer.tenant_claim = from.tenant_claim;
-    issuer.leeway = from.leeway;
-    issuer.allow_http = from.allow_http;
-    issuers.push_back(std::move(issuer));
-  }
-  return issuers;
-}
-
 std::string url_of(const AppConfig& config, std::uint16_t port) {
   bool any = config.address == "0.0.0.0" || config.address == "::" || config.address == "127.0.0.1";
   bool v6 = !any && config.address.find(':') != std::string::npos;
@@ -377,7 +360,7 @@ Result<void> dev(const ServeOptions& options, const std::vector<Route>& routes,
   BULKHEAD_TRY(identity::DevIssuer issuer, runtime::load_or_make_dev_issuer(admin));
   BULKHEAD_CHECK(runtime::remember_dev_issuer(admin, runtime::dev_issuer_url(config.port)));
 
-  std::vector<identity::IssuerSettings> issuers = configured_issuers(config);
+  std::vector<identity::IssuerSettings> issuers = identity::settings_of(config.identity);
   issuers.push_back(runtime::dev_issuer_settings(issuer, config.port));
   auto open_routes = [&issuer](std::uint16_t port) { return runtime::dev_issuer_routes(issuer, port); };
   Running running{std::move(workspace), std::move(config), std::move(issuers), open_routes};
@@ -396,7 +379,7 @@ Result<void> serve(const ServeOptions& options, const std::vector<Route>& routes
   PidFile pid_file(options.database.data_dir);
   BULKHEAD_CHECK(warn_of_old_postgres(workspace, log));
   BULKHEAD_CHECK(workspace.log_in_mended());
-  std::vector<identity::IssuerSettings> issuers = configured_issuers(config);
+  std::vector<identity::IssuerSettings> issuers = identity::settings_of(config.identity);
   Running running{std::move(workspace), std::move(config), std::move(issuers), {}};
   return run_server(running, options, routes, log, signals);
 }

@@ -72,7 +72,8 @@ Result<Named> Entry::names_of(const Request& request, std::optional<std::string_
       return Error(Errc::tenant_malformed, "the path's tenant is neither a tenant's slug nor its id");
     named.add(std::move(*name));
   }
-  if (enabled(Source::claim) && !claims.tenant.empty()) {
+  // A tenant's own issuer speaks for that tenant alone, wherever else a request may name one.
+  if ((enabled(Source::claim) || claims.tenant_bound) && !claims.tenant.empty()) {
     auto name = tenant_name(claims.tenant);
     if (!name)
       return Error(Errc::tenant_malformed, "the token's tenant is neither a tenant's slug nor its id");
@@ -145,8 +146,14 @@ Task<Result<RequestContext>> Entry::admit(const Request& request, std::optional<
 Task<Result<identity::ClaimsRef>> Entry::identify(const Request& request) {
   BULKHEAD_CO_TRY(std::string_view token, bearer_token(request));
   const auto now = std::chrono::system_clock::now();
-  if (identity::ClaimsRef known = verifier_.known(token, now)) co_return known;
-  co_return co_await verifier_.verify(std::string(token), now);
+  identity::ClaimsRef claims = verifier_.known(token, now);
+  if (!claims) {
+    BULKHEAD_CO_TRY(claims, co_await verifier_.verify(std::string(token), now));
+  }
+  if (claims->tenant_bound)
+    co_return Error(Errc::permission_denied,
+                    "the token's issuer is one tenant's own, and this concerns all tenants");
+  co_return claims;
 }
 
 TraceContext Entry::trace_of(const Request& request) {

@@ -69,7 +69,7 @@ class Entry {
                                                                   Requirement requirement);
 
   /// Who calls, of no tenant: for the control API, which decides by its own list who may. Errors: those of the token, as
-  /// above. `request` must live until the task is done.
+  /// above; `permission_denied` for a token of a tenant's own issuer. `request` must live until the task is done.
   [[nodiscard]] Task<Result<identity::ClaimsRef>> identify(const Request& request);
 
   /// `traceparent` (W3C trace context level 1), or a new trace when it is absent, repeated or malformed. With

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <functional>
 #include <limits>
 #include <mutex>
@@ -14,10 +13,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/json/object.hpp>
-
-#include "base/fetch.hpp"
-#include "base/json.hpp"
 
 namespace bulkhead::identity {
 namespace {
@@ -31,54 +26,6 @@ std::int64_t unix_seconds(KeySource::Time when) {
 /// Threads' clocks read a little apart; only a jump back is a reason to distrust what was written down.
 constexpr std::int64_t clock_jump_seconds = 300;
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return lower;
-}
-
-Result<FetchResponse> get(const std::string& url, const IssuerSettings& settings, const KeyTimes& times,
-                          const std::atomic<bool>& stop) {
-  FetchRequest request(url);
-  request.headers.emplace_back("Accept", "application/json");
-  request.deadline = times.deadline;
-  request.body_limit = jwks_size_limit;
-  request.allow_http = settings.allow_http;
-  BULKHEAD_TRY(FetchResponse response, fetch_blocking(request, &stop));
-  if (response.status != 200)
-    return Error(Errc::upstream_failed, "the issuer answered with status " + std::to_string(response.status))
-        .internal("GET " + url);
-  return response;
-}
-
-/// OpenID Connect Discovery 1.0 section 4: where the key set is.
-Result<std::string> discover(const IssuerSettings& settings, const KeyTimes& times,
-                             const std::atomic<bool>& stop) {
-  std::string url = settings.issuer;
-  if (url.ends_with('/')) url.pop_back();
-  url += "/.well-known/openid-configuration";
-  BULKHEAD_TRY(FetchResponse response, get(url, settings, times, stop));
-  JsonLimits limits;
-  limits.refuse_duplicate_keys = true;
-  BULKHEAD_TRY(boost::json::value root, parse_json(response.body, limits));
-  const auto* document = root.if_object();
-  const auto* issuer = document != nullptr ? document->if_contains("issuer") : nullptr;
-  const auto* uri = document != nullptr ? document->if_contains("jwks_uri") : nullptr;
-  // Section 4.3: else another issuer's document could be put in this one's place.
-  if (issuer == nullptr || !issuer->is_string() || issuer->get_string() != settings.issuer)
-    return Error(Errc::upstream_failed, "the discovery document names another issuer").internal("GET " + url);
-  if (uri == nullptr || !uri->is_string())
-    return Error(Errc::upstream_failed, "the discovery document has no \"jwks_uri\"").internal("GET " + url);
-  return std::string(uri->get_string());
-}
-
 struct Loaded {
   KeySet keys;
   seconds lifetime;
@@ -89,75 +36,13 @@ struct Loaded {
 Result<Loaded> load(const IssuerSettings& settings, std::string jwks_uri, const KeyTimes& times,
                     const std::atomic<bool>& stop) {
   if (jwks_uri.empty()) {
-    BULKHEAD_TRY(jwks_uri, discover(settings, times, stop));
+    BULKHEAD_TRY(jwks_uri, discover_keys(settings, times, stop));
   }
-  BULKHEAD_TRY(FetchResponse response, get(jwks_uri, settings, times, stop));
-  BULKHEAD_TRY(KeySet keys, parse_jwks(response.body));
-  if (keys.keys().empty()) return Error(Errc::upstream_failed, "the key set holds no key that can be used");
-  return Loaded{std::move(keys), key_lifetime(response.header("cache-control"), times), std::move(jwks_uri)};
-}
-
-Error config_error(const IssuerSettings& settings, std::string what) {
-  return Error(Errc::config_invalid, "[identity." + settings.name + "]: " + std::move(what));
-}
-
-Result<void> check_one(const IssuerSettings& settings) {
-  if (settings.issuer.empty()) return config_error(settings, "issuer is missing");
-  if (settings.audiences.empty())
-    return config_error(settings, "audiences is empty: every token would be for somebody else");
-  if (settings.algorithms.empty()) return config_error(settings, "algorithms is empty");
-  for (const auto& name : settings.algorithms)
-    if (!parse_algorithm(name))
-      return config_error(settings, "algorithm \"" + name + "\" is not one of RS256, ES256, EdDSA");
-  if (settings.leeway < seconds(0) || settings.leeway > std::chrono::minutes(10))
-    return config_error(settings, "leeway is not between 0 and 600 seconds");
-  if (!settings.static_jwks.empty()) {
-    auto keys = parse_jwks(settings.static_jwks);
-    if (!keys) return config_error(settings, "the key set: " + std::string(keys.error().message()));
-    if (keys->keys().empty()) return config_error(settings, "the key set holds no key that can be used");
-    return {};
-  }
-  const std::string& url = settings.jwks_uri.empty() ? settings.issuer : settings.jwks_uri;
-  FetchRequest request(url);
-  request.allow_http = settings.allow_http;
-  if (auto allowed = check_url(request); !allowed)
-    return config_error(settings, "\"" + url + "\": " + std::string(allowed.error().message()));
-  return {};
+  BULKHEAD_TRY(FetchedKeys fetched, fetch_keys(settings, jwks_uri, times, stop));
+  return Loaded{std::move(fetched.keys), fetched.lifetime, std::move(jwks_uri)};
 }
 
 }  // namespace
-
-seconds key_lifetime(std::optional<std::string_view> cache_control, const KeyTimes& times) {
-  if (!cache_control) return times.usual;
-  std::string directives = lower_case(*cache_control);
-  std::string_view rest = directives;
-  std::optional<seconds> age;
-  while (!rest.empty()) {
-    std::size_t comma = std::min(rest.find(','), rest.size());
-    std::string_view directive = trimmed(rest.substr(0, comma));
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
-    if (directive == "no-store" || directive == "no-cache") return times.least;
-    constexpr std::string_view name = "max-age=";
-    if (!directive.starts_with(name) || age) continue;
-    directive.remove_prefix(name.size());
-    std::uint32_t number = 0;
-    auto [end, error] = std::from_chars(directive.data(), directive.data() + directive.size(), number);
-    // What does not fit in 32 bits is over 136 years.
-    if (error == std::errc::result_out_of_range) age = times.most;
-    if (error == std::errc() && end == directive.data() + directive.size()) age = seconds(number);
-  }
-  return age ? std::clamp(*age, times.least, times.most) : times.usual;
-}
-
-Result<void> check_settings(const std::vector<IssuerSettings>& issuers) {
-  for (std::size_t i = 0; i < issuers.size(); ++i) {
-    BULKHEAD_CHECK(check_one(issuers[i]));
-    for (std::size_t j = 0; j < i; ++j)
-      if (issuers[j].issuer == issuers[i].issuer)
-        return config_error(issuers[i], "the issuer is the same as in [identity." + issuers[j].name + "]");
-  }
-  return {};
-}
 
 /// One issuer's keys. The atomics are what every request looks at; the rest is under the mutex.
 struct KeySource::Issuer {

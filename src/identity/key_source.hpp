@@ -10,29 +10,11 @@
 #include <bulkhead/result.hpp>
 #include <bulkhead/task.hpp>
 
+#include "identity/key_fetch.hpp"
 #include "identity/keys.hpp"
 #include "identity/verifier.hpp"
 
 namespace bulkhead::identity {
-
-/// How long keys live and how often an issuer is asked. The defaults are what a server uses; tests shorten
-/// them.
-struct KeyTimes {
-  KeyTimes() = default;
-  std::chrono::seconds least{60}, most{std::chrono::hours(24)};  ///< Bounds for what Cache-Control asks for.
-  std::chrono::seconds usual{std::chrono::hours(1)};             ///< Where Cache-Control says nothing.
-  std::chrono::seconds interval{
-      30};  ///< Between two fetches, whoever wants them and however the last one ended.
-  std::chrono::seconds first_interval{1};  ///< The same while there are no keys at all.
-  std::chrono::seconds stale{
-      std::chrono::hours(24)};               ///< Out-of-date keys still count so long when none can be had.
-  std::chrono::milliseconds deadline{2000};  ///< Of each of the two GETs.
-};
-
-/// How long a key set may be kept: `max-age`, bounded; the least for `no-store` and `no-cache` (RFC 9111
-/// section 5.2).
-[[nodiscard]] std::chrono::seconds key_lifetime(std::optional<std::string_view> cache_control,
-                                                const KeyTimes& times);
 
 /// The key sets of the issuers: found by OpenID Connect Discovery, fetched on threads of its own, shared by
 /// the verifiers of all io threads. Thread-safe.

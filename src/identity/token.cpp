@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 
 #include "base/json.hpp"
 #include "identity/base64url.hpp"
@@ -33,19 +34,14 @@ Result<boost::json::object> json_part(std::string_view part, const char* name) {
   return std::move(value->get_object());
 }
 
-bool equals_ignoring_case(std::string_view text, std::string_view lower) {
-  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
-  });
-}
-
-/// RFC 7515 section 4.1.9 (a type without a slash has "application/" left out), RFC 8725 section 3.11, RFC
-/// 9068.
-bool token_type_allowed(std::string_view type) {
+/// `typ` in one spelling: in lower case, and without the "application/" that may be left out (RFC 7515 section 4.1.9).
+std::string plain_type(std::string_view type) {
+  std::string plain(type);
+  for (char& c : plain)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
   constexpr std::string_view prefix = "application/";
-  if (type.size() > prefix.size() && equals_ignoring_case(type.substr(0, prefix.size()), prefix))
-    type.remove_prefix(prefix.size());
-  return equals_ignoring_case(type, "jwt") || equals_ignoring_case(type, "at+jwt");
+  if (plain.size() > prefix.size() && plain.starts_with(prefix)) plain.erase(0, prefix.size());
+  return plain;
 }
 
 Result<void> read_header(const boost::json::object& header, UnverifiedToken& token) {
@@ -59,9 +55,10 @@ Result<void> read_header(const boost::json::object& header, UnverifiedToken& tok
   // We understand no extension, so each critical one is one we must refuse (RFC 7515 section 4.1.11).
   if (header.contains("crit"))
     return malformed("the token has critical extensions, and none is understood here");
+  token.type = "jwt";
   if (const auto* type = header.if_contains("typ")) {
-    if (!type->is_string() || !token_type_allowed(type->get_string()))
-      return malformed("the token's \"typ\" is neither JWT nor at+jwt");
+    if (!type->is_string()) return malformed("the token's \"typ\" is not a string");
+    token.type = plain_type(type->get_string());
   }
   if (const auto* kid = header.if_contains("kid")) {
     if (!kid->is_string() || kid->get_string().empty())
@@ -112,11 +109,30 @@ Result<Clock::time_point> check_times(const boost::json::object& payload, std::c
   return *expires;
 }
 
-Result<void> check_audience(const boost::json::object& payload, const std::vector<std::string>& wanted) {
-  const auto* audience = payload.if_contains("aud");
-  if (audience == nullptr) return Error(Errc::token_audience, "the token has no audience");
+/// The value at the path; nullptr where there is none. What should hold it and is no object is an error: the token is not of
+/// the shape that the settings expect.
+Result<const boost::json::value*> find_claim(const boost::json::object& payload, const ClaimPath& path) {
+  const boost::json::value* found = nullptr;
+  const boost::json::object* inside = &payload;
+  for (const std::string& name : path.names()) {
+    if (found != nullptr) {
+      inside = found->if_object();
+      if (inside == nullptr) return malformed("the token has no object around its \"" + path.text() + "\"");
+    }
+    found = inside->if_contains(name);
+    if (found == nullptr) return found;
+  }
+  return found;
+}
+
+Result<void> check_audience(const boost::json::object& payload, const IssuerSettings& settings) {
+  BULKHEAD_TRY(const boost::json::value* audience, find_claim(payload, settings.audience_claim));
+  const std::string claim = settings.audience_claim.text();
+  if (audience == nullptr)
+    return Error(Errc::token_audience, claim == "aud" ? "the token has no audience"
+                                                      : "the token has no audience: no \"" + claim + "\"");
   auto is_wanted = [&](const boost::json::value& entry) {
-    return std::any_of(wanted.begin(), wanted.end(),
+    return std::any_of(settings.audiences.begin(), settings.audiences.end(),
                        [&](const auto& name) { return entry.get_string() == name; });
   };
   bool found = false;
@@ -126,32 +142,136 @@ Result<void> check_audience(const boost::json::object& payload, const std::vecto
     const auto& list = audience->get_array();
     // Every entry is looked at, so that a list with something else in it is refused wherever that stands.
     for (const auto& entry : list) {
-      if (!entry.is_string()) return malformed("the token's \"aud\" holds something that is not a string");
+      if (!entry.is_string())
+        return malformed("the token's \"" + claim + "\" holds something that is not a string");
       found = is_wanted(entry) || found;
     }
   } else {
-    return malformed("the token's \"aud\" is neither a string nor a list of strings");
+    return malformed("the token's \"" + claim + "\" is neither a string nor a list of strings");
   }
   if (!found) return Error(Errc::token_audience, "the token is for another audience");
   return {};
 }
 
-Result<std::string> subject_of(const boost::json::object& payload) {
-  const auto* subject = payload.if_contains("sub");
+/// Whether it is a token for calling with. Others of the same issuer, for the same audience and with the same key, must not
+/// pass for one (RFC 8725 section 2.8).
+Result<void> check_kind(const boost::json::object& payload, const IssuerSettings& settings) {
+  // RFC 8417 section 2.2: a notice of something that happened, such as a logout.
+  if (payload.contains("events"))
+    return Error(Errc::token_audience, "the token is a notice of events, and none for calling with");
+  // RFC 7800, 8705, 9449: good only together with a proof that its holder has a key. Whoever stole it has none.
+  if (payload.contains("cnf"))
+    return Error(Errc::token_audience, "the token is bound to a key of its holder, which is not checked here")
+        .hint("Get a bearer token: one without DPoP and without a client's certificate.");
+  for (const auto& [claim, wanted] : settings.require) {
+    const auto* value = payload.if_contains(claim);
+    if (value == nullptr || !value->is_string() || value->get_string() != wanted)
+      return Error(Errc::token_audience, "the token's \"" + claim + "\" is not \"" + wanted + "\"");
+  }
+  for (const auto& [claim, refused] : settings.refuse) {
+    const auto* value = payload.if_contains(claim);
+    if (value == nullptr) continue;
+    if (!value->is_string()) return malformed("the token's \"" + claim + "\" is not a string");
+    if (value->get_string() == refused)
+      return Error(Errc::token_audience, "the token's \"" + claim + "\" is \"" + refused + "\"");
+  }
+  return {};
+}
+
+Result<std::string> subject_of(const boost::json::object& payload, const IssuerSettings& settings) {
+  const std::string claim = settings.user_claim.text();
+  BULKHEAD_TRY(const boost::json::value* subject, find_claim(payload, settings.user_claim));
   if (subject == nullptr || !subject->is_string() || subject->get_string().empty())
-    return malformed("the token has no \"sub\"");
+    return malformed("the token has no \"" + claim + "\"");
   if (subject->get_string().size() > subject_size_limit)
-    return malformed("the token's \"sub\" is longer than " + std::to_string(subject_size_limit) + " bytes");
+    return malformed("the token's \"" + claim + "\" is longer than " + std::to_string(subject_size_limit) +
+                     " bytes");
   return std::string(subject->get_string());
 }
 
-Result<std::string> tenant_of(const boost::json::object& payload, const std::string& claim) {
-  const auto* tenant = claim.empty() ? nullptr : payload.if_contains(claim);
+/// What the token says of the tenant, in our words; empty when it says nothing.
+Result<std::string> tenant_named(const boost::json::object& payload, const IssuerSettings& settings) {
+  BULKHEAD_TRY(const boost::json::value* tenant, find_claim(payload, settings.tenant_claim));
   if (tenant == nullptr) return std::string();
   // An empty name would look like a token that names none and would so be free to choose.
   if (!tenant->is_string() || tenant->get_string().empty())
-    return malformed("the token's \"" + claim + "\" does not name a tenant");
-  return std::string(tenant->get_string());
+    return malformed("the token's \"" + settings.tenant_claim.text() + "\" does not name a tenant");
+  if (settings.tenants.empty()) return std::string(tenant->get_string());
+  auto known = settings.tenants.find(std::string_view(tenant->get_string()));
+  if (known == settings.tenants.end())
+    return malformed("the token's \"" + settings.tenant_claim.text() +
+                     "\" names none of the tenants of this issuer");
+  return known->second;
+}
+
+Result<std::string> tenant_of(const boost::json::object& payload, const IssuerSettings& settings) {
+  BULKHEAD_TRY(std::string named, tenant_named(payload, settings));
+  if (settings.tenant.empty()) return named;
+  // The issuer is one tenant's own. It may say so, and nothing else.
+  if (!named.empty() && named != settings.tenant)
+    return Error(Errc::token_issuer, "the token names a tenant that its issuer may not speak for");
+  return settings.tenant;
+}
+
+std::string name_of(const boost::json::object& payload, const IssuerSettings& settings) {
+  auto name = find_claim(payload, settings.name_claim);
+  return name && *name != nullptr && (*name)->is_string() ? std::string((*name)->get_string())
+                                                          : std::string();
+}
+
+Result<std::vector<std::string>> roles_of(const boost::json::object& payload,
+                                          const IssuerSettings& settings) {
+  BULKHEAD_TRY(const boost::json::value* claim, find_claim(payload, settings.roles_claim));
+  std::vector<std::string> roles;
+  if (claim == nullptr) return roles;
+  const std::string name = "the token's \"" + settings.roles_claim.text() + "\"";
+  const auto add = [&](std::string_view role) {
+    if (!role.empty()) roles.emplace_back(role);
+  };
+  if (claim->is_string()) {
+    std::string_view text = claim->get_string();
+    while (settings.roles_spaced && text.find(' ') != std::string_view::npos) {
+      add(text.substr(0, text.find(' ')));
+      text.remove_prefix(text.find(' ') + 1);
+    }
+    add(text);
+  } else if (claim->is_array()) {
+    for (const auto& entry : claim->get_array()) {
+      if (!entry.is_string()) return malformed(name + " holds something that is not a string");
+      add(entry.get_string());
+    }
+  } else {
+    return malformed(name + " is neither a string nor a list of strings");
+  }
+  // Some of them would be worse than none: a role can also be one that forbids.
+  if (roles.size() > role_limit)
+    return malformed(name + " holds more than " + std::to_string(role_limit) + " roles");
+  for (const std::string& role : roles)
+    if (role.size() > role_size_limit)
+      return malformed(name + " holds a role of more than " + std::to_string(role_size_limit) + " bytes");
+  return roles;
+}
+
+Result<void> check_issuer(const UnverifiedToken& token, const IssuerSettings& settings) {
+  if (token.issuer != settings.issuer)
+    return Error(Errc::token_issuer, "the token's issuer is not known here");
+  return {};
+}
+
+template <class T>
+Result<void> outcome_of(const Result<T>& result) {
+  if (result.has_error()) return result.error();
+  return {};
+}
+
+/// What stands at the path, short enough for a line.
+std::string shown(const boost::json::object& payload, const ClaimPath& path) {
+  auto found = find_claim(payload, path);
+  if (path.empty() || !found || *found == nullptr) return "absent";
+  std::string text = boost::json::serialize(**found);
+  constexpr std::size_t line = 200;
+  if (text.size() > line) text = text.substr(0, line) + "…";
+  return path.text() + " = " + text;
 }
 
 }  // namespace
@@ -177,33 +297,55 @@ Result<UnverifiedToken> parse_token(std::string_view token) {
   return parsed;
 }
 
+Result<void> check_header(const UnverifiedToken& token, const IssuerSettings& settings) {
+  if (std::find(settings.algorithms.begin(), settings.algorithms.end(), algorithm_name(token.algorithm)) ==
+      settings.algorithms.end())
+    return Error(Errc::token_algorithm, "the token's algorithm is not accepted from this issuer");
+  for (const std::string& type : settings.types)
+    if (plain_type(type) == token.type) return {};
+  return malformed("the token's \"typ\" is not one that this issuer's tokens have");
+}
+
 Result<Claims> check_claims(UnverifiedToken token, const IssuerSettings& settings, Clock::time_point now) {
-  if (token.issuer != settings.issuer)
-    return Error(Errc::token_issuer, "the token's issuer is not known here");
+  BULKHEAD_CHECK(check_issuer(token, settings));
   Claims claims;
   BULKHEAD_TRY(claims.expires, check_times(token.payload, settings.leeway, now));
-  BULKHEAD_CHECK(check_audience(token.payload, settings.audiences));
-  BULKHEAD_TRY(claims.subject, subject_of(token.payload));
-  BULKHEAD_TRY(claims.tenant, tenant_of(token.payload, settings.tenant_claim));
-  if (const auto* name = token.payload.if_contains("name"); name != nullptr && name->is_string())
-    claims.name = std::string(name->get_string());
+  BULKHEAD_CHECK(check_audience(token.payload, settings));
+  BULKHEAD_CHECK(check_kind(token.payload, settings));
+  BULKHEAD_TRY(claims.subject, subject_of(token.payload, settings));
+  BULKHEAD_TRY(claims.tenant, tenant_of(token.payload, settings));
+  BULKHEAD_TRY(claims.roles, roles_of(token.payload, settings));
+  claims.tenant_bound = !settings.tenant.empty();
+  claims.name = name_of(token.payload, settings);
   claims.issuer = std::move(token.issuer);
   claims.all = std::move(token.payload);
   return claims;
 }
 
-bool allows(const IssuerSettings& settings, Algorithm algorithm) noexcept {
-  return std::find(settings.algorithms.begin(), settings.algorithms.end(), algorithm_name(algorithm)) !=
-         settings.algorithms.end();
+std::vector<CheckStep> explain_claims(const UnverifiedToken& token, const IssuerSettings& settings,
+                                      Clock::time_point now) {
+  const boost::json::object& payload = token.payload;
+  std::vector<CheckStep> steps;
+  steps.push_back({"issuer", check_issuer(token, settings), shown(payload, "iss")});
+  steps.push_back({"times", outcome_of(check_times(payload, settings.leeway, now)),
+                   shown(payload, "exp") + ", " + shown(payload, "nbf") + ", " + shown(payload, "iat")});
+  steps.push_back({"audience", check_audience(payload, settings), shown(payload, settings.audience_claim)});
+  std::string kind;
+  for (const ClaimValues* values : {&settings.require, &settings.refuse})
+    for (const auto& entry : *values) kind += (kind.empty() ? "" : ", ") + shown(payload, entry.first);
+  steps.push_back({"kind", check_kind(payload, settings), std::move(kind)});
+  steps.push_back({"user", outcome_of(subject_of(payload, settings)), shown(payload, settings.user_claim)});
+  steps.push_back(
+      {"tenant", outcome_of(tenant_of(payload, settings)), shown(payload, settings.tenant_claim)});
+  steps.push_back({"roles", outcome_of(roles_of(payload, settings)), shown(payload, settings.roles_claim)});
+  return steps;
 }
 
 Result<Claims> verify_token(std::string_view token, const IssuerSettings& settings, const KeySet& keys,
                             SignatureChecker& checker, Clock::time_point now) {
   BULKHEAD_TRY(UnverifiedToken parsed, parse_token(token));
-  if (parsed.issuer != settings.issuer)
-    return Error(Errc::token_issuer, "the token's issuer is not known here");
-  if (!allows(settings, parsed.algorithm))
-    return Error(Errc::token_algorithm, "the token's algorithm is not accepted from this issuer");
+  BULKHEAD_CHECK(check_issuer(parsed, settings));
+  BULKHEAD_CHECK(check_header(parsed, settings));
   PublicKeyRef key = keys.find(parsed.algorithm, parsed.kid);
   if (!key) return Error(Errc::token_key_unknown, "the token's key is not among the issuer's keys");
   if (!checker.valid(key, parsed.signed_part, parsed.signature))

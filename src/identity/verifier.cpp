@@ -70,8 +70,7 @@ Task<Result<ClaimsRef>> Verifier::verify(std::string token, std::chrono::system_
   KeySource& source = *impl_->source;
   std::optional<std::size_t> issuer = source.find(parsed.issuer);
   if (!issuer) co_return Error(Errc::token_issuer, "the token's issuer is not known here");
-  if (!allows(source.settings(*issuer), parsed.algorithm))
-    co_return Error(Errc::token_algorithm, "the token's algorithm is not accepted from this issuer");
+  BULKHEAD_CO_CHECK(check_header(parsed, source.settings(*issuer)));
   if (source.fresh(*issuer, now)) {
     source.refresh_if_due(*issuer, now);
   } else {

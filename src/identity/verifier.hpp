@@ -13,32 +13,20 @@
 #include <bulkhead/result.hpp>
 #include <bulkhead/task.hpp>
 
+#include "identity/settings.hpp"
+
 namespace bulkhead::identity {
 
 class KeySource;
-
-struct IssuerSettings {
-  std::string name;                    ///< The key in bulkhead.toml: `[identity.NAME]`.
-  std::string issuer;                  ///< Exact `iss`.
-  std::vector<std::string> audiences;  ///< At least one of them must be in `aud`.
-  std::string jwks_uri;                ///< Empty: found by OpenID Connect Discovery under `issuer`.
-  std::string static_jwks;             ///< A JWKS document instead of fetching (the development issuer).
-  std::vector<std::string> algorithms{"RS256", "ES256", "EdDSA"};  ///< Allow-list; bound to key type and use.
-  std::string tenant_claim = "tenant";  ///< Names the tenant, by slug or id; may be absent in a token.
-  std::chrono::seconds leeway{60};
-  bool allow_http = false;  ///< Loopback issuers in tests and dev only.
-};
-
-/// Whether a Verifier can be made of these: names, issuers and audiences are there, no issuer twice, only
-/// algorithms that exist, https (or http where allowed), a sound static key set. `Errc::config_invalid` names
-/// the issuer.
-[[nodiscard]] Result<void> check_settings(const std::vector<IssuerSettings>& issuers);
 
 /// What a verified token says. Immutable, shared by the token cache.
 struct Claims {
   std::string issuer, subject;
   std::string tenant;  ///< Empty: the token names none.
+  bool tenant_bound =
+      false;  ///< The issuer is that tenant's own: the token is good for no other, whatever a request says.
   std::string name;
+  std::vector<std::string> roles;  ///< As the provider calls them.
   std::chrono::system_clock::time_point expires;
   boost::json::object all;
 };

@@ -56,6 +56,7 @@ TestServer::TestServer(Database database, TestServerSettings settings)
   };
   server.connect_operator = [admin = database_.admin] { return pg::Blocking::connect(admin); };
   server.issuers = {runtime::dev_issuer_settings(issuer_, issuer_port)};
+  for (auto& issuer : settings.issuers) server.issuers.push_back(std::move(issuer));
   server.walls = settings.walls;
   server_ = std::make_unique<runtime::Server>(std::move(server), routes_, log_);
   port_ = must(server_->start());

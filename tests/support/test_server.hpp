@@ -20,8 +20,9 @@ struct TestServerSettings {
   bool plain = false;  ///< binding = "plain"
   sql::Walls walls;
   std::vector<Route> routes;
-  std::function<void(AppConfig&)> configure;  ///< Changes to the default configuration.
-  std::filesystem::path log_file;             ///< Where the server's log goes; empty: nowhere.
+  std::function<void(AppConfig&)> configure;      ///< Changes to the default configuration.
+  std::vector<identity::IssuerSettings> issuers;  ///< Besides the development issuer.
+  std::filesystem::path log_file;                 ///< Where the server's log goes; empty: nowhere.
 };
 
 /// The real server in the test process, over a database of its own: two threads, every room, HTTP on a free

@@ -4,7 +4,8 @@
 //
 // KEYS.json is a JWK set of private keys; the first one signs RS256 tokens, the first one of P-256 signs ES256 tokens.
 // PORT 0 takes a free one. Prints "ready PORT" when it serves, and ends when standard input ends. Tokens come from
-// POST /token with the client's credentials; the resource decides the algorithm: urn:rs256 or urn:es256.
+// POST /token with the client's credentials; the resource decides the algorithm
+// and whom the token is for: urn:rs256, urn:es256, or urn:billing, which is another service.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
@@ -31,7 +32,7 @@ server.listen(Number(port), '127.0.0.1', () => {
         enabled: true,
         defaultResource: () => 'urn:rs256',
         getResourceServerInfo: (_, resource) => ({
-          scope: 'shop', audience: 'recordshop', accessTokenTTL: 3600, accessTokenFormat: 'jwt',
+          scope: 'shop', audience: resource === 'urn:billing' ? 'billing' : 'recordshop', accessTokenTTL: 3600, accessTokenFormat: 'jwt',
           jwt: { sign: { alg: resource === 'urn:es256' ? 'ES256' : 'RS256' } },
         }),
       },

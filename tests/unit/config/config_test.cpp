@@ -134,7 +134,59 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\n[identity.b]\nissuer = "
             "\"https://a\"\naudiences=[\"y\"]\n",
             "my/bulkhead.toml:5: key \"identity.b.issuer\"", "[identity.a] has this issuer"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\npreset=\"azure\"\n",
+            "my/bulkhead.toml:4: key \"identity.a.preset\"", "\"azure\" is not one of"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\ntoken_use=\"id\"\n",
+            "my/bulkhead.toml:4: key \"identity.a.token_use\"", "only the preset"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\ntenant=\"A B\"\n",
+            "my/bulkhead.toml:4: key \"identity.a.tenant\"", "neither a tenant's slug nor its id"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\ntenants={ org_1 = \"\" }\n",
+            "my/bulkhead.toml:4: key \"identity.a.tenants.org_1\"", "must not be empty"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\ntenants={ org_1 = \"org_1\" }\n",
+            "key \"identity.a.tenants\"", "\"org_1\" is neither"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\nuser_claim=\"\"\n",
+            "identity.a.user_claim", "must not be empty"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\nroles_claim=[\"a\", \"\"]\n",
+            "identity.a.roles_claim", "is not a claim's name"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\nroles_claim=7\n",
+            "identity.a.roles_claim", "a claim's name is expected"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\naudiences=[\"x\"]\nrequire=\"x\"\n", "identity.a.require",
+            "a table of strings"},
+        Bad{"[identity.a]\nissuer = \"https://a\"\npreset=\"workos\"\naudience_claim=\"aud\"\n",
+            "identity.a.audiences", "at least one"},
         Bad{"[http\nport = 80\n", "my/bulkhead.toml:1:", ""}));
+
+TEST(Config, ClaimsAreNamesOrPaths) {
+  auto config = parse_app_config(R"(
+[identity.a]
+preset = "cognito"
+issuer = "https://a"
+audiences = ["x"]
+token_use = "id"
+tenant_claim = "https://shop.example/tenant"
+roles_claim = ["realm_access", "roles"]
+name_claim = ""
+types = ["JWT"]
+require = { token_use = "id" }
+tenant = "acme"
+[identity.b]
+preset = "workos"
+issuer = "https://b"
+tenants = { org_1 = "globex" }
+)",
+                                 "f");
+  ASSERT_TRUE(config.has_value()) << config.error().message();
+  const IdentityConfig &a = config->identity[0], &b = config->identity[1];
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(a.tenant_claim, Names{"https://shop.example/tenant"});
+  EXPECT_EQ(a.roles_claim, (Names{"realm_access", "roles"}));
+  EXPECT_EQ(a.name_claim, Names());
+  EXPECT_EQ(a.user_claim, std::nullopt);
+  EXPECT_EQ(a.require->at("token_use"), "id");
+  EXPECT_EQ(a.tenant, "acme");
+  EXPECT_EQ(b.tenants.at("org_1"), "globex");
+  EXPECT_TRUE(b.audiences.empty()) << "the issuer is the audience";
+}
 
 TEST(Config, KeysMayBeFetchedWithoutTlsWhereThatIsAllowed) {
   auto config = parse_app_config(

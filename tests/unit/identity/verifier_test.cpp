@@ -200,6 +200,14 @@ TEST(KeyLifetime, FollowsCacheControlWithinBounds) {
   EXPECT_EQ(lifetime("s-maxage=600"), 3600);
   EXPECT_EQ(lifetime("no-store"), 60);
   EXPECT_EQ(lifetime("max-age=600, no-cache"), 60);
+  // What a cache on the way kept it for already.
+  auto aged = [&](const char* age) { return key_lifetime("max-age=600", times, age).count(); };
+  EXPECT_EQ(aged("100"), 500);
+  EXPECT_EQ(aged("590"), 60);
+  EXPECT_EQ(aged("99999999999999"), 60);
+  EXPECT_EQ(aged("-5"), 600);
+  EXPECT_EQ(aged("soon"), 600);
+  EXPECT_EQ(key_lifetime(std::nullopt, times, "100").count(), 3600);
 }
 
 }  // namespace
