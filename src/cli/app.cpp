@@ -6,6 +6,7 @@
 #include <bulkhead/app.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/domain_commands.hpp"
 #include "cli/lifecycle_commands.hpp"
 #include "cli/operator_commands.hpp"
 #include "cli/options.hpp"
@@ -129,6 +130,7 @@ int App::run(int argc, char** argv) const {
   codegen->add_option("--out", codegen_options.out, "file to write (default: standard output)");
 
   cli::OperatorCommands operators(command);
+  cli::DomainCommands domains(command);
 
   // CLI11 would only say that a command is required.
   const auto meant = [argv](const CLI::App* sub) { return sub->get_name() == argv[1]; };
@@ -162,6 +164,7 @@ int App::run(int argc, char** argv) const {
     if (*lint) return finish(cli::lint(lint_options));
     if (*codegen) return finish(cli::codegen(codegen_options));
     if (const auto done = operators.run()) return finish(*done);
+    if (const auto done = domains.run()) return finish(*done);
   } catch (const std::exception& error) {
     return finish(Error(Errc::internal, std::string("an unforeseen failure: ") + error.what()));
   }
