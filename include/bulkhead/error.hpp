@@ -30,6 +30,7 @@ enum class Errc : std::uint16_t {
   tenant_conflict = 201,   ///< Two sources name two tenants.
   tenant_malformed = 202,  ///< A source is present and is neither a slug nor an id.
   tenant_suspended = 203,
+  tenant_ambiguous = 204,  ///< No source names a tenant, and the caller belongs to several, which are listed.
 
   // 3xx identity: who calls
   token_missing = 300,
@@ -129,6 +130,12 @@ class [[nodiscard]] Error {
     return std::move(*this);
   }
 
+  /// More members of the problem document, as JSON: `"tenants":[…]`; public.
+  Error members(std::string json) && {
+    edit().members = std::move(json);
+    return std::move(*this);
+  }
+
   [[nodiscard]] Errc code() const noexcept { return code_; }
   [[nodiscard]] std::string_view message() const noexcept {
     return detail_ ? std::string_view(detail_->message) : "internal error";
@@ -139,6 +146,9 @@ class [[nodiscard]] Error {
   [[nodiscard]] std::string_view details() const noexcept {
     return detail_ ? std::string_view(detail_->details) : "";
   }
+  [[nodiscard]] std::string_view members() const noexcept {
+    return detail_ ? std::string_view(detail_->members) : "";
+  }
   [[nodiscard]] std::string_view internal() const noexcept {
     return detail_ ? std::string_view(detail_->internal) : "";
   }
@@ -148,7 +158,7 @@ class [[nodiscard]] Error {
 
  private:
   struct Detail {
-    std::string message, hint, details, internal, sqlstate;
+    std::string message, hint, details, members, internal, sqlstate;
   };
   /// Copy on write: another Error may share the detail.
   Detail& edit() {

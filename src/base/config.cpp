@@ -6,6 +6,8 @@
 #include <sstream>
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
@@ -145,6 +147,31 @@ class Reader {
   std::string file_;
   AppConfig& config_;
 };
+
+/// "10.0.0.0/8", "fd00::/8", or one address. With bits behind the prefix it is not clear what was meant.
+bool is_network(std::string_view text) {
+  boost::system::error_code code;
+  if (text.find('/') == std::string_view::npos) {
+    boost::asio::ip::make_address(text, code);
+    return !code;
+  }
+  const auto v4 = boost::asio::ip::make_network_v4(text, code);
+  if (!code) return v4 == v4.canonical();
+  const auto v6 = boost::asio::ip::make_network_v6(text, code);
+  return !code && v6 == v6.canonical();
+}
+
+bool is_endpoint_v4(std::string_view text) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  boost::system::error_code code;
+  boost::asio::ip::make_address_v4(text.substr(0, colon), code);
+  if (code) return false;
+  const std::string_view port = text.substr(std::min(colon + 1, text.size()));
+  if (colon == text.size()) return true;
+  return !port.empty() && port.size() <= 5 &&
+         port.find_first_not_of("0123456789") == std::string_view::npos &&
+         std::stoul(std::string(port)) - 1 < 65'535;
+}
 
 bool is_address(std::string_view text) {
   boost::system::error_code code;
@@ -298,11 +325,23 @@ const std::vector<Key>& keys() {
              return r.at(n, k, "\"" + origin + "\" is no origin; one is \"https://shop.example\", or \"*\"");
          return {};
        }},
-      {"entry", "sources", "all four",
-       "Where a tenant may be named: `subdomain`, `header`, `path`, `claim`. Those present in a request must "
-       "agree.",
+      {"http", "trusted_proxies", "[]",
+       "Networks of the proxies before the server, such as `[\"10.0.0.0/8\"]`. What they send as `Forwarded` "
+       "or "
+       "`X-Forwarded-Host` is the host that the client asked for; from anybody else the two are not read.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.texts_of(n, k, r.config().trusted_proxies, is_network,
+                           "a network, such as 10.0.0.0/8 or an address");
+       }},
+      {"entry", "sources", "all but `membership`",
+       "Where a tenant may be named: `subdomain`, `domain` (a tenant's own, verified), `header`, `path`, "
+       "`claim`. Those "
+       "present in a request must agree. Where none of them names a tenant, `membership` takes the one "
+       "tenant that "
+       "the caller belongs to, and lists them (300) where there are several.",
        [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
-         BULKHEAD_CHECK(r.texts(n, k, r.config().sources, {"subdomain", "header", "path", "claim"}));
+         BULKHEAD_CHECK(r.texts(n, k, r.config().sources,
+                                {"subdomain", "domain", "header", "path", "claim", "membership"}));
          if (r.config().sources.empty()) return r.at(n, k, "at least one source is expected");
          return {};
        }},
@@ -310,6 +349,16 @@ const std::vector<Key>& keys() {
        "Domains whose subdomains name tenants: `acme.localhost` is acme.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.texts_of(n, k, r.config().base_domains, is_domain, "a domain's name, such as example.com");
+       }},
+      {"entry", "dns_server", "those of the system",
+       "The DNS server that is asked whether a tenant's domain is verified: an IPv4 address, with a port "
+       "where it is "
+       "not 53, such as `\"10.0.0.2\"` or `\"127.0.0.1:5353\"`.",
+       [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
+         BULKHEAD_CHECK(r.text(n, k, r.config().dns_server));
+         if (!is_endpoint_v4(r.config().dns_server))
+           return r.at(n, k, "an IPv4 address is expected, with or without a port");
+         return {};
        }},
       {"entry", "deadline_ms", "10000",
        "Time for a request from entry to response; then the statement is cancelled and the client gets 504.",
@@ -328,6 +377,16 @@ const std::vector<Key>& keys() {
        "`debug`, `info`, `warn` or `error`. Finished requests are logged at info.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.one_of(n, k, r.config().level, {"debug", "info", "warn", "error"});
+       }},
+      {"dev", "challenge_address", "port 80 of the domain",
+       "Where the proof of a tenant's domain is asked for over HTTP, as in `\"127.0.0.1:8080\"`. Only for "
+       "trying it out: "
+       "asked there, it proves nothing.",
+       [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
+         BULKHEAD_CHECK(r.text(n, k, r.config().challenge_address));
+         if (!is_endpoint_v4(r.config().challenge_address))
+           return r.at(n, k, "an IPv4 address is expected, with or without a port");
+         return {};
        }},
       {"dev", "seed_tenants", "[]",
        "Tenants that `bulkhead dev` makes at its first start, each from `seed/SLUG/*.csv`.",

@@ -71,11 +71,13 @@ struct AppConfig {
   std::size_t connections = 10'000;
   std::chrono::seconds header_timeout{10}, body_timeout{30}, idle_timeout{75};
   std::vector<std::string> cors_origins;
+  std::vector<std::string> trusted_proxies;  ///< Networks whose Forwarded and X-Forwarded-Host are believed.
 
   // [entry]
-  std::vector<std::string> sources{"subdomain", "header", "path", "claim"};
+  std::vector<std::string> sources{"subdomain", "domain", "header", "path", "claim"};
   std::vector<std::string> base_domains{"localhost"};
   std::chrono::milliseconds deadline{10'000};
+  std::string dns_server;  ///< Asked for the proof of a domain; empty: those of /etc/resolv.conf.
 
   // [identity.NAME]
   std::vector<IdentityConfig> identity;
@@ -94,6 +96,8 @@ struct AppConfig {
   std::string level = "info";
 
   // [dev]
+  std::string
+      challenge_address;  ///< Asked for the proof of a domain instead of the domain's port 80; empty: that.
   std::vector<std::string>
       seed_tenants;  ///< `bulkhead dev` makes them at its first start, from `seed/SLUG/*.csv`.
 };

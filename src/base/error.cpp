@@ -28,6 +28,7 @@ const ErrorInfo& error_info(Errc code) noexcept {
     BULKHEAD_ERROR(tenant_conflict, "BLK201", 400, false, "Tenant sources disagree")
     BULKHEAD_ERROR(tenant_malformed, "BLK202", 400, false, "Malformed tenant")
     BULKHEAD_ERROR(tenant_suspended, "BLK203", 403, false, "Tenant suspended")
+    BULKHEAD_ERROR(tenant_ambiguous, "BLK204", 300, false, "Several tenants")
     BULKHEAD_ERROR(token_missing, "BLK300", 401, false, "No token")
     BULKHEAD_ERROR(token_malformed, "BLK301", 401, false, "Malformed token")
     BULKHEAD_ERROR(token_algorithm, "BLK302", 401, false, "Token algorithm refused")

@@ -16,6 +16,9 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <sys/socket.h>
+
+#include "base/public_address.hpp"
 
 namespace bulkhead {
 namespace {
@@ -122,6 +125,11 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return exchange.stop != nullptr && exchange.stop->load(std::memory_order_relaxed) ? 1 : 0;
 }
 
+curl_socket_t open_public_socket(void*, curlsocktype, curl_sockaddr* to) {
+  if (!is_public_address(to->addr)) return CURL_SOCKET_BAD;
+  return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 std::string url_part(CURLU* url, CURLUPart part) {
   char* text = nullptr;
   if (curl_url_get(url, part, &text, 0) != CURLUE_OK) return {};
@@ -147,7 +155,7 @@ Result<std::string> allowed_host(const FetchRequest& request) {
   std::string host = url_part(url.get(), CURLUPART_HOST);
   if (scheme != "https" && !(scheme == "http" && request.allow_http))
     return Error(Errc::usage, "only https URLs are fetched").internal("URL: " + request.url);
-  if (scheme == "http" && !is_loopback(host))
+  if (scheme == "http" && !request.public_only && !is_loopback(host))
     return Error(Errc::usage, "without TLS only this machine is asked (localhost, 127.0.0.0/8, [::1])")
         .internal("URL: " + request.url);
   if (!url_part(url.get(), CURLUPART_USER).empty() || !url_part(url.get(), CURLUPART_PASSWORD).empty())
@@ -157,7 +165,7 @@ Result<std::string> allowed_host(const FetchRequest& request) {
 
 /// Every option must take: a connection without one of them would be another, weaker one.
 bool configure(CURL* easy, const FetchRequest& request, const std::string& host, curl_slist* headers,
-               Exchange& exchange, char* error_text) {
+               curl_slist* connect_to, Exchange& exchange, char* error_text) {
   auto timeout = static_cast<long>(std::max<std::int64_t>(request.deadline.count(), 1));
   bool ok = true;
   auto set = [&](CURLoption option, auto value) {
@@ -176,7 +184,11 @@ bool configure(CURL* easy, const FetchRequest& request, const std::string& host,
   set(CURLOPT_CONNECTTIMEOUT_MS, timeout);
   set(CURLOPT_NOSIGNAL, 1L);
   // A proxy of the environment leads out of this machine; what is on this machine is not reached through it.
-  if (is_loopback(host)) set(CURLOPT_PROXY, "");
+  if (is_loopback(host) || request.public_only) set(CURLOPT_PROXY, "");
+  if (connect_to != nullptr)
+    set(CURLOPT_CONNECT_TO, connect_to);
+  else if (request.public_only)
+    set(CURLOPT_OPENSOCKETFUNCTION, &open_public_socket);
   set(CURLOPT_HTTPHEADER, headers);
   set(CURLOPT_USERAGENT, "bulkhead");
   set(CURLOPT_HEADERFUNCTION, &on_header);
@@ -229,9 +241,15 @@ Result<FetchResponse> fetch_blocking(const FetchRequest& request, const std::ato
     static_cast<void>(headers.release());
     headers.reset(longer);
   }
+  List connect_to;
+  if (!request.connect_to.empty()) {
+    connect_to.reset(curl_slist_append(nullptr, ("::" + request.connect_to).c_str()));
+    if (!connect_to) return Error(Errc::environment, "out of memory");
+  }
   Exchange exchange{{}, request.body_limit, 0, false, false, stop};
   std::array<char, CURL_ERROR_SIZE> error_text{};
-  if (!easy || !configure(easy.get(), request, host, headers.get(), exchange, error_text.data()))
+  if (!easy ||
+      !configure(easy.get(), request, host, headers.get(), connect_to.get(), exchange, error_text.data()))
     return Error(Errc::environment, "libcurl lacks something that outgoing requests need (TLS?)");
   CURLcode code = curl_easy_perform(easy.get());
   if (code != CURLE_OK) return failure(code, exchange, host, error_text.data());

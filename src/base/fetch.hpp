@@ -25,6 +25,12 @@ struct FetchRequest {
   std::chrono::milliseconds deadline{2000};  ///< For the whole exchange: name, connect, TLS, header, body.
   std::size_t body_limit = std::size_t{1} << 20;  ///< Bytes; a longer body is an error, not cut.
   bool allow_http = false;
+  /// Of any host, without TLS where `allow_http`, but only at addresses of the public Internet (base/public_address.hpp) and
+  /// never through a proxy: for URLs that somebody else made up. The address is looked at when the connection is made, so
+  /// a name that changes its mind gains nothing.
+  bool public_only = false;
+  std::string
+      connect_to;  ///< "address:port" that is asked instead of the URL's, whatever it is; empty: the URL's.
   std::string ca_file;  ///< PEM file instead of the system's authorities; empty: the system's.
 };
 

@@ -44,6 +44,7 @@ std::string problem_document(const Error& error, unsigned status, std::string_vi
   append_member(out, "message", error.message());
   append_or_null(out, "details", error.details());
   append_or_null(out, "hint", error.hint());
+  if (!error.members().empty()) out.append(",").append(error.members());
   if (!trace_id.empty()) append_member(out, "trace_id", trace_id);
   return out.append("}");
 }

@@ -10,7 +10,7 @@ namespace bulkhead {
 
 /// The problem document (RFC 9457) of an error: `type`, `title`, `status`, `detail`, and as extensions
 /// PostgREST's `code`, `message`, `details` and `hint` (the last two may be null), so that a client of the
-/// data API reads it like any of its errors, and `trace_id` where there is one. Holds nothing of
+/// data API reads it like any of its errors, and `trace_id` where there is one; then the error's own `members()`. Holds nothing of
 /// `error.internal()`.
 [[nodiscard]] std::string problem_document(const Error& error, unsigned status,
                                            std::string_view trace_id = {});

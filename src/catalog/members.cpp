@@ -7,8 +7,6 @@
 namespace bulkhead::catalog {
 namespace {
 
-constexpr std::string_view made_at = "to_char(made_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')";
-
 std::string select_members(std::string_view condition) {
   return "select m.user_id, u.name, m.role, m.status, coalesce(i.issuer, ''), coalesce(i.subject, ''), "
          "to_char(m.made_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') from catalog.membership m "
@@ -23,6 +21,19 @@ Result<MemberRecord> member_of(const Rows& rows, std::size_t row) {
   const auto id = Uuid::parse(rows.text(row, 0));
   if (!id) return Error(Errc::internal, "the catalog holds a membership without a user");
   return MemberRecord{UserId(*id), text(1), text(2), text(3), text(4), text(5), text(6)};
+}
+
+constexpr std::string_view domain_columns =
+    "host, verified, to_char(made_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), token, "
+    "verified_by";
+
+DomainRecord domain_of(const Rows& rows, std::size_t row) {
+  const auto text = [&](std::size_t column) { return std::string(rows.text(row, column)); };
+  return DomainRecord{text(0), text(1) == "t", text(2), text(3), text(4)};
+}
+
+Error no_domain(const std::string& host) {
+  return Error(Errc::not_found, "this tenant has no domain \"" + host + "\"");
 }
 
 bool valid_label(std::string_view label) noexcept {
@@ -80,14 +91,12 @@ Result<void> remove_member(pg::Blocking& admin, const TenantId& tenant, const Us
 
 Result<std::vector<DomainRecord>> list_domains(pg::Blocking& admin, const TenantId& tenant,
                                                std::string_view after, std::size_t limit) {
-  BULKHEAD_TRY(auto rows, admin.query("select host, verified, " + std::string(made_at) +
+  BULKHEAD_TRY(auto rows, admin.query("select " + std::string(domain_columns) +
                                           " from catalog.domain where tenant_id = $1::uuid and host > $2 "
                                           "order by host limit $3",
                                       {tenant.text(), std::string(after), std::to_string(limit)}));
   std::vector<DomainRecord> out;
-  for (std::size_t row = 0; row < rows.size(); ++row)
-    out.push_back(DomainRecord{std::string(rows.text(row, 0)), rows.text(row, 1) == "t",
-                               std::string(rows.text(row, 2))});
+  for (std::size_t row = 0; row < rows.size(); ++row) out.push_back(domain_of(rows, row));
   return out;
 }
 
@@ -95,21 +104,38 @@ Result<DomainRecord> add_domain(pg::Blocking& admin, const TenantId& tenant, con
   if (!valid_host(host))
     return Error(Errc::usage, "\"" + host + "\" is no name of a host")
         .hint("as in shop.example.com: lower case, without port; other alphabets in their xn-- form");
-  auto rows = admin.query(
-      "insert into catalog.domain(host, tenant_id) values ($1, $2::uuid) returning host, "
-      "verified, " +
-          std::string(made_at),
-      {host, tenant.text()});
+  auto rows = admin.query("insert into catalog.domain(host, tenant_id) values ($1, $2::uuid) returning " +
+                              std::string(domain_columns),
+                          {host, tenant.text()});
   if (rows.has_error() && rows.error().sqlstate() == "23505")
     return Error(Errc::already_exists, "the host \"" + host + "\" is taken");
   if (rows.has_error()) return rows.error();
-  return DomainRecord{host, false, std::string(rows->text(0, 2))};
+  return domain_of(*rows, 0);
+}
+
+Result<DomainRecord> find_domain(pg::Blocking& admin, const TenantId& tenant, const std::string& host) {
+  BULKHEAD_TRY(auto rows, admin.query("select " + std::string(domain_columns) +
+                                          " from catalog.domain where tenant_id = $1::uuid and host = $2",
+                                      {tenant.text(), host}));
+  if (rows.empty()) return no_domain(host);
+  return domain_of(rows, 0);
+}
+
+Result<DomainRecord> verify_domain(pg::Blocking& admin, const TenantId& tenant, const DomainRecord& domain,
+                                   std::string_view method) {
+  BULKHEAD_TRY(auto rows,
+               admin.query("update catalog.domain set verified = true, verified_at = now(), verified_by = $4 "
+                           "where tenant_id = $1::uuid and host = $2 and token = $3 returning " +
+                               std::string(domain_columns),
+                           {tenant.text(), domain.host, domain.token, std::string(method)}));
+  if (rows.empty()) return no_domain(domain.host);
+  return domain_of(rows, 0);
 }
 
 Result<void> remove_domain(pg::Blocking& admin, const TenantId& tenant, const std::string& host) {
   BULKHEAD_TRY(auto rows, admin.query("delete from catalog.domain where tenant_id = $1::uuid and host = $2",
                                       {tenant.text(), host}));
-  if (rows.affected() == 0) return Error(Errc::not_found, "this tenant has no domain \"" + host + "\"");
+  if (rows.affected() == 0) return no_domain(host);
   return {};
 }
 

@@ -42,8 +42,10 @@ struct MemberRecord {
 /// A host by which a tenant wants to be reached.
 struct DomainRecord {
   std::string host;
-  bool verified = false;  ///< It was shown that the host is the tenant's.
-  std::string made_at;    ///< ISO 8601, UTC.
+  bool verified = false;    ///< It was shown that the host is the tenant's; only then it routes.
+  std::string made_at;      ///< ISO 8601, UTC.
+  std::string token;        ///< What shows it, in a DNS record or an answer over HTTP.
+  std::string verified_by;  ///< dns or http; empty while it is not verified.
 };
 /// By host, those behind `after`.
 [[nodiscard]] Result<std::vector<DomainRecord>> list_domains(pg::Blocking& admin, const TenantId& tenant,
@@ -52,6 +54,12 @@ struct DomainRecord {
 [[nodiscard]] Result<DomainRecord> add_domain(pg::Blocking& admin, const TenantId& tenant,
                                               const std::string& host);
 /// Error: `not_found`.
+[[nodiscard]] Result<DomainRecord> find_domain(pg::Blocking& admin, const TenantId& tenant,
+                                               const std::string& host);
+/// The domain as it was read is verified by `method` ("dns" or "http"). Error: `not_found` if it was removed since.
+[[nodiscard]] Result<DomainRecord> verify_domain(pg::Blocking& admin, const TenantId& tenant,
+                                                 const DomainRecord& domain, std::string_view method);
+/// It routes no longer within two seconds. Error: `not_found`.
 [[nodiscard]] Result<void> remove_domain(pg::Blocking& admin, const TenantId& tenant,
                                          const std::string& host);
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <bulkhead/context.hpp>
 
@@ -41,5 +42,12 @@ struct Membership {
 };
 
 using bulkhead::valid_slug;
+
+/// One of the tenants that a caller belongs to, as the caller may read it.
+struct OwnTenant {
+  std::string id, slug, name;
+};
+/// By slug.
+using OwnTenantsRef = std::shared_ptr<const std::vector<OwnTenant>>;
 
 }  // namespace bulkhead::catalog

@@ -76,6 +76,32 @@ struct KnownMembership {
   Clock::time_point loaded;
 };
 
+/// Who a caller is and where it belongs.
+struct KnownCaller {
+  OwnTenantsRef tenants;
+  std::vector<Uuid> about;  ///< The user and the tenants: news of one of them put this out of date.
+  std::uint64_t news = 0;   ///< Number of the latest when it was read.
+  Generation generation;    ///< `tenant` is left 0.
+  Clock::time_point loaded;
+};
+
+struct KnownDomain {
+  std::string tenant;  ///< Its id; empty: the host is nobody's.
+  Uuid id;
+  std::uint64_t news = 0, of_domains = 0;
+  Generation generation;
+  Clock::time_point loaded;
+};
+
+/// The hosts that wait to be verified, with their tokens.
+struct KnownChallenges {
+  std::unordered_map<std::string, std::string> tokens;
+  std::uint64_t of_domains = 0;
+  Generation generation;
+  Clock::time_point loaded;
+  bool read = false;
+};
+
 /// Who waits for the catalog gets 503, whatever was wrong with it.
 Error catalog_failed(const Error& error) {
   return Error(Errc::database_unavailable, "the catalog cannot be read")
@@ -108,6 +134,13 @@ std::string membership_key(const TenantId& tenant, std::string_view issuer, std:
   return key;
 }
 
+std::string caller_key(std::string_view issuer, std::string_view subject) {
+  std::string key(issuer);
+  key += '\0';
+  key.append(subject);
+  return key;
+}
+
 }  // namespace
 
 struct View::Impl : std::enable_shared_from_this<View::Impl> {
@@ -118,7 +151,9 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
         tenants(with.tenants_max),
         ids_by_slug(with.tenants_max),
         unknown_tenants(10'000),
-        memberships(with.memberships_max) {}
+        memberships(with.memberships_max),
+        callers(with.callers_max),
+        domains(with.domains_max) {}
 
   // --- tenants
 
@@ -263,6 +298,163 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
     return entry->membership;
   }
 
+  // --- a caller's tenants
+
+  std::optional<OwnTenantsRef> known_tenants_of(std::string_view issuer, std::string_view subject) {
+    const auto now = Clock::now();
+    if (news_waits && now >= news_due) take_news();
+    auto* entry = callers.find(caller_key(issuer, subject));
+    if (entry == nullptr || was_told(*entry) || entry->generation.heard_again != generation.heard_again)
+      return std::nullopt;
+    if (entry->tenants->empty() && now - entry->loaded > settings.unknown_ttl) return std::nullopt;
+    if (now - entry->loaded > settings.fresh_ttl) {
+      entry->loaded = now;
+      fly_caller(std::string(issuer), std::string(subject));
+    }
+    return entry->tenants;
+  }
+
+  FlightRef fly_caller(std::string issuer, std::string subject) {
+    return fly("c" + caller_key(issuer, subject),
+               [this, issuer, subject]() { return load_caller(issuer, subject); });
+  }
+
+  Task<std::optional<Error>> load_caller(std::string issuer, std::string subject) {
+    auto error = co_await read_caller(issuer, subject);
+    if (!error) co_return std::nullopt;
+    if (auto* entry = callers.find(caller_key(issuer, subject))) entry->loaded = due_soon();
+    co_return catalog_failed(*error);
+  }
+
+  Task<std::optional<Error>> read_caller(std::string issuer, std::string subject) {
+    KnownCaller entry;
+    entry.generation = generation;
+    entry.news = news;
+    auto unit = one_step(caller_shape, {issuer, subject});
+    auto outcome = co_await lanes.run(pg::Lane::read, std::move(unit), Clock::now() + kLoadDeadline);
+    if (outcome.has_error()) co_return outcome.error();
+    if (outcome->error) co_return *outcome->error;
+    const Rows& rows = outcome->rows.at(0);
+    std::vector<OwnTenant> own;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      if (row == 0) entry.about.push_back(Uuid::parse(rows.text(row, 0)).value_or(Uuid()));
+      const auto tenant = Uuid::parse(rows.text(row, 1));
+      if (!tenant) continue;  // A user without a tenant is one row without it.
+      entry.about.push_back(*tenant);
+      own.push_back(
+          OwnTenant{tenant->text(), std::string(rows.text(row, 2)), std::string(rows.text(row, 3))});
+    }
+    entry.tenants = std::make_shared<const std::vector<OwnTenant>>(std::move(own));
+    entry.loaded = Clock::now();
+    callers.put(caller_key(issuer, subject), std::move(entry));
+    co_return std::nullopt;
+  }
+
+  Result<OwnTenantsRef> caller_without_catalog(const std::string& key, Error error) {
+    if (news_waits) take_news();
+    auto* entry = callers.find(key);
+    if (entry == nullptr || entry->tenants->empty() || was_told(*entry)) return error;
+    entry->generation = generation;
+    entry->loaded = due_soon();
+    return entry->tenants;
+  }
+
+  [[nodiscard]] bool was_told(const KnownCaller& entry) const {
+    return entry.generation.everyone != generation.everyone ||
+           std::any_of(entry.about.begin(), entry.about.end(),
+                       [&](const Uuid& id) { return latest_news(id) > entry.news; });
+  }
+
+  // --- domains
+
+  std::optional<std::string> known_domain(const std::string& host) {
+    const auto now = Clock::now();
+    if (news_waits && now >= news_due) take_news();
+    auto* entry = domains.find(host);
+    if (entry == nullptr || was_told(*entry) || entry->generation.heard_again != generation.heard_again)
+      return std::nullopt;
+    // That a host became somebody's is told, so what is not known to be old is served while it is read again.
+    if (now - entry->loaded > (entry->tenant.empty() ? settings.unknown_ttl : settings.fresh_ttl)) {
+      entry->loaded = now;
+      fly_domain(host);
+    }
+    return entry->tenant;
+  }
+
+  FlightRef fly_domain(std::string host) {
+    return fly("d" + host, [this, host]() { return load_domain(host); });
+  }
+
+  Task<std::optional<Error>> load_domain(std::string host) {
+    auto error = co_await read_domain(host);
+    if (!error) co_return std::nullopt;
+    if (auto* entry = domains.find(host)) entry->loaded = due_soon();
+    co_return catalog_failed(*error);
+  }
+
+  Task<std::optional<Error>> read_domain(std::string host) {
+    KnownDomain entry;
+    entry.generation = generation;
+    entry.news = news;
+    entry.of_domains = news_of_domains;
+    auto unit = one_step(domain_shape, {host});
+    auto outcome = co_await lanes.run(pg::Lane::read, std::move(unit), Clock::now() + kLoadDeadline);
+    if (outcome.has_error()) co_return outcome.error();
+    if (outcome->error) co_return *outcome->error;
+    const Rows& rows = outcome->rows.at(0);
+    if (!rows.empty()) {
+      const auto id = Uuid::parse(rows.text(0, 0));
+      if (!id) co_return Error(Errc::internal, "the catalog holds a domain without a tenant");
+      entry.id = *id;
+      entry.tenant = id->text();
+    }
+    entry.loaded = Clock::now();
+    domains.put(host, std::move(entry));
+    co_return std::nullopt;
+  }
+
+  Result<std::string> domain_without_catalog(const std::string& host, Error error) {
+    if (news_waits) take_news();
+    auto* entry = domains.find(host);
+    if (entry == nullptr || was_told(*entry)) return error;
+    entry->generation = generation;
+    entry->loaded = due_soon();
+    return entry->tenant;
+  }
+
+  [[nodiscard]] bool was_told(const KnownDomain& entry) const {
+    if (entry.generation.everyone != generation.everyone) return true;
+    return entry.tenant.empty() ? entry.of_domains != news_of_domains : latest_news(entry.id) > entry.news;
+  }
+
+  [[nodiscard]] bool challenges_hold() const {
+    return challenges.read && challenges.of_domains == news_of_domains &&
+           challenges.generation.everyone == generation.everyone &&
+           challenges.generation.heard_again == generation.heard_again &&
+           Clock::now() - challenges.loaded <= settings.fresh_ttl;
+  }
+
+  FlightRef fly_challenges() {
+    return fly("h", [this]() { return read_challenges(); });
+  }
+
+  Task<std::optional<Error>> read_challenges() {
+    KnownChallenges now;
+    now.of_domains = news_of_domains;
+    now.generation = generation;
+    auto unit = one_step(challenges_shape, {});
+    auto outcome = co_await lanes.run(pg::Lane::read, std::move(unit), Clock::now() + kLoadDeadline);
+    if (outcome.has_error()) co_return catalog_failed(outcome.error());
+    if (outcome->error) co_return catalog_failed(*outcome->error);
+    const Rows& rows = outcome->rows.at(0);
+    for (std::size_t row = 0; row < rows.size(); ++row)
+      now.tokens.emplace(std::string(rows.text(row, 0)), std::string(rows.text(row, 1)));
+    now.loaded = Clock::now();
+    now.read = true;
+    challenges = std::move(now);
+    co_return std::nullopt;
+  }
+
   // --- flights
 
   /// Joins the flight for `key` or starts one.
@@ -307,19 +499,33 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
         entry->told = true;
       }
       unknown_tenants.clear();
-    } else if (const auto of = id_after("membership ")) {
-      tell(*of);
+    } else if (payload.starts_with("membership ")) {
+      tell_membership(payload.substr(std::string_view("membership ").size()));
+    } else if (const auto owner = id_after("domain ")) {
+      tell(*owner);
+      ++news_of_domains;
     } else if (payload != "key") {
       tell_everyone(payload != "user");
     }
   }
 
-  void tell(const Uuid& tenant) {
+  /// `about` is a tenant or a user.
+  void tell(const Uuid& about) {
     if (latest.size() >= 100'000) {
       latest.clear();
       ++generation.everyone;
     }
-    latest[tenant] = ++news;
+    latest[about] = ++news;
+  }
+
+  /// "<tenant> <user>".
+  void tell_membership(std::string_view whose) {
+    constexpr std::size_t id_length = 36;
+    const auto tenant = Uuid::parse(whose.substr(0, id_length));
+    const auto user = whose.size() > id_length ? Uuid::parse(whose.substr(id_length + 1)) : std::nullopt;
+    if (!tenant || !user) return tell_everyone(false);
+    tell(*tenant);
+    tell(*user);
   }
 
   /// News for everyone come seldom, and make everything be read again. But whoever can run SQL can NOTIFY, so a
@@ -356,8 +562,9 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
     unknown_tenants.clear();
   }
 
-  [[nodiscard]] std::uint64_t latest_news(const TenantId& tenant) const {
-    const auto at = latest.find(tenant.uuid());
+  [[nodiscard]] std::uint64_t latest_news(const TenantId& tenant) const { return latest_news(tenant.uuid()); }
+  [[nodiscard]] std::uint64_t latest_news(const Uuid& about) const {
+    const auto at = latest.find(about);
     return at == latest.end() ? 0 : at->second;
   }
   [[nodiscard]] Generation generation_of(const TenantId& tenant) const {
@@ -379,11 +586,16 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
   Lru<std::string, Uuid> ids_by_slug;
   Lru<std::string, Clock::time_point> unknown_tenants;  ///< Until when "there is none" is believed.
   Lru<std::string, KnownMembership> memberships;
+  Lru<std::string, KnownCaller> callers;
+  Lru<std::string, KnownDomain> domains;
+  KnownChallenges challenges;
   std::unordered_map<std::string, FlightRef> flights;
-  std::unordered_map<Uuid, std::uint64_t> latest;  ///< News of a tenant or its memberships, by number.
-  std::uint64_t news = 0;                          ///< Number of the latest.
-  Generation generation;                           ///< `tenant` is left 0.
-  std::uint64_t forgotten = 0;                     ///< Calls of `forget`.
+  std::unordered_map<Uuid, std::uint64_t>
+      latest;  ///< News of a tenant, its memberships and domains, or of a user's memberships, by number.
+  std::uint64_t news = 0;             ///< Number of the latest.
+  std::uint64_t news_of_domains = 0;  ///< How many there were.
+  Generation generation;              ///< `tenant` is left 0.
+  std::uint64_t forgotten = 0;        ///< Calls of `forget`.
   bool news_waits = false, news_of_tenants = false;
   Clock::time_point news_due;  ///< When news for everyone may take effect next.
   std::unique_ptr<pg::Listener> listener;
@@ -394,6 +606,17 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
       "join catalog.membership m on m.user_id = u.id "
       "where m.tenant_id = $1::uuid and i.issuer = $2 and i.subject = $3 and u.status = 'active' and "
       "m.status = 'active'");
+  pg::ShapeRef caller_shape = std::make_shared<const pg::Shape>(
+      "select u.id, t.id, t.slug, t.name from catalog.identity i join catalog.app_user u on u.id = i.user_id "
+      "left join (catalog.membership m join catalog.tenant t on t.id = m.tenant_id and t.status <> "
+      "'deleting') "
+      "on m.user_id = u.id and m.status = 'active' "
+      "where i.issuer = $1 and i.subject = $2 and u.status = 'active' order by t.slug limit " +
+      std::to_string(own_tenants_most));
+  pg::ShapeRef domain_shape =
+      std::make_shared<const pg::Shape>("select tenant_id from catalog.domain where host = $1 and verified");
+  pg::ShapeRef challenges_shape = std::make_shared<const pg::Shape>(
+      "select host, token from catalog.domain where not verified order by made_at desc limit 10000");
 };
 
 View::View(asio::any_io_executor executor, pg::Lanes& catalog, std::string conninfo, ViewSettings settings)
@@ -447,6 +670,52 @@ Task<Result<std::optional<Membership>>> View::membership(TenantId tenant, std::s
   }
   auto* entry = impl->memberships.find(key);
   co_return entry != nullptr ? entry->membership : std::optional<Membership>();
+}
+
+std::optional<OwnTenantsRef> View::known_tenants_of(std::string_view issuer, std::string_view subject) {
+  return impl_->known_tenants_of(issuer, subject);
+}
+
+Task<Result<OwnTenantsRef>> View::tenants_of(std::string issuer, std::string subject, Deadline deadline) {
+  const auto impl = impl_;
+  const std::string key = caller_key(issuer, subject);
+  for (int flights = 0; flights < 2; ++flights) {
+    if (auto known = impl->known_tenants_of(issuer, subject)) co_return *known;
+    auto flight = impl->fly_caller(issuer, subject);
+    auto error = co_await impl->arrive(flight, deadline);
+    if (error && !flight->landed) co_return *error;
+    if (error) co_return impl->caller_without_catalog(key, *error);
+  }
+  auto* entry = impl->callers.find(key);
+  co_return entry != nullptr ? entry->tenants : std::make_shared<const std::vector<OwnTenant>>();
+}
+
+std::optional<std::string> View::known_domain(const std::string& host) {
+  return impl_->known_domain(host);
+}
+
+Task<Result<std::string>> View::domain(std::string host, Deadline deadline) {
+  const auto impl = impl_;
+  for (int flights = 0; flights < 2; ++flights) {
+    if (auto known = impl->known_domain(host)) co_return *known;
+    auto flight = impl->fly_domain(host);
+    auto error = co_await impl->arrive(flight, deadline);
+    if (error && !flight->landed) co_return *error;
+    if (error) co_return impl->domain_without_catalog(host, *error);
+  }
+  auto* entry = impl->domains.find(host);
+  co_return entry != nullptr ? entry->tenant : std::string();
+}
+
+Task<Result<std::string>> View::challenge(std::string host, Deadline deadline) {
+  const auto impl = impl_;
+  for (int flights = 0; flights < 2 && !impl->challenges_hold(); ++flights) {
+    auto flight = impl->fly_challenges();
+    auto error = co_await impl->arrive(flight, deadline);
+    if (error) co_return *error;
+  }
+  const auto at = impl->challenges.tokens.find(host);
+  co_return at == impl->challenges.tokens.end() ? std::string() : at->second;
 }
 
 void View::forget(const TenantId& tenant) {

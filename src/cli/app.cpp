@@ -6,6 +6,7 @@
 #include <bulkhead/app.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/domain_commands.hpp"
 #include "cli/identity_commands.hpp"
 #include "cli/identity_link_commands.hpp"
 #include "cli/lifecycle_commands.hpp"
@@ -136,6 +137,7 @@ int App::run(int argc, char** argv) const {
   identity->require_subcommand(1);
   cli::IdentityCommands identities(*identity);
   cli::IdentityLinkCommands identity_links(*identity);
+  cli::DomainCommands domains(command);
 
   // CLI11 would only say that a command is required.
   const auto meant = [argv](const CLI::App* sub) { return sub->get_name() == argv[1]; };
@@ -171,6 +173,7 @@ int App::run(int argc, char** argv) const {
     if (const auto done = operators.run()) return finish(*done);
     if (const auto done = identities.run()) return finish(*done);
     if (const auto done = identity_links.run()) return finish(*done);
+    if (const auto done = domains.run()) return finish(*done);
   } catch (const std::exception& error) {
     return finish(Error(Errc::internal, std::string("an unforeseen failure: ") + error.what()));
   }

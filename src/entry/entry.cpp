@@ -57,10 +57,12 @@ std::optional<std::string_view> Entry::take_path_tenant(Request& request) noexce
 Result<Named> Entry::names_of(const Request& request, std::optional<std::string_view> path_tenant,
                               const identity::Claims& claims) const {
   Named named;
-  if (enabled(Source::subdomain)) {
+  if (enabled(Source::subdomain) || enabled(Source::domain)) {
     HostTenant host = tenant_of_host(request.host, settings_.base_domains);
-    if (host.kind == HostTenant::Kind::named) named.add(std::move(host.name));
-    if (host.kind == HostTenant::Kind::unknown) named.add_unknown();
+    if (host.kind == HostTenant::Kind::foreign && enabled(Source::domain))
+      named.foreign_host = std::move(host.name);
+    if (host.kind == HostTenant::Kind::named && enabled(Source::subdomain)) named.add(std::move(host.name));
+    if (host.kind == HostTenant::Kind::unknown && enabled(Source::subdomain)) named.add_unknown();
   }
   if (enabled(Source::header)) {
     BULKHEAD_CHECK(tenants_of_header(request, named));
@@ -82,6 +84,36 @@ Result<Named> Entry::names_of(const Request& request, std::optional<std::string_
   return named;
 }
 
+std::optional<Result<void>> Entry::add_known(const identity::Claims& claims, Named& named) {
+  if (!named.foreign_host.empty()) {
+    auto tenant = view_.known_domain(named.foreign_host);
+    if (!tenant) return std::nullopt;
+    if (!tenant->empty()) named.add(std::move(*tenant));
+  }
+  if (named.count() == 0 && enabled(Source::membership)) {
+    auto own = view_.known_tenants_of(claims.issuer, claims.subject);
+    if (!own) return std::nullopt;
+    auto only = only_tenant(**own);
+    if (only.has_error()) return Result<void>(only.error());
+    named.add(std::move(*only));
+  }
+  return Result<void>();
+}
+
+Task<Result<void>> Entry::add_fetched(identity::ClaimsRef claims, Named& named, Deadline deadline) {
+  if (!named.foreign_host.empty()) {
+    BULKHEAD_CO_TRY(std::string tenant, co_await view_.domain(named.foreign_host, deadline));
+    if (!tenant.empty()) named.add(std::move(tenant));
+  }
+  if (named.count() == 0 && enabled(Source::membership)) {
+    BULKHEAD_CO_TRY(const catalog::OwnTenantsRef own,
+                    co_await view_.tenants_of(claims->issuer, claims->subject, deadline));
+    BULKHEAD_CO_TRY(std::string only, only_tenant(*own));
+    named.add(std::move(only));
+  }
+  co_return Result<void>();
+}
+
 Result<RequestContext> Entry::finish(const Found& found, const identity::Claims& claims, TraceContext& trace,
                                      Requirement requirement, Deadline deadline) const {
   BULKHEAD_CHECK(judge(found, requirement.at_least));
@@ -100,6 +132,9 @@ std::optional<Result<RequestContext>> Entry::admit_known(const Request& request,
   if (!claims) return std::nullopt;
   Result<Named> named = names_of(request, path_tenant, *claims);
   if (named.has_error()) return named.error();
+  const auto added = add_known(*claims, *named);
+  if (!added) return std::nullopt;
+  if (added->has_error()) return added->error();
   Found found;
   found.names = named->count();
   std::array<catalog::TenantRef, Named::most> tenants;
@@ -127,6 +162,8 @@ Task<Result<RequestContext>> Entry::admit(const Request& request, std::optional<
   BULKHEAD_CO_TRY(identity::ClaimsRef claims,
                   co_await verifier_.verify(std::string(token), std::chrono::system_clock::now()));
   BULKHEAD_CO_TRY(Named named, names_of(request, path_tenant, *claims));
+  Result<void> added = co_await add_fetched(claims, named, deadline);
+  if (added.has_error()) co_return added.error();
   Found found;
   found.names = named.count();
   std::array<catalog::TenantRef, Named::most> tenants;
@@ -154,6 +191,13 @@ Task<Result<identity::ClaimsRef>> Entry::identify(const Request& request) {
     co_return Error(Errc::permission_denied,
                     "the token's issuer is one tenant's own, and this concerns all tenants");
   co_return claims;
+}
+
+Task<Result<std::string>> Entry::challenge(const Request& request) {
+  HostTenant host = tenant_of_host(request.host, settings_.base_domains);
+  if (host.kind != HostTenant::Kind::foreign) co_return std::string();
+  const Deadline deadline = std::chrono::steady_clock::now() + settings_.deadline;
+  co_return co_await view_.challenge(std::move(host.name), deadline);
 }
 
 TraceContext Entry::trace_of(const Request& request) {

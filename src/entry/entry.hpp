@@ -17,11 +17,13 @@
 
 namespace bulkhead::entry {
 
-enum class Source : std::uint8_t { subdomain, header, path, claim };
+/// `domain`: a tenant's own, verified. `membership`: that of a caller who belongs to one tenant only, where no other source
+/// names any.
+enum class Source : std::uint8_t { subdomain, domain, header, path, claim, membership };
 
 struct EntrySettings {
   EntrySettings() = default;
-  std::vector<Source> sources{Source::subdomain, Source::header, Source::path,
+  std::vector<Source> sources{Source::subdomain, Source::domain, Source::header, Source::path,
                               Source::claim};          ///< Enabled ones.
   std::vector<std::string> base_domains{"localhost"};  ///< `acme.localhost` names acme.
   std::chrono::milliseconds deadline{10'000};          ///< Of a request, from when it was read.
@@ -40,13 +42,16 @@ struct Requirement {
 ///
 /// The token is verified before any tenant is looked up, and a tenant that does not exist is answered like
 /// one the caller is no member of, so nobody can list tenants by asking:
-///   no token                                          401 token_missing
-///   a token that does not verify                      401, the 3xx family (503 if the issuer's keys cannot
-///   be had) a source that is neither slug nor id              400 tenant_malformed several names, not one
-///   tenant of this caller's    400 tenant_conflict no name, or a name of no tenant of this caller's  404
-///   tenant_not_found a member of a suspended tenant                    403 tenant_suspended, with the reason
-///   a member whose role is too low                    403 permission_denied
-/// `X-Forwarded-Host` and its like are not read: a proxy that is trusted sets Host.
+/// - no token: 401 token_missing
+/// - a token that does not verify: 401, the 3xx family (503 if the issuer's keys cannot be had)
+/// - a source that is neither slug nor id: 400 tenant_malformed
+/// - several names, not one tenant of this caller's: 400 tenant_conflict
+/// - no name, `membership` among the sources, and a caller of several tenants: 300 tenant_ambiguous, with the caller's own
+/// - no name otherwise, or a name of no tenant of this caller's: 404 tenant_not_found
+/// - a member of a suspended tenant: 403 tenant_suspended, with the reason
+/// - a member whose role is too low: 403 permission_denied
+///
+/// The host is the one that the client asked for: what a configured proxy forwards was put in its place before (http/forwarded.hpp).
 class Entry {
  public:
   Entry(EntrySettings settings, catalog::View& view, identity::Verifier& verifier);
@@ -72,6 +77,10 @@ class Entry {
   /// above; `permission_denied` for a token of a tenant's own issuer. `request` must live until the task is done.
   [[nodiscard]] Task<Result<identity::ClaimsRef>> identify(const Request& request);
 
+  /// What answers the HTTP challenge of the request's host, so that pointing a domain here is enough to verify it; "" if
+  /// the host waits for nothing. Error: `database_unavailable`. `request` must live until the task is done.
+  [[nodiscard]] Task<Result<std::string>> challenge(const Request& request);
+
   /// `traceparent` (W3C trace context level 1), or a new trace when it is absent, repeated or malformed. With
   /// a span id of ours either way.
   [[nodiscard]] TraceContext trace_of(const Request& request);
@@ -79,6 +88,9 @@ class Entry {
  private:
   [[nodiscard]] Result<Named> names_of(const Request& request, std::optional<std::string_view> path_tenant,
                                        const identity::Claims& claims) const;
+  /// Adds what the catalog says: of a foreign host, and of the caller where nothing was named. nullopt: it is not in memory.
+  [[nodiscard]] std::optional<Result<void>> add_known(const identity::Claims& claims, Named& named);
+  [[nodiscard]] Task<Result<void>> add_fetched(identity::ClaimsRef claims, Named& named, Deadline deadline);
   [[nodiscard]] Result<RequestContext> finish(const Found& found, const identity::Claims& claims,
                                               TraceContext& trace, Requirement requirement,
                                               Deadline deadline) const;

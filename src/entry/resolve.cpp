@@ -5,6 +5,9 @@
 
 #include <bulkhead/uuid.hpp>
 
+#include "base/utf8.hpp"
+#include "catalog/members.hpp"
+
 namespace bulkhead::entry {
 
 namespace {
@@ -59,8 +62,9 @@ HostTenant tenant_of_host(std::string_view host, std::span<const std::string> ba
   std::string name(bare_host(host));
   std::transform(name.begin(), name.end(), name.begin(), lower);
   HostTenant found;
+  found.kind = HostTenant::Kind::foreign;
   for (const std::string& base : base_domains) {
-    if (name == base) return {};
+    if (name == base) return HostTenant();
     if (name.size() <= base.size() + 1 || !name.ends_with(base) || name[name.size() - base.size() - 1] != '.')
       continue;
     // A longer base domain may still be this very host, so the loop goes on.
@@ -68,10 +72,13 @@ HostTenant tenant_of_host(std::string_view host, std::span<const std::string> ba
     if (label) {
       found.kind = HostTenant::Kind::named;
       found.name = std::move(*label);
-    } else if (found.kind == HostTenant::Kind::none) {
+    } else if (found.kind == HostTenant::Kind::foreign) {
       found.kind = HostTenant::Kind::unknown;
     }
   }
+  if (found.kind != HostTenant::Kind::foreign) return found;
+  if (!catalog::valid_host(name)) return HostTenant();
+  found.name = std::move(name);
   return found;
 }
 
@@ -121,6 +128,24 @@ Result<void> tenants_of_header(const Request& request, Named& named) {
     if (different > 2) return conflict();
   }
   return {};
+}
+
+Result<std::string> only_tenant(const std::vector<catalog::OwnTenant>& own) {
+  if (own.empty()) return no_tenant();
+  if (own.size() == 1) return own.front().id;
+  std::string list = "\"tenants\":[";
+  for (const catalog::OwnTenant& tenant : own) {
+    list += list.back() == '[' ? "{\"id\":" : ",{\"id\":";
+    append_json_lossy(list, tenant.id);
+    list += ",\"slug\":";
+    append_json_lossy(list, tenant.slug);
+    list += ",\"name\":";
+    append_json_lossy(list, tenant.name);
+    list += '}';
+  }
+  return Error(Errc::tenant_ambiguous, "the request names no tenant, and the caller belongs to several")
+      .hint("name one of them, for example with X-Tenant-ID")
+      .members(list + "]");
 }
 
 Result<void> judge(const Found& found, Role at_least) {

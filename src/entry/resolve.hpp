@@ -25,9 +25,10 @@ namespace bulkhead::entry {
 /// What a Host header says of the tenant.
 struct HostTenant {
   enum class Kind : std::uint8_t {
-    none,     ///< No base domain, or a base domain itself: the host names no tenant, another source may.
+    none,     ///< A base domain itself, or an address: the host names no tenant, another source may.
     named,    ///< `<label>.<base domain>`.
     unknown,  ///< Below a base domain, but no tenant can have that name.
+    foreign,  ///< No base domain's: a tenant's own domain, perhaps. `name` is the host as the catalog would know it.
   };
   Kind kind = Kind::none;
   std::string name;
@@ -44,13 +45,15 @@ struct HostTenant {
 class Named {
  public:
   /// One per source, and of the header a second: a slug and an id may be one tenant's, three are never.
-  static constexpr std::size_t most = 5;
+  static constexpr std::size_t most = 6;
 
   void add(std::string name);
   /// A source that names something no tenant can be called.
   void add_unknown() noexcept { unknown_ = true; }
   [[nodiscard]] std::span<const std::string> names() const noexcept { return {names_.data(), count_}; }
   [[nodiscard]] bool unknown() const noexcept { return unknown_; }
+  /// The host that may be a tenant's own domain, which the catalog knows; empty: none.
+  std::string foreign_host;
   /// Different names, one that no tenant can have included.
   [[nodiscard]] std::size_t count() const noexcept { return count_ + (unknown_ ? 1 : 0); }
 
@@ -67,6 +70,10 @@ class Named {
 /// Adds what the header X-Tenant-ID names. It may stand there more than once, like any two sources that agree.
 /// Errors: `tenant_conflict` for more names than one tenant has; `tenant_malformed`.
 [[nodiscard]] Result<void> tenants_of_header(const Request& request, Named& named);
+
+/// The one tenant that the caller belongs to, where no source named one. Errors: `tenant_not_found` for none,
+/// `tenant_ambiguous` for several, with the caller's own tenants as the member `tenants` of the problem document.
+[[nodiscard]] Result<std::string> only_tenant(const std::vector<catalog::OwnTenant>& own);
 
 /// What was looked up for an authenticated caller.
 struct Found {

@@ -75,6 +75,7 @@ Connection::Connection(Socket socket, std::shared_ptr<Shared> shared)
     address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
   peer_ = address.to_string();
   peer_is_loopback_ = address.is_loopback();
+  peer_is_proxy_ = shared_->proxies.has(address);
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   // Sends are tried at once on this thread; only what the kernel does not take is waited for.
   socket_.non_blocking(true, ignored);
@@ -216,8 +217,14 @@ std::optional<Refusal> Connection::begin_request() {
   auto refused = parse_head(input_.text().substr(0, used_), head_);
   head_only_ = head_.request.method == Method::head;
   if (refused) return refused;
+  const char* sent_host = head_.request.host.data();
+  if (peer_is_proxy_) {
+    if (auto ambiguous = apply_forwarded(head_.request)) return ambiguous;
+  }
+  const bool forwarded = head_.request.host.data() != sent_host;
   head_.request.peer = peer_;
-  head_.request.peer_is_loopback = peer_is_loopback_;
+  // What a proxy on this machine sends on may come from anywhere.
+  head_.request.peer_is_loopback = peer_is_loopback_ && !forwarded;
   if (head_.content_length > shared_->limits.body_bytes)
     return Refusal{413,
                    Error(Errc::body_too_large,

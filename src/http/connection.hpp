@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "http/chunked.hpp"
+#include "http/forwarded.hpp"
 #include "http/parse.hpp"
 #include "http/response.hpp"
 #include "http/server.hpp"
@@ -37,13 +38,15 @@ class Count {
 struct Shared {
   Shared(boost::asio::io_context& context, Limits the_limits, Handler the_handler)
       : io(context),
-        limits(the_limits),
+        limits(std::move(the_limits)),
+        proxies(limits.trusted_proxies),
         handler(std::move(the_handler)),
         slot_free(context),
         emptied(context) {}
 
   boost::asio::io_context& io;
   Limits limits;
+  Networks proxies;
   Handler handler;
   RefusalObserver refusal_observer;
   Count accepted, requests, refused, handler_exceptions, connections;
@@ -127,7 +130,7 @@ class Connection {
   std::shared_ptr<Shared> shared_;
   std::list<Connection*>::iterator place_;
   std::string peer_;
-  bool peer_is_loopback_ = false;
+  bool peer_is_loopback_ = false, peer_is_proxy_ = false;
   Stage stage_ = Stage::idle;
   bool timed_out_ = false, first_ = true;
   bool head_only_ = false;  ///< The request under way is a HEAD: even a refusal has no body.

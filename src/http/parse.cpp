@@ -1,11 +1,14 @@
 #include "http/parse.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
+
+#include <arpa/inet.h>
 
 namespace bulkhead::http {
 
@@ -123,35 +126,86 @@ bool names_other_version(std::string_view text) noexcept {
          is_digit(version[7]) && version != "HTTP/1.1" && version != "HTTP/1.0";
 }
 
-/// A name of labels, none of them empty but one behind a last dot; or empty, which is allowed to say "none".
+/// A name of labels as DNS has them, none of them empty but one behind a last dot; or empty, which is allowed to say "none".
+/// Other alphabets come in their A-label form (xn--…), which is such a name.
 bool plausible_name(std::string_view name) noexcept {
   char before = '.';
   for (char c : name) {
     if (c == '.' && before == '.') return false;
-    if (c != '.' && !is_alphanumeric(c) &&
-        std::string_view("-_~%!$&'()*+;=").find(c) == std::string_view::npos)
-      return false;
+    if (c != '.' && c != '-' && c != '_' && !is_alphanumeric(c)) return false;
     before = c;
   }
   return true;
 }
 
-/// RFC 3986 section 3.2.2, an address in brackets.
+/// RFC 3986 section 3.2.2, an IPv6 address in brackets, perhaps with the zone of RFC 6874.
 bool plausible_address(std::string_view text) noexcept {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return is_alphanumeric(c) || std::string_view("-._~:%").find(c) != std::string_view::npos;
-  });
+  const std::size_t zone = std::min(text.find('%'), text.size());
+  if (!std::all_of(text.begin() + static_cast<std::ptrdiff_t>(zone), text.end(),
+                   [](char c) { return is_alphanumeric(c) || c == '%'; }))
+    return false;
+  std::array<char, INET6_ADDRSTRLEN> name{};
+  if (zone >= name.size()) return false;
+  std::copy_n(text.begin(), zone, name.begin());
+  in6_addr address{};
+  return inet_pton(AF_INET6, name.data(), &address) == 1;
 }
 
-/// RFC 3986 `host [":" port]`, or nothing. What another reader could take for another host is refused: a front
-/// end may have routed by the first label, or by what stands before the second colon.
-bool plausible_host(std::string_view host) noexcept {
-  bool in_brackets = host.starts_with('[');
-  std::size_t end = in_brackets ? host.find(']') : std::min(host.find(':'), host.size());
-  if (end == std::string_view::npos) return false;
-  std::string_view port = host.substr(end + (in_brackets ? 1 : 0));
-  if (!port.empty() && (port[0] != ':' || !std::all_of(port.begin() + 1, port.end(), is_digit))) return false;
-  return in_brackets ? plausible_address(host.substr(1, end - 1)) : plausible_name(host.substr(0, end));
+/// Empty is right (RFC 3986 section 3.2.3); otherwise a number that a port can have.
+bool plausible_port(std::string_view port) noexcept {
+  if (port.empty()) return true;
+  std::uint16_t number = 0;
+  auto [stop, problem] = std::from_chars(port.data(), port.data() + port.size(), number);
+  return port.size() <= 5 && problem == std::errc() && stop == port.data() + port.size();
+}
+
+int hex_value(char c) noexcept {
+  if (is_digit(c)) return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/// The byte at `at` as it is once decoded, and `at` behind it; nullopt for percent-encoding that is not right.
+std::optional<unsigned char> decoded_byte(std::string_view text, std::size_t& at) noexcept {
+  const char c = text[at++];
+  if (c != '%') return static_cast<unsigned char>(c);
+  if (text.size() - at < 2) return std::nullopt;
+  const int high = hex_value(text[at]), low = hex_value(text[at + 1]);
+  if (high < 0 || low < 0) return std::nullopt;
+  at += 2;
+  return static_cast<unsigned char>(high * 16 + low);
+}
+
+/// UTF-8 byte by byte, by the table of the Unicode standard (3-7): overlong forms, surrogates and what is above U+10FFFF
+/// have no place in it.
+class Utf8Check {
+ public:
+  [[nodiscard]] bool take(unsigned char byte) noexcept {
+    if (missing_ > 0) {
+      if (byte < low_ || byte > high_) return false;
+      low_ = 0x80;
+      high_ = 0xbf;
+      --missing_;
+      return true;
+    }
+    if (byte < 0x80) return true;
+    if (byte < 0xc2 || byte > 0xf4) return false;
+    missing_ = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+    low_ = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
+    high_ = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
+    return true;
+  }
+  [[nodiscard]] bool whole() const noexcept { return missing_ == 0; }
+
+ private:
+  unsigned missing_ = 0;
+  unsigned char low_ = 0x80, high_ = 0xbf;
+};
+
+/// Schemes compare without case (RFC 3986 section 3.1).
+bool starts_with_scheme(std::string_view target, std::string_view scheme) noexcept {
+  const std::string_view head = target.substr(0, scheme.size());
+  return beast::iequals(BeastView(head.data(), head.size()), BeastView(scheme.data(), scheme.size()));
 }
 
 /// Fills path and query, and takes the authority off an absolute-form target (RFC 9112 section 3.2.2). An
@@ -165,9 +219,9 @@ std::optional<Refusal> split_target(Request& request) {
   }
   if (!rest.starts_with('/')) {
     constexpr std::string_view http = "http://", https = "https://";
-    if (rest.starts_with(http))
+    if (starts_with_scheme(rest, http))
       rest.remove_prefix(http.size());
-    else if (rest.starts_with(https))
+    else if (starts_with_scheme(rest, https))
       rest.remove_prefix(https.size());
     else
       return refuse(400, "the request target is neither a path nor an absolute http URI");
@@ -181,6 +235,7 @@ std::optional<Refusal> split_target(Request& request) {
   std::size_t question = rest.find('?');
   request.path = rest.substr(0, question);
   if (request.path.empty()) request.path = "/";
+  if (!plain_path(request.path)) return refuse(400, "the path is malformed, or could be read in two ways");
   request.query = question == std::string_view::npos ? std::string_view() : rest.substr(question + 1);
   return std::nullopt;
 }
@@ -204,6 +259,32 @@ std::optional<Refusal> check_framing(const HeadParser& parser, const Head& head)
 }
 
 }  // namespace
+
+bool plausible_host(std::string_view host) noexcept {
+  bool in_brackets = host.starts_with('[');
+  std::size_t end = in_brackets ? host.find(']') : std::min(host.find(':'), host.size());
+  if (end == std::string_view::npos) return false;
+  std::string_view port = host.substr(end + (in_brackets ? 1 : 0));
+  if (!port.empty() && (port[0] != ':' || !plausible_port(port.substr(1)))) return false;
+  return in_brackets ? plausible_address(host.substr(1, end - 1)) : plausible_name(host.substr(0, end));
+}
+
+bool plain_path(std::string_view path) noexcept {
+  Utf8Check utf8;
+  std::size_t dots = 0, others = 0;  // Of the current segment.
+  for (std::size_t at = 0; at < path.size();) {
+    const bool encoded = path[at] == '%';
+    const auto byte = decoded_byte(path, at);
+    if (!byte || *byte < ' ' || *byte == 0x7f || *byte == '\\' || !utf8.take(*byte)) return false;
+    if (*byte == '/') {
+      if (encoded || (others == 0 && (dots == 1 || dots == 2))) return false;
+      dots = others = 0;
+    } else {
+      ++(*byte == '.' ? dots : others);
+    }
+  }
+  return utf8.whole() && (others > 0 || dots == 0 || dots > 2);
+}
 
 HeadScanner::State HeadScanner::scan(std::string_view text) noexcept {
   if (at_ == 0 && text == "\r")

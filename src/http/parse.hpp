@@ -46,6 +46,15 @@ struct Head {
   std::uint64_t content_length = 0;
 };
 
+/// RFC 3986 `host [":" port]`, or nothing. What another reader could take for another host is refused: a front end may have
+/// routed by the first label, or by what stands before the second colon; or it may have decoded a percent sign.
+[[nodiscard]] bool plausible_host(std::string_view host) noexcept;
+
+/// Whether a path means one thing to everybody: percent-encoding that is right and decodes to UTF-8, without NUL and other
+/// control characters, without a slash or backslash that is not there until it is decoded, without `.` and `..` segments,
+/// however written. Nothing behind this decodes a second time.
+[[nodiscard]] bool plain_path(std::string_view path) noexcept;
+
 /// Parses a complete head (`HeadScanner` said so). The views in `head` point into `text`.
 /// Pure but for `head`; does not throw on any input.
 [[nodiscard]] std::optional<Refusal> parse_head(std::string_view text, Head& head);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 
@@ -22,6 +23,8 @@ struct Limits {
   std::size_t body_bytes = 1024 * 1024;
   std::size_t connections = 10'000;  ///< Per io thread; further ones wait in the kernel's queue.
   std::chrono::seconds header_timeout{10}, body_timeout{30}, idle_timeout{75}, write_timeout{30};
+  std::vector<std::string>
+      trusted_proxies;  ///< Networks whose `Forwarded` and `X-Forwarded-Host` are believed.
 };
 
 /// Answers one request. Owned by the caller for the server's lifetime; called on the server's io thread.

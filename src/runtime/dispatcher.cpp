@@ -11,6 +11,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view rest_prefix = "/rest/v1/";
+/// Where a tenant's domain that was pointed here is asked to prove it.
+constexpr std::string_view challenge_prefix = "/.well-known/bulkhead-challenge/";
 /// Which of them a path takes is the control API's to say, once it knows who asks.
 constexpr Method control_methods[] = {Method::get,   Method::head, Method::post,   Method::put,
                                       Method::patch, Method::del,  Method::options};
@@ -41,6 +43,12 @@ RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute
   rest.metric = metrics.route(rest.name);
   std::size_t number = add(std::move(rest));
   for (Method method : rest_methods) router_.add_prefix(method, std::string(rest_prefix), number);
+  Target challenge;
+  challenge.kind = Target::Kind::challenge;
+  challenge.name = std::string(challenge_prefix) + "{token}";
+  challenge.metric = metrics.route(challenge.name);
+  number = add(std::move(challenge));
+  router_.add_prefix(Method::get, std::string(challenge_prefix), number);
   if (control) {
     Target target;
     target.kind = Target::Kind::control;
@@ -136,6 +144,10 @@ Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_vie
     if (path_tenant) co_return nothing_here(seen);
     co_return co_await serve_control(request, match.rest, seen);
   }
+  if (target.kind == RouteTable::Target::Kind::challenge) {
+    if (path_tenant) co_return nothing_here(seen);
+    co_return co_await serve_challenge(request, match.rest, seen);
+  }
   if (path_tenant || (target.open->loopback_only && !request.peer_is_loopback)) co_return nothing_here(seen);
   co_return co_await target.open->handler(request);
 }
@@ -208,6 +220,18 @@ Task<Response> Dispatcher::serve_control(const Request& request, std::string_vie
   if (caller.has_error()) co_return problem_response(caller.error(), 0, seen.trace_id);
   seen.principal = (*caller)->subject;
   co_return co_await control_->answer(request, rest, *caller, seen.trace_id);
+}
+
+/// The token is sent back to whoever has it already, so nobody learns which hosts wait.
+Task<Response> Dispatcher::serve_challenge(const Request& request, std::string_view token, Seen& seen) {
+  Result<std::string> expected = co_await entry_.challenge(request);
+  if (expected.has_error()) co_return problem_response(expected.error(), 0, seen.trace_id);
+  if (expected->empty() || *expected != token) co_return nothing_here(seen);
+  Response response;
+  response.content_type = "text/plain; charset=utf-8";
+  response.headers.emplace_back("Cache-Control", "no-store");
+  response.body = std::move(*expected);
+  co_return response;
 }
 
 void Dispatcher::observe(const Request& request, const Response& response, const Seen& seen) {

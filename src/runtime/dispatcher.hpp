@@ -33,7 +33,7 @@ class RouteTable {
   RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute> open, bool control, Metrics& metrics);
 
   struct Target {
-    enum class Kind : std::uint8_t { rest, handler, open, control };
+    enum class Kind : std::uint8_t { rest, handler, open, control, challenge };
     Kind kind = Kind::rest;
     const Route* handler = nullptr;
     std::optional<OpenRoute> open;
@@ -68,6 +68,7 @@ class Dispatcher {
   Task<Response> serve_tenant(const Request& request, std::optional<std::string_view> path_tenant,
                               const RouteTable::Target& target, std::string_view relation, Seen& seen);
   Task<Response> serve_control(const Request& request, std::string_view rest, Seen& seen);
+  Task<Response> serve_challenge(const Request& request, std::string_view token, Seen& seen);
   [[nodiscard]] static Response no_route(const Request& request, const Seen& seen);
   [[nodiscard]] Response no_method(const Request& request, const http::Router::Match& match,
                                    const Seen& seen) const;

@@ -47,9 +47,11 @@ entry::EntrySettings entry_settings(const AppConfig& config) {
   settings.sources.clear();
   for (const std::string& source : config.sources) {
     if (source == "subdomain") settings.sources.push_back(entry::Source::subdomain);
+    if (source == "domain") settings.sources.push_back(entry::Source::domain);
     if (source == "header") settings.sources.push_back(entry::Source::header);
     if (source == "path") settings.sources.push_back(entry::Source::path);
     if (source == "claim") settings.sources.push_back(entry::Source::claim);
+    if (source == "membership") settings.sources.push_back(entry::Source::membership);
   }
   settings.base_domains = config.base_domains;
   settings.deadline = config.deadline;
@@ -71,6 +73,14 @@ Result<void> check_permissions(const std::vector<Route>& routes, const AppConfig
   return {};
 }
 
+lifecycle::DomainSettings domain_settings(const AppConfig& config) {
+  lifecycle::DomainSettings settings;
+  settings.base_domains = config.base_domains;
+  settings.dns_server = config.dns_server;
+  settings.challenge_address = config.challenge_address;
+  return settings;
+}
+
 http::Limits http_limits(const AppConfig& config) {
   http::Limits limits;
   limits.header_bytes = config.header_bytes;
@@ -79,6 +89,7 @@ http::Limits http_limits(const AppConfig& config) {
   limits.header_timeout = config.header_timeout;
   limits.body_timeout = config.body_timeout;
   limits.idle_timeout = config.idle_timeout;
+  limits.trusted_proxies = config.trusted_proxies;
   return limits;
 }
 
@@ -276,7 +287,8 @@ Server::Server(ServerSettings settings, const std::vector<Route>& routes, Logger
       reload_(background_, news_pause, [this] { reload_after_news(); }),
       renew_key_(background_, news_pause, [this] { renew_key_after_news(); }) {
   if (shared_->settings.connect_operator)
-    control_ = std::make_unique<api::ControlApi>(shared_->settings.connect_operator);
+    control_ = std::make_unique<api::ControlApi>(shared_->settings.connect_operator,
+                                                 domain_settings(shared_->settings.config));
 }
 
 Server::~Server() {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "catalog/members.hpp"
 #include "entry/resolve.hpp"
 #include "entry/trace.hpp"
 
@@ -15,6 +16,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   entry::HostTenant host = entry::tenant_of_host(text, bases);
   if (host.kind == entry::HostTenant::Kind::named && entry::tenant_name(host.name) != host.name) std::abort();
+  if (host.kind == entry::HostTenant::Kind::foreign) {
+    // What is looked up is one spelling of one host, and never a base domain's.
+    if (!catalog::valid_host(host.name) || entry::tenant_of_host(host.name, bases).name != host.name)
+      std::abort();
+    for (const std::string& base : bases)
+      if (host.name == base || host.name.ends_with("." + base)) std::abort();
+  }
 
   std::string_view path = text;
   if (auto name = entry::tenant_of_path(path); name && name->find('/') != std::string_view::npos)

@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!parse_head(whole, head)) {
       // Whatever is accepted is framed in one way, names at most one host, and lies inside what was given.
       if (head.chunked && head.content_length != 0) std::abort();
+      if (!plausible_host(head.request.host) || !plain_path(head.request.path)) std::abort();
       for (const bulkhead::HeaderView& header : head.headers) {
         if (header.value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) std::abort();
         if (!header.value.empty() &&

@@ -16,6 +16,7 @@
 
 #include "audit/log.hpp"
 #include "lifecycle/databases.hpp"
+#include "lifecycle/domains.hpp"
 #include "pg/blocking.hpp"
 
 /// The control API under /control/v1: one table of routes (routes.cpp), from which requests are read, the OpenAPI document
@@ -36,6 +37,7 @@ using Values = std::map<std::string, std::string, std::less<>>;
 struct Call {
   pg::Blocking& catalog;  ///< The operator's connection.
   lifecycle::ShardConnection& shard;
+  const lifecycle::DomainSettings& domains;
   const audit::Actor& actor;
   Values path, query, body;
   std::size_t limit = 0;  ///< Of a page.

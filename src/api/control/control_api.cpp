@@ -115,7 +115,8 @@ Result<Response> call_once(const Route& route, Call& call, const catalog::Operat
 
 }  // namespace
 
-ControlApi::ControlApi(Connect connect) : connect_(std::move(connect)) {}
+ControlApi::ControlApi(Connect connect, lifecycle::DomainSettings domains)
+    : connect_(std::move(connect)), domains_(std::move(domains)) {}
 
 ControlApi::~ControlApi() {
   stop();
@@ -185,7 +186,7 @@ Result<Response> ControlApi::handle(Connections& connections, const catalog::Ope
   }
   const Route& route = *found.route;
   const audit::Actor actor = audit::Actor::principal(asker.issuer, asker.subject);
-  Call call{connections.catalog, connections.shard, actor, std::move(found.path), {}, {}, 0, {}};
+  Call call{connections.catalog, connections.shard, domains_, actor, std::move(found.path), {}, {}, 0, {}};
   BULKHEAD_CHECK(control::read_query(route, asked.query, call));
   BULKHEAD_CHECK(check_content(route, asked.content_type, asked.body));
   BULKHEAD_CHECK(control::read_body(route, asked.body, call));

@@ -16,6 +16,7 @@
 #include "catalog/operators.hpp"
 #include "identity/verifier.hpp"
 #include "lifecycle/databases.hpp"
+#include "lifecycle/domains.hpp"
 #include "pg/blocking.hpp"
 
 namespace bulkhead::api {
@@ -30,7 +31,7 @@ class ControlApi {
  public:
   using Connect = std::function<Result<pg::Blocking>()>;
   /// `connect`: makes a connection to the catalog with the operator's rights; called on any of the threads.
-  explicit ControlApi(Connect connect);
+  ControlApi(Connect connect, lifecycle::DomainSettings domains);
   ~ControlApi();
   ControlApi(const ControlApi&) = delete;
   ControlApi& operator=(const ControlApi&) = delete;
@@ -61,6 +62,7 @@ class ControlApi {
 
   static constexpr std::size_t threads = 2, most_waiting = 64;
   Connect connect_;
+  lifecycle::DomainSettings domains_;
   std::mutex mutex_;  ///< Guards idle_.
   std::vector<Connections> idle_;
   std::atomic<std::size_t> waiting_{0};

@@ -21,6 +21,7 @@ namespace bulkhead::api::control {
 [[nodiscard]] Result<Answer> remove_member(Call& call);
 [[nodiscard]] Result<Answer> list_domains(Call& call);
 [[nodiscard]] Result<Answer> add_domain(Call& call);
+[[nodiscard]] Result<Answer> verify_domain(Call& call);
 [[nodiscard]] Result<Answer> remove_domain(Call& call);
 
 [[nodiscard]] Result<Answer> list_plans(Call& call);

@@ -20,8 +20,9 @@ constexpr std::string_view schemas = R"({
     "user_id": {"type": "string", "format": "uuid"}, "name": {"type": "string"}, "role": {"enum": ["owner", "admin", "member", "viewer"]},
     "status": {"enum": ["active", "suspended"]}, "issuer": {"type": "string"}, "subject": {"type": "string"},
     "made_at": {"type": "string", "format": "date-time"}}},
-  "Domain": {"type": "object", "required": ["host", "verified", "made_at"], "properties": {
-    "host": {"type": "string"}, "verified": {"type": "boolean"}, "made_at": {"type": "string", "format": "date-time"}}},
+  "Domain": {"type": "object", "required": ["host", "verified", "verified_by", "made_at", "dns_name", "dns_value", "http_url"], "properties": {
+    "host": {"type": "string"}, "verified": {"type": "boolean"}, "verified_by": {"enum": ["dns", "http", null]},
+    "dns_name": {"type": "string"}, "dns_value": {"type": "string"}, "http_url": {"type": "string"}, "made_at": {"type": "string", "format": "date-time"}}},
   "Plan": {"type": "object", "required": ["name", "model", "cell", "region", "pool"], "properties": {
     "name": {"type": "string"}, "model": {"enum": ["row", "schema", "silo"]}, "cell": {"type": ["string", "null"]},
     "region": {"type": ["string", "null"]}, "pool": {"type": "integer", "minimum": 0}}},

@@ -121,6 +121,13 @@ const std::vector<Route>& routes() {
        .schema = "Domain",
        .handler = add_domain,
        .body = {{.name = "host", .description = "as in shop.example.com", .required = true, .longest = 253}}},
+      {.method = Method::post,
+       .path = "/tenants/{tenant}/domains/{host}/verify",
+       .id = "verifyDomain",
+       .summary =
+           "Look for the domain's proof in DNS and over HTTP; once found, the host routes to the tenant",
+       .schema = "Domain",
+       .handler = verify_domain},
       {.method = Method::del,
        .path = "/tenants/{tenant}/domains/{host}",
        .id = "removeDomain",

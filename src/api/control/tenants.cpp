@@ -8,6 +8,7 @@
 #include "catalog/store.hpp"
 #include "lifecycle/certificate.hpp"
 #include "lifecycle/create.hpp"
+#include "lifecycle/domains.hpp"
 
 namespace bulkhead::api::control {
 namespace {
@@ -34,7 +35,13 @@ boost::json::object member_json(const catalog::MemberRecord& member) {
 }
 
 boost::json::object domain_json(const catalog::DomainRecord& domain) {
-  return {{"host", domain.host}, {"verified", domain.verified}, {"made_at", domain.made_at}};
+  const lifecycle::Challenge challenge = lifecycle::challenge_of(domain);
+  boost::json::object out{
+      {"host", domain.host},           {"verified", domain.verified},    {"verified_by", nullptr},
+      {"made_at", domain.made_at},     {"dns_name", challenge.dns_name}, {"dns_value", challenge.dns_value},
+      {"http_url", challenge.http_url}};
+  if (!domain.verified_by.empty()) out["verified_by"] = domain.verified_by;
+  return out;
 }
 
 Result<TenantRecord> tenant_of(Call& call) {
@@ -203,8 +210,21 @@ Result<Answer> add_domain(Call& call) {
   const std::string host = call.given("host");
   const audit::Action action{"domain.add", tenant.slug, tenant.id, {{"host", host}}};
   return audit::recorded(call.catalog, call.actor, action, [&](audit::Action&) -> Result<Answer> {
-    BULKHEAD_TRY(const auto domain, catalog::add_domain(call.catalog, tenant.id, host));
+    BULKHEAD_TRY(const auto domain, lifecycle::add_domain(call.catalog, tenant.id, host, call.domains));
     return Answer{domain_json(domain), below(tenant, "domains", host)};
+  });
+}
+
+Result<Answer> verify_domain(Call& call) {
+  BULKHEAD_TRY(const TenantRecord tenant, tenant_of(call));
+  BULKHEAD_TRY(const auto domain, catalog::find_domain(call.catalog, tenant.id, call.path.at("host")));
+  if (domain.verified) return Answer{domain_json(domain), ""};
+  BULKHEAD_TRY(const std::string method, lifecycle::prove_domain(domain, call.domains));
+  const audit::Action action{
+      "domain.verify", tenant.slug, tenant.id, {{"host", domain.host}, {"method", method}}};
+  return audit::recorded(call.catalog, call.actor, action, [&](audit::Action&) -> Result<Answer> {
+    BULKHEAD_TRY(const auto verified, catalog::verify_domain(call.catalog, tenant.id, domain, method));
+    return Answer{domain_json(verified), ""};
   });
 }
 

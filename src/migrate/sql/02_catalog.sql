@@ -164,7 +164,12 @@ begin
     perform pg_notify('bulkhead_catalog', 'key');
   elsif kind = 'membership' then
     tenant := (case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end ->> 'tenant_id')::uuid;
-    perform pg_notify('bulkhead_catalog', 'membership ' || tenant);
+    perform pg_notify('bulkhead_catalog', 'membership ' || tenant || ' ' ||
+                      (case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end ->> 'user_id'));
+  elsif kind = 'domain' then
+    -- The owner's id alone: which hosts a tenant has is nobody's to hear who may only LISTEN.
+    tenant := (case when tg_op = 'DELETE' then to_jsonb(old) else to_jsonb(new) end ->> 'tenant_id')::uuid;
+    perform pg_notify('bulkhead_catalog', 'domain ' || tenant);
   else
     -- A user or an identity: a member of any number of tenants.
     perform pg_notify('bulkhead_catalog', 'user');

@@ -16,6 +16,15 @@ create table if not exists catalog.domain (
   verified boolean not null default false,
   made_at timestamptz not null default now()
 );
+-- What proves it: a TXT record or an answer over HTTP that holds the token. 244 random bits.
+alter table catalog.domain
+  add column if not exists token text not null
+    default replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''),
+  add column if not exists verified_at timestamptz,
+  add column if not exists verified_by text not null default '' check (verified_by in ('', 'dns', 'http'));
+create index if not exists domain_waiting on catalog.domain(made_at) where not verified;
+create or replace trigger tell after insert or update or delete on catalog.domain
+  for each row execute function catalog.tell('domain');
 create index if not exists domain_tenant on catalog.domain(tenant_id, host);
 
 -- What was answered to a POST with an Idempotency-Key, for a day: the same request again gets the same answer.
@@ -34,3 +43,4 @@ create index if not exists idempotency_age on catalog.idempotency(made_at);
 
 revoke all on catalog.operator, catalog.domain, catalog.idempotency
   from bulkhead_catalog, bulkhead_login, bulkhead_owner, app_viewer, app_member, app_admin, app_owner;
+grant select (host, tenant_id, verified, token, made_at) on catalog.domain to bulkhead_catalog;

@@ -32,6 +32,28 @@ TEST(Fetch, BringsStatusHeadersAndBody) {
   EXPECT_EQ(response->header("x-other"), std::nullopt);
 }
 
+TEST(Fetch, OfUrlsThatOthersMadeUpAsksPublicAddressesOnly) {
+  Imposter server([](const std::string&) { return Imposter::ok("inside"); });
+  for (const char* host : {"localhost", "127.0.0.1", "[::1]", "0.0.0.0", "127.1", "a.localhost"}) {
+    std::string url = server.url("/latest/meta-data");
+    url.replace(url.find("//") + 2, url.rfind(':') - url.find("//") - 2, host);
+    FetchRequest request = request_for(url);
+    request.public_only = true;
+    auto response = fetch_blocking(request);
+    ASSERT_TRUE(response.has_error()) << url;
+    EXPECT_EQ(response.error().code(), Errc::upstream_failed) << url;
+  }
+  EXPECT_EQ(server.requests("/latest/meta-data"), 0);
+  // Where it is told to connect it does, under the name that was asked for.
+  FetchRequest request = request_for("http://shop.example.org/proof");
+  request.public_only = true;
+  const std::string url = server.url("");
+  request.connect_to = "127.0.0.1" + url.substr(url.rfind(':'));
+  auto response = fetch_blocking(request);
+  ASSERT_TRUE(response) << response.error().internal();
+  EXPECT_EQ(response->body, "inside");
+}
+
 TEST(Fetch, WithoutTlsAsksThisMachineOnly) {
   for (const char* url :
        {"http://192.0.2.2/", "http://127.evil.example/", "http://localhost.evil.example/"}) {

@@ -1,5 +1,6 @@
 #include "base/config.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -14,7 +15,9 @@ TEST(Config, EmptyFileIsAnApp) {
   ASSERT_TRUE(config.has_value());
   EXPECT_TRUE(config->binding_signed);
   EXPECT_EQ(config->port, 8080);
-  EXPECT_EQ(config->sources.size(), 4u);
+  EXPECT_EQ(config->sources.size(), 5u);
+  EXPECT_EQ(std::count(config->sources.begin(), config->sources.end(), "membership"), 0);
+  EXPECT_TRUE(config->trusted_proxies.empty());
 }
 
 TEST(Config, ReadsEverySection) {
@@ -122,6 +125,12 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"[entry]\nbase_domains = [\n\"ok.example\",\n\"http://x/\"]\n",
             "my/bulkhead.toml:4: key \"entry.base_domains\"", "\"http://x/\" is not a domain's name"},
         Bad{"[entry]\nbase_domains = [\"\"]\n", "entry.base_domains", "domain's name"},
+        Bad{"[http]\ntrusted_proxies = [\"10.0.0.1/8\"]\n", "http.trusted_proxies", "is not a network"},
+        Bad{"[http]\ntrusted_proxies = [\"lb.internal\"]\n", "http.trusted_proxies", "is not a network"},
+        Bad{"[http]\ntrusted_proxies = [\"10.0.0.0/33\"]\n", "http.trusted_proxies", "is not a network"},
+        Bad{"[entry]\ndns_server = \"ns.example\"\n", "entry.dns_server", "IPv4 address"},
+        Bad{"[entry]\ndns_server = \"127.0.0.1:0\"\n", "entry.dns_server", "IPv4 address"},
+        Bad{"[dev]\nchallenge_address = \"127.0.0.1:65536\"\n", "dev.challenge_address", "IPv4 address"},
         Bad{"[dev]\nseed_tenants = [\"A B\"]\n", "my/bulkhead.toml:2: key \"dev.seed_tenants\"",
             "\"A B\" is not a tenant's slug"},
         Bad{"[identity.a]\nissuer = \"nonsense\"\naudiences=[\"x\"]\n",

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "base/problem.hpp"
+#include "catalog/members.hpp"
+
 namespace bulkhead::entry {
 namespace {
 
@@ -40,7 +43,12 @@ TEST(TenantOfHost, Table) {
       {"[::1]:8080", Kind::none, ""},
       {"[acme.localhost]", Kind::none, ""},
       {"acme", Kind::none, ""},
-      {"acme.localhost.evil.org", Kind::none, ""},
+      {"acme.localhost.evil.org", Kind::foreign, "acme.localhost.evil.org"},
+      {"Shop.Example.ORG.:8443", Kind::foreign, "shop.example.org"},
+      {"xn--mnchen-3ya.de", Kind::foreign, "xn--mnchen-3ya.de"},
+      {"notexample.com", Kind::foreign, "notexample.com"},
+      {"shop_1.example.org", Kind::none, ""},
+      {"shop.example.123", Kind::none, ""},
       {"acmelocalhost", Kind::none, ""},
       {"acme.localhost:80x", Kind::none, ""},
       {"acme.localhost:80:90", Kind::none, ""},
@@ -65,6 +73,8 @@ RC_GTEST_PROP(TenantOfHost, NamesOnlyWhatIsATenantsName, (const std::string& tex
     HostTenant found = tenant_of_host(host, bases());
     if (found.kind == Kind::named)
       RC_ASSERT(tenant_name(found.name) == found.name);
+    else if (found.kind == Kind::foreign)
+      RC_ASSERT(catalog::valid_host(found.name));
     else
       RC_ASSERT(found.name.empty());
   }
@@ -107,6 +117,21 @@ TEST(BearerToken, ErrorsDoNotEchoIt) {
   auto refused = token_of({{"Authorization", "Bearer s3cret token"}});
   EXPECT_EQ(refused.error().message().find("s3cret"), std::string_view::npos);
   EXPECT_EQ(refused.error().internal().find("s3cret"), std::string_view::npos);
+}
+
+TEST(OnlyTenant, IsTakenAndSeveralAreListed) {
+  const catalog::OwnTenant acme{std::string(id_text), "acme", "Acme \"&\" Co"},
+      globex{"x", "globex", "Globex"};
+  EXPECT_EQ(only_tenant({}).error().code(), Errc::tenant_not_found);
+  EXPECT_EQ(only_tenant({acme}).value(), id_text);
+  const auto several = only_tenant({acme, globex});
+  EXPECT_EQ(several.error().code(), Errc::tenant_ambiguous);
+  const Response response = problem_response(several.error());
+  EXPECT_EQ(response.status, 300u);
+  EXPECT_NE(response.body.find("\"tenants\":[{\"id\":\"" + std::string(id_text) +
+                               "\",\"slug\":\"acme\",\"name\":\"Acme \\\"&\\\" Co\"},{\"id\":\"x\""),
+            std::string::npos)
+      << response.body;
 }
 
 /// The names that the header adds; an error as its code's name.
