@@ -144,6 +144,8 @@ bool plausible_address(std::string_view text) noexcept {
   if (!std::all_of(text.begin() + static_cast<std::ptrdiff_t>(zone), text.end(),
                    [](char c) { return is_alphanumeric(c) || c == '%'; }))
     return false;
+  // Up to its end, wherever inet_pton would see one.
+  if (text.find('\0') != std::string_view::npos) return false;
   std::array<char, INET6_ADDRSTRLEN> name{};
   if (zone >= name.size()) return false;
   std::copy_n(text.begin(), zone, name.begin());

@@ -70,6 +70,12 @@ TEST(Networks, HoldWhatTheirPrefixSays) {
   EXPECT_TRUE(Networks({"0.0.0.0/0"}).has(boost::asio::ip::make_address("127.0.0.1")));
 }
 
+TEST(PlausibleHost, HasNoNul) {
+  EXPECT_TRUE(plausible_host("[::ffff:1]:8080"));
+  EXPECT_FALSE(plausible_host(std::string_view("[::ffff:1\0x]:8080", 18)));
+  EXPECT_FALSE(plausible_host(std::string_view("acme\0.localhost", 15)));
+}
+
 TEST(PlainPath, MeansOneThingToEverybody) {
   for (const char* good : {"/", "/rest/v1/artist", "/a..b", "/...", "/.well-known/x", "/a%20b",
                            "/k%C3%BCnstler", "/k\xc3\xbcnstler", "//a", "/a/", "/%41", "/a.b%2e", "*"})
