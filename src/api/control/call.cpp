@@ -33,8 +33,8 @@ std::string names_of(const std::vector<std::string_view>& names) {
 /// `code`: what the place is refused with.
 Result<void> check_value(const Field& field, std::string_view value, Errc code) {
   if (value.size() > field.longest || value.find('\0') != std::string_view::npos || !valid_utf8(value))
-    return Error(code,
-                 in_quotes(field.name) + " takes text of at most " + std::to_string(field.longest) + " bytes");
+    return Error(
+        code, in_quotes(field.name) + " takes text of at most " + std::to_string(field.longest) + " bytes");
   if (field.required && value.empty()) return Error(code, in_quotes(field.name) + " must not be empty");
   if (field.allowed.empty() ||
       std::find(field.allowed.begin(), field.allowed.end(), value) != field.allowed.end())
@@ -147,7 +147,8 @@ Result<void> read_body(const Route& route, std::string_view body, Call& call) {
   }
   for (const auto& [key, value] : object) {
     const Field* field = field_called(route.body, key);
-    if (field == nullptr) return Error(Errc::payload_invalid, "there is no field " + in_quotes(key) + " here");
+    if (field == nullptr)
+      return Error(Errc::payload_invalid, "there is no field " + in_quotes(key) + " here");
     if (!value.is_string()) return Error(Errc::payload_invalid, in_quotes(key) + " takes text");
     BULKHEAD_CHECK(check_value(*field, value.get_string(), Errc::payload_invalid));
     call.body.emplace(key, value.get_string());
