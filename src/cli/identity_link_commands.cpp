@@ -134,8 +134,11 @@ std::optional<Result<void>> IdentityLinkCommands::run() {
                                                        {unlink_, &IdentityLinkCommands::unlink},
                                                        {import_, &IdentityLinkCommands::import},
                                                        {retire_, &IdentityLinkCommands::retire}};
-  for (const auto& [command, work] : commands)
-    if (command->parsed()) return (this->*work)();
+  for (const auto& [command, work] : commands) {
+    if (!command->parsed()) continue;
+    complete(database_);
+    return (this->*work)();
+  }
   return std::nullopt;
 }
 
