@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from . import cluster as clusters
-from . import contestants, data, measure
+from . import contestants, data, measure, report
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SHOP = ROOT / "examples" / "recordshop"
@@ -245,13 +245,4 @@ def benchmark(options, say):
     goals += [("migrate_s", document["migrate"]["seconds"], "<=", 120)]
     goals += [(f"point_{model}_vs_row_{asked}", point["vs_row"][model], ">=", 0.9)
               for asked, point in document["point_by_tenants"].items() for model in ("schema", "silo")]
-    document["goals"] = [{"name": name, "measured": value, "goal": f"{sign} {limit:g}",
-                          "met": value <= limit if sign == "<=" else value >= limit} for name, value, sign, limit in goals]
-    print(f"{'goal':<26}{'wanted':>10}{'measured':>10}")
-    for goal in document["goals"]:
-        print(f"  {goal['name']:<24}{goal['goal']:>10}{goal['measured']:>10.2f}  {'met' if goal['met'] else 'MISSED'}")
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
-        say(f"wrote {options.json}")
-    return 1 if options.strict and not all(goal["met"] for goal in document["goals"]) else 0
+    return report.conclude(document, goals, options, say)

@@ -1,5 +1,6 @@
 """Medians, ratios, goals, and the tables that people read."""
 
+import json
 import statistics
 
 from .contestants import OPS
@@ -86,3 +87,18 @@ def text(middle, spread, reached):
         lines += ["", f"{'goal':<32}{'wanted':>10}{'measured':>10}"]
         lines += [f"  {g['name']:<30}{g['goal']:>10}{g['measured']:>10.2f}  {'met' if g['met'] else 'MISSED'}" for g in reached]
     return "\n".join(lines)
+
+
+def conclude(document, wanted, options, say):
+    """Judges `wanted`, a list of (name, measured, "<=" or ">=", limit), tells it, and writes the document where `--json` says; the exit
+    code."""
+    document["goals"] = [{"name": name, "measured": value, "goal": f"{sign} {limit:g}",
+                          "met": value <= limit if sign == "<=" else value >= limit} for name, value, sign, limit in wanted]
+    print(f"{'goal':<26}{'wanted':>10}{'measured':>10}")
+    for goal in document["goals"]:
+        print(f"  {goal['name']:<24}{goal['goal']:>10}{goal['measured']:>10.2f}  {'met' if goal['met'] else 'MISSED'}")
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+        say(f"wrote {options.json}")
+    return 1 if options.strict and not all(goal["met"] for goal in document["goals"]) else 0

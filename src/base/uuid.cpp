@@ -5,16 +5,11 @@
 
 #include <bulkhead/uuid.hpp>
 
+#include "base/hex.hpp"
+
 namespace bulkhead {
 
 namespace {
-
-int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 std::array<std::uint8_t, 16> random_bytes(std::uint8_t version) {
   std::array<std::uint8_t, 16> bytes{};

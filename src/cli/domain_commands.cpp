@@ -21,16 +21,6 @@ namespace {
 
 constexpr std::size_t page = 500;
 
-boost::json::object domain_json(const catalog::DomainRecord& domain) {
-  const lifecycle::Challenge challenge = lifecycle::challenge_of(domain);
-  boost::json::object out{
-      {"host", domain.host},           {"verified", domain.verified},    {"verified_by", nullptr},
-      {"made_at", domain.made_at},     {"dns_name", challenge.dns_name}, {"dns_value", challenge.dns_value},
-      {"http_url", challenge.http_url}};
-  if (!domain.verified_by.empty()) out["verified_by"] = domain.verified_by;
-  return out;
-}
-
 std::string how_to_verify(const catalog::DomainRecord& domain) {
   const lifecycle::Challenge challenge = lifecycle::challenge_of(domain);
   return fmt::format(
@@ -81,15 +71,14 @@ std::optional<Result<void>> DomainCommands::run() {
 
 Result<lifecycle::DomainSettings> DomainCommands::settings() const {
   BULKHEAD_TRY(const AppConfig config, load_app_config(app_dir_));
-  lifecycle::DomainSettings settings;
-  settings.base_domains = config.base_domains;
-  settings.dns_server = config.dns_server;
-  settings.challenge_address = config.challenge_address;
+  lifecycle::DomainSettings settings = lifecycle::domain_settings(config);
+  // Of [dev]: a proof that is asked for at an address of ours proves nothing.
+  if (!database_.url.empty()) settings.challenge_address.clear();
   return settings;
 }
 
 void DomainCommands::tell(const catalog::DomainRecord& domain) const {
-  if (json_) return print(boost::json::serialize(domain_json(domain)) + "\n");
+  if (json_) return print(boost::json::serialize(lifecycle::domain_json(domain)) + "\n");
   if (domain.verified)
     return print(fmt::format("{} routes to {} (verified by {})\n", domain.host, tenant_,
                              domain.verified_by.empty() ? "hand" : domain.verified_by));
@@ -121,7 +110,7 @@ Result<void> DomainCommands::list() const {
       if (!json_)
         print(fmt::format("{:<40}  {}\n", domain.host,
                           domain.verified ? "verified by " + domain.verified_by : std::string("waits")));
-      array.push_back(domain_json(domain));
+      array.push_back(lifecycle::domain_json(domain));
     }
     if (domains.size() < page) break;
     after = domains.back().host;

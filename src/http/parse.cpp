@@ -10,6 +10,9 @@
 
 #include <arpa/inet.h>
 
+#include "base/hex.hpp"
+#include "base/utf8.hpp"
+
 namespace bulkhead::http {
 
 namespace beast = boost::beast;
@@ -144,7 +147,7 @@ bool plausible_address(std::string_view text) noexcept {
   if (!std::all_of(text.begin() + static_cast<std::ptrdiff_t>(zone), text.end(),
                    [](char c) { return is_alphanumeric(c) || c == '%'; }))
     return false;
-  // Up to its end, wherever inet_pton would see one.
+  // inet_pton would read up to it and find what stands before it right.
   if (text.find('\0') != std::string_view::npos) return false;
   std::array<char, INET6_ADDRSTRLEN> name{};
   if (zone >= name.size()) return false;
@@ -161,12 +164,6 @@ bool plausible_port(std::string_view port) noexcept {
   return port.size() <= 5 && problem == std::errc() && stop == port.data() + port.size();
 }
 
-int hex_value(char c) noexcept {
-  if (is_digit(c)) return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /// The byte at `at` as it is once decoded, and `at` behind it; nullopt for percent-encoding that is not right.
 std::optional<unsigned char> decoded_byte(std::string_view text, std::size_t& at) noexcept {
   const char c = text[at++];
@@ -177,32 +174,6 @@ std::optional<unsigned char> decoded_byte(std::string_view text, std::size_t& at
   at += 2;
   return static_cast<unsigned char>(high * 16 + low);
 }
-
-/// UTF-8 byte by byte, by the table of the Unicode standard (3-7): overlong forms, surrogates and what is above U+10FFFF
-/// have no place in it.
-class Utf8Check {
- public:
-  [[nodiscard]] bool take(unsigned char byte) noexcept {
-    if (missing_ > 0) {
-      if (byte < low_ || byte > high_) return false;
-      low_ = 0x80;
-      high_ = 0xbf;
-      --missing_;
-      return true;
-    }
-    if (byte < 0x80) return true;
-    if (byte < 0xc2 || byte > 0xf4) return false;
-    missing_ = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
-    low_ = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
-    high_ = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
-    return true;
-  }
-  [[nodiscard]] bool whole() const noexcept { return missing_ == 0; }
-
- private:
-  unsigned missing_ = 0;
-  unsigned char low_ = 0x80, high_ = 0xbf;
-};
 
 /// Schemes compare without case (RFC 3986 section 3.1).
 bool starts_with_scheme(std::string_view target, std::string_view scheme) noexcept {
@@ -272,12 +243,14 @@ bool plausible_host(std::string_view host) noexcept {
 }
 
 bool plain_path(std::string_view path) noexcept {
-  Utf8Check utf8;
+  std::string decoded;
+  decoded.reserve(path.size());
   std::size_t dots = 0, others = 0;  // Of the current segment.
   for (std::size_t at = 0; at < path.size();) {
     const bool encoded = path[at] == '%';
     const auto byte = decoded_byte(path, at);
-    if (!byte || *byte < ' ' || *byte == 0x7f || *byte == '\\' || !utf8.take(*byte)) return false;
+    if (!byte || *byte < ' ' || *byte == 0x7f || *byte == '\\') return false;
+    decoded.push_back(static_cast<char>(*byte));
     if (*byte == '/') {
       if (encoded || (others == 0 && (dots == 1 || dots == 2))) return false;
       dots = others = 0;
@@ -285,7 +258,7 @@ bool plain_path(std::string_view path) noexcept {
       ++(*byte == '.' ? dots : others);
     }
   }
-  return utf8.whole() && (others > 0 || dots == 0 || dots > 2);
+  return valid_utf8(decoded) && (others > 0 || dots == 0 || dots > 2);
 }
 
 HeadScanner::State HeadScanner::scan(std::string_view text) noexcept {

@@ -55,12 +55,30 @@ std::string http_lacks(const Challenge& challenge, const std::string& token, con
 
 }  // namespace
 
+DomainSettings domain_settings(const AppConfig& config) {
+  DomainSettings settings;
+  settings.base_domains = config.base_domains;
+  settings.dns_server = config.dns_server;
+  settings.challenge_address = config.challenge_address;
+  return settings;
+}
+
 Challenge challenge_of(const catalog::DomainRecord& domain) {
   Challenge challenge;
   challenge.dns_name = "_bulkhead-challenge." + domain.host;
   challenge.dns_value = "bulkhead-verify=" + domain.token;
   challenge.http_url = "http://" + domain.host + "/.well-known/bulkhead-challenge/" + domain.token;
   return challenge;
+}
+
+boost::json::object domain_json(const catalog::DomainRecord& domain) {
+  const Challenge challenge = challenge_of(domain);
+  boost::json::object out{
+      {"host", domain.host},           {"verified", domain.verified},    {"verified_by", nullptr},
+      {"made_at", domain.made_at},     {"dns_name", challenge.dns_name}, {"dns_value", challenge.dns_value},
+      {"http_url", challenge.http_url}};
+  if (!domain.verified_by.empty()) out["verified_by"] = domain.verified_by;
+  return out;
 }
 
 Result<catalog::DomainRecord> add_domain(pg::Blocking& admin, const TenantId& tenant, const std::string& host,

@@ -3,8 +3,11 @@
 #include <string>
 #include <vector>
 
+#include <boost/json/object.hpp>
+
 #include <bulkhead/result.hpp>
 
+#include "base/config.hpp"
 #include "catalog/members.hpp"
 #include "pg/blocking.hpp"
 
@@ -20,12 +23,17 @@ struct DomainSettings {
   std::string challenge_address;  ///< Asked instead of the host's port 80, for trying it out; empty: that.
 };
 
+[[nodiscard]] DomainSettings domain_settings(const AppConfig& config);
+
 /// Where the proof of a domain is looked for; any one of the two will do.
 struct Challenge {
   std::string dns_name, dns_value;  ///< A TXT record of this name with this text.
   std::string http_url;  ///< Answers `token`. A Bulkhead server to which the host points does so by itself.
 };
 [[nodiscard]] Challenge challenge_of(const catalog::DomainRecord& domain);
+
+/// As operators read it, with its challenge.
+[[nodiscard]] boost::json::object domain_json(const catalog::DomainRecord& domain);
 
 /// Registers the host, not verified yet. Errors: those of `catalog::add_domain`; `usage` for a base domain or what is below one.
 [[nodiscard]] Result<catalog::DomainRecord> add_domain(pg::Blocking& admin, const TenantId& tenant,

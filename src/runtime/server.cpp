@@ -73,14 +73,6 @@ Result<void> check_permissions(const std::vector<Route>& routes, const AppConfig
   return {};
 }
 
-lifecycle::DomainSettings domain_settings(const AppConfig& config) {
-  lifecycle::DomainSettings settings;
-  settings.base_domains = config.base_domains;
-  settings.dns_server = config.dns_server;
-  settings.challenge_address = config.challenge_address;
-  return settings;
-}
-
 http::Limits http_limits(const AppConfig& config) {
   http::Limits limits;
   limits.header_bytes = config.header_bytes;
@@ -288,7 +280,7 @@ Server::Server(ServerSettings settings, const std::vector<Route>& routes, Logger
       renew_key_(background_, news_pause, [this] { renew_key_after_news(); }) {
   if (shared_->settings.connect_operator)
     control_ = std::make_unique<api::ControlApi>(shared_->settings.connect_operator,
-                                                 domain_settings(shared_->settings.config));
+                                                 lifecycle::domain_settings(shared_->settings.config));
 }
 
 Server::~Server() {

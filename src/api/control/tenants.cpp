@@ -34,16 +34,6 @@ boost::json::object member_json(const catalog::MemberRecord& member) {
           {"made_at", member.made_at}};
 }
 
-boost::json::object domain_json(const catalog::DomainRecord& domain) {
-  const lifecycle::Challenge challenge = lifecycle::challenge_of(domain);
-  boost::json::object out{
-      {"host", domain.host},           {"verified", domain.verified},    {"verified_by", nullptr},
-      {"made_at", domain.made_at},     {"dns_name", challenge.dns_name}, {"dns_value", challenge.dns_value},
-      {"http_url", challenge.http_url}};
-  if (!domain.verified_by.empty()) out["verified_by"] = domain.verified_by;
-  return out;
-}
-
 Result<TenantRecord> tenant_of(Call& call) {
   return catalog::find_tenant(call.catalog, call.path.at("tenant"));
 }
@@ -201,8 +191,9 @@ Result<Answer> remove_member(Call& call) {
 Result<Answer> list_domains(Call& call) {
   BULKHEAD_TRY(const TenantRecord tenant, tenant_of(call));
   BULKHEAD_TRY(const auto found, catalog::list_domains(call.catalog, tenant.id, call.after, call.limit + 1));
-  return Answer{
-      page_of(call, found, domain_json, [](const catalog::DomainRecord& domain) { return domain.host; }), ""};
+  return Answer{page_of(call, found, lifecycle::domain_json,
+                        [](const catalog::DomainRecord& domain) { return domain.host; }),
+                ""};
 }
 
 Result<Answer> add_domain(Call& call) {
@@ -211,20 +202,20 @@ Result<Answer> add_domain(Call& call) {
   const audit::Action action{"domain.add", tenant.slug, tenant.id, {{"host", host}}};
   return audit::recorded(call.catalog, call.actor, action, [&](audit::Action&) -> Result<Answer> {
     BULKHEAD_TRY(const auto domain, lifecycle::add_domain(call.catalog, tenant.id, host, call.domains));
-    return Answer{domain_json(domain), below(tenant, "domains", host)};
+    return Answer{lifecycle::domain_json(domain), below(tenant, "domains", host)};
   });
 }
 
 Result<Answer> verify_domain(Call& call) {
   BULKHEAD_TRY(const TenantRecord tenant, tenant_of(call));
   BULKHEAD_TRY(const auto domain, catalog::find_domain(call.catalog, tenant.id, call.path.at("host")));
-  if (domain.verified) return Answer{domain_json(domain), ""};
+  if (domain.verified) return Answer{lifecycle::domain_json(domain), ""};
   BULKHEAD_TRY(const std::string method, lifecycle::prove_domain(domain, call.domains));
   const audit::Action action{
       "domain.verify", tenant.slug, tenant.id, {{"host", domain.host}, {"method", method}}};
   return audit::recorded(call.catalog, call.actor, action, [&](audit::Action&) -> Result<Answer> {
     BULKHEAD_TRY(const auto verified, catalog::verify_domain(call.catalog, tenant.id, domain, method));
-    return Answer{domain_json(verified), ""};
+    return Answer{lifecycle::domain_json(verified), ""};
   });
 }
 

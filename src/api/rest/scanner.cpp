@@ -2,18 +2,12 @@
 
 #include <algorithm>
 
+#include "base/hex.hpp"
 #include "base/utf8.hpp"
 
 namespace bulkhead::api {
 
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 bool is_name_byte(char c) {
   auto byte = static_cast<unsigned char>(c);
