@@ -24,14 +24,14 @@
 #include <fmt/format.h>
 
 #include "catalog/store.hpp"
-#include "identity/dev_issuer.hpp"
+#include "identity/signing_key.hpp"
 #include "support/postgres.hpp"
 
 namespace {
 
 using namespace bulkhead;
 using identity::Algorithm;
-using identity::DevIssuer;
+using identity::SigningKey;
 using test::must;
 
 constexpr const char* issuer_url = "https://issuer.example";
@@ -82,8 +82,8 @@ class World {
  public:
   explicit World(const Options& options)
       : database_(test::Postgres::shared().make_database()),
-        keys_{must(DevIssuer::generate(Algorithm::rs256)), must(DevIssuer::generate(Algorithm::es256)),
-              must(DevIssuer::generate(Algorithm::eddsa))},
+        keys_{must(SigningKey::generate(Algorithm::rs256)), must(SigningKey::generate(Algorithm::es256)),
+              must(SigningKey::generate(Algorithm::eddsa))},
         lanes_(io_.get_executor(), database_.catalog, pg::LaneSettings()),
         view_(io_.get_executor(), lanes_, database_.catalog, catalog::ViewSettings()),
         verifier_(io_.get_executor(), {issuer()}),
@@ -141,7 +141,7 @@ class World {
  private:
   [[nodiscard]] identity::IssuerSettings issuer() const {
     boost::json::array keys;
-    for (const DevIssuer& key : keys_) keys.push_back(key.jwk());
+    for (const SigningKey& key : keys_) keys.push_back(key.jwk());
     identity::IssuerSettings settings;
     settings.name = "bench";
     settings.issuer = issuer_url;
@@ -173,7 +173,7 @@ class World {
   }
 
   test::Database database_;
-  DevIssuer keys_[3];
+  SigningKey keys_[3];
   boost::asio::io_context io_{1};
   pg::Lanes lanes_;
   catalog::View view_;

@@ -20,7 +20,7 @@
 #include "cli/files.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
-#include "identity/dev_issuer.hpp"
+#include "identity/signing_key.hpp"
 #include "lifecycle/import.hpp"
 #include "migrate/lint.hpp"
 #include "runtime/dev_identity.hpp"
@@ -99,7 +99,7 @@ class Minter {
  public:
   static Result<Minter> open(pg::Blocking& admin) {
     BULKHEAD_TRY(std::string url, runtime::dev_issuer_url(admin));
-    BULKHEAD_TRY(identity::DevIssuer issuer, runtime::load_or_make_dev_issuer(admin));
+    BULKHEAD_TRY(identity::SigningKey issuer, runtime::load_or_make_dev_issuer(admin));
     return Minter(std::move(url), std::move(issuer));
   }
 
@@ -131,9 +131,9 @@ class Minter {
     return issuer_.mint(request);
   }
 
-  Minter(std::string url, identity::DevIssuer issuer) : url_(std::move(url)), issuer_(std::move(issuer)) {}
+  Minter(std::string url, identity::SigningKey issuer) : url_(std::move(url)), issuer_(std::move(issuer)) {}
   std::string url_;
-  identity::DevIssuer issuer_;
+  identity::SigningKey issuer_;
 };
 
 Result<void> operator_token(pg::Blocking& admin, Minter& minter, const TokenOptions& options) {

@@ -357,7 +357,7 @@ Result<void> dev(const ServeOptions& options, const std::vector<Route>& routes,
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
   BULKHEAD_CHECK(bring_up_to_date(admin, config, options.app_dir, log));
   BULKHEAD_CHECK(seed(workspace, config, options.app_dir, log));
-  BULKHEAD_TRY(identity::DevIssuer issuer, runtime::load_or_make_dev_issuer(admin));
+  BULKHEAD_TRY(identity::SigningKey issuer, runtime::load_or_make_dev_issuer(admin));
   BULKHEAD_CHECK(runtime::remember_dev_issuer(admin, runtime::dev_issuer_url(config.port)));
 
   std::vector<identity::IssuerSettings> issuers = identity::settings_of(config.identity);

@@ -15,11 +15,11 @@ Task<Response> document(std::string body) {
 
 }  // namespace
 
-Result<identity::DevIssuer> load_or_make_dev_issuer(pg::Blocking& admin) {
+Result<identity::SigningKey> load_or_make_dev_issuer(pg::Blocking& admin) {
   BULKHEAD_TRY(Rows known,
                admin.query("select private_pem from catalog.dev_issuer_key order by made_at desc limit 1"));
-  if (!known.empty()) return identity::DevIssuer::from_pem(known.text(0, 0));
-  BULKHEAD_TRY(identity::DevIssuer made, identity::DevIssuer::generate());
+  if (!known.empty()) return identity::SigningKey::from_pem(known.text(0, 0));
+  BULKHEAD_TRY(identity::SigningKey made, identity::SigningKey::generate());
   BULKHEAD_TRY(std::string pem, made.private_pem());
   BULKHEAD_TRY(Rows stored,
                admin.query("insert into catalog.dev_issuer_key (kid, private_pem) values ($1, $2)",
@@ -55,7 +55,7 @@ std::string dev_issuer_url(std::uint16_t port) {
   return fmt::format("http://localhost:{}/dev/issuer", port);
 }
 
-std::vector<OpenRoute> dev_issuer_routes(const identity::DevIssuer& issuer, std::uint16_t port) {
+std::vector<OpenRoute> dev_issuer_routes(const identity::SigningKey& issuer, std::uint16_t port) {
   auto route = [](std::string path, std::string body) {
     OpenRoute open;
     open.path = std::move(path);
@@ -70,7 +70,7 @@ std::vector<OpenRoute> dev_issuer_routes(const identity::DevIssuer& issuer, std:
   return routes;
 }
 
-identity::IssuerSettings dev_issuer_settings(const identity::DevIssuer& issuer, std::uint16_t port) {
+identity::IssuerSettings dev_issuer_settings(const identity::SigningKey& issuer, std::uint16_t port) {
   identity::IssuerSettings settings;
   settings.name = "dev";
   settings.issuer = dev_issuer_url(port);

@@ -6,7 +6,7 @@
 
 #include <bulkhead/result.hpp>
 
-#include "identity/dev_issuer.hpp"
+#include "identity/signing_key.hpp"
 #include "identity/verifier.hpp"
 #include "pg/blocking.hpp"
 #include "runtime/dispatcher.hpp"
@@ -18,7 +18,7 @@ namespace bulkhead::runtime {
 inline constexpr std::string_view dev_audience = "bulkhead-dev";
 
 /// Loads the signing key, or makes one at the first start.
-[[nodiscard]] Result<identity::DevIssuer> load_or_make_dev_issuer(pg::Blocking& admin);
+[[nodiscard]] Result<identity::SigningKey> load_or_make_dev_issuer(pg::Blocking& admin);
 
 /// Remembers the issuer's address. When it has changed (another port), the identities and operators of the
 /// former one move along, so that memberships stay.
@@ -30,10 +30,11 @@ inline constexpr std::string_view dev_audience = "bulkhead-dev";
 [[nodiscard]] std::string dev_issuer_url(std::uint16_t port);
 
 /// Discovery and key set, for loopback clients.
-[[nodiscard]] std::vector<OpenRoute> dev_issuer_routes(const identity::DevIssuer& issuer, std::uint16_t port);
+[[nodiscard]] std::vector<OpenRoute> dev_issuer_routes(const identity::SigningKey& issuer,
+                                                       std::uint16_t port);
 
 /// How the server's verifier knows it.
-[[nodiscard]] identity::IssuerSettings dev_issuer_settings(const identity::DevIssuer& issuer,
+[[nodiscard]] identity::IssuerSettings dev_issuer_settings(const identity::SigningKey& issuer,
                                                            std::uint16_t port);
 
 }  // namespace bulkhead::runtime

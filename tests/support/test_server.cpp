@@ -15,8 +15,8 @@ namespace {
 /// The issuer's name is fixed here: its keys are given to the server, nobody fetches them.
 constexpr std::uint16_t issuer_port = 1;
 
-const identity::DevIssuer& shared_issuer() {
-  static const identity::DevIssuer issuer = must(identity::DevIssuer::generate());  // RSA keys take a while
+const identity::SigningKey& shared_issuer() {
+  static const identity::SigningKey issuer = must(identity::SigningKey::generate());  // RSA keys take a while
   return issuer;
 }
 

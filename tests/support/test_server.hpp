@@ -8,7 +8,7 @@
 
 #include <bulkhead/app.hpp>
 
-#include "identity/dev_issuer.hpp"
+#include "identity/signing_key.hpp"
 #include "runtime/server.hpp"
 #include "support/http_client.hpp"
 #include "support/postgres.hpp"
@@ -40,13 +40,13 @@ class TestServer {
   /// claim.
   [[nodiscard]] std::string token(const std::string& tenant, const std::string& user,
                                   const std::string& role);
-  [[nodiscard]] const identity::DevIssuer& issuer() const noexcept { return issuer_; }
+  [[nodiscard]] const identity::SigningKey& issuer() const noexcept { return issuer_; }
   [[nodiscard]] std::string issuer_url() const;
 
  private:
   Database database_;
   Logger log_;
-  const identity::DevIssuer& issuer_;
+  const identity::SigningKey& issuer_;
   std::vector<Route> routes_;
   std::unique_ptr<runtime::Server> server_;
   std::uint16_t port_ = 0;

@@ -56,7 +56,7 @@ void edit(std::string& text, const json::object& changes, std::string_view name)
 }
 
 /// The public key as a file, which an attacker would take for the secret of an HMAC (RFC 8725 section 2.1).
-std::string public_pem(const DevIssuer& issuer) {
+std::string public_pem(const SigningKey& issuer) {
   const std::string pem = issuer.private_pem().value();
   std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
                                                BIO_free);
@@ -144,10 +144,10 @@ Corpus::Corpus() {
   }
 }
 
-const DevIssuer& Corpus::key(const std::string& name) {
+const SigningKey& Corpus::key(const std::string& name) {
   auto found = keys_.find(name);
   if (found == keys_.end())
-    found = keys_.emplace(name, DevIssuer::from_pem(read(fs::path("keys") / (name + ".pem"))).value()).first;
+    found = keys_.emplace(name, SigningKey::from_pem(read(fs::path("keys") / (name + ".pem"))).value()).first;
   return found->second;
 }
 
@@ -159,7 +159,7 @@ std::string Corpus::published(const std::string& issuer) {
   return json::serialize(json::object{{"keys", keys}});
 }
 
-json::value Corpus::filled_in(const json::value& value, const DevIssuer& named) {
+json::value Corpus::filled_in(const json::value& value, const SigningKey& named) {
   if (value.is_array()) {
     json::array filled;
     for (const json::value& entry : value.get_array()) filled.push_back(filled_in(entry, named));
@@ -173,7 +173,7 @@ json::value Corpus::filled_in(const json::value& value, const DevIssuer& named) 
   return json::value(text);
 }
 
-std::string Corpus::signature(const std::string& how, const std::string& input, const DevIssuer& signer,
+std::string Corpus::signature(const std::string& how, const std::string& input, const SigningKey& signer,
                               const std::string& original) {
   if (how == "none") return "";
   if (how == "of-original") return signature_part(original);
@@ -195,7 +195,7 @@ std::string Corpus::signature(const std::string& how, const std::string& input, 
 }
 
 std::string Corpus::compact(const json::object& changes, const json::object& shape) {
-  const DevIssuer& named = key(text_in(changes, "key", text_in(shape, "key")));
+  const SigningKey& named = key(text_in(changes, "key", text_in(shape, "key")));
   json::object header = shape.at("header").as_object(), payload = shape.at("payload").as_object();
   change(header, changes, "header", "header_unset");
   change(payload, changes, "set", "unset");

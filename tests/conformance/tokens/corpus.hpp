@@ -7,7 +7,7 @@
 
 #include <boost/json/object.hpp>
 
-#include "identity/dev_issuer.hpp"
+#include "identity/signing_key.hpp"
 #include "identity/verifier.hpp"
 
 /// The corpus of README.md, read and signed.
@@ -30,16 +30,16 @@ class Corpus {
   [[nodiscard]] const std::vector<Case>& cases() const noexcept { return cases_; }
 
  private:
-  const DevIssuer& key(const std::string& name);
+  const SigningKey& key(const std::string& name);
   std::string published(const std::string& issuer);
   /// "$kid", "$kid:KEY" and "$jwk:KEY" in a header's member.
-  boost::json::value filled_in(const boost::json::value& value, const DevIssuer& named);
+  boost::json::value filled_in(const boost::json::value& value, const SigningKey& named);
   std::string compact(const boost::json::object& changes, const boost::json::object& shape);
-  std::string signature(const std::string& how, const std::string& input, const DevIssuer& signer,
+  std::string signature(const std::string& how, const std::string& input, const SigningKey& signer,
                         const std::string& original);
   std::string token_of(const boost::json::object& changes);
 
-  std::map<std::string, DevIssuer> keys_;
+  std::map<std::string, SigningKey> keys_;
   std::map<std::string, boost::json::object> shapes_;
   boost::json::object published_;
   std::vector<IssuerSettings> issuers_;

@@ -26,7 +26,7 @@ class KeySourceTest : public ::testing::Test {
  protected:
   void SetUp() override { publish({&ed25519()}); }
 
-  void publish(const std::vector<const DevIssuer*>& keys) { document(identity::testing::jwks(keys)); }
+  void publish(const std::vector<const SigningKey*>& keys) { document(identity::testing::jwks(keys)); }
   void document(std::string text) {
     std::lock_guard lock(mutex);
     jwks = std::move(text);
@@ -52,7 +52,7 @@ class KeySourceTest : public ::testing::Test {
     return result;
   }
 
-  std::string token(const DevIssuer& signer, Time issued = now) {
+  std::string token(const SigningKey& signer, Time issued = now) {
     MintRequest asked = request();
     asked.issuer = server.url();
     asked.issued_at = issued;

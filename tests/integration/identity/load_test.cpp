@@ -100,7 +100,7 @@ class Load {
 
 class LoadTest : public ProviderTest {
  protected:
-  std::string minted(const DevIssuer& key, const std::string& audience = "recordshop",
+  std::string minted(const SigningKey& key, const std::string& audience = "recordshop",
                      std::chrono::seconds age = 0s) const {
     MintRequest request;
     request.issuer = url;
@@ -110,7 +110,7 @@ class LoadTest : public ProviderTest {
     return key.mint(request).value();
   }
   /// Under the first key's id, by somebody else.
-  std::string forged(const DevIssuer& name_of, const DevIssuer& by) const {
+  std::string forged(const SigningKey& name_of, const SigningKey& by) const {
     return by
         .sign(R"({"alg":"RS256","kid":")" + name_of.kid() + R"("})",
               R"({"iss":")" + url + R"(","aud":"recordshop","sub":"root","exp":9000000000})")
@@ -145,9 +145,9 @@ class LoadTest : public ProviderTest {
 };
 
 TEST_F(LoadTest, NoValidRequestIsRefusedAndNoInvalidOneAccepted) {
-  const DevIssuer& old_key = testing::rsa();
-  static const DevIssuer new_key = DevIssuer::generate(Algorithm::rs256).value();
-  static const DevIssuer thief = DevIssuer::generate(Algorithm::rs256).value();
+  const SigningKey& old_key = testing::rsa();
+  static const SigningKey new_key = SigningKey::generate(Algorithm::rs256).value();
+  static const SigningKey thief = SigningKey::generate(Algorithm::rs256).value();
   start({&old_key});
   const std::string again = port();
   KeyTimes times;

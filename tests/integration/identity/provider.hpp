@@ -22,7 +22,7 @@ using bulkhead::testing::Child;
 using bulkhead::testing::installed;
 
 /// A private key as the JWK that the provider wants: its public members and the secret ones, through the PEM.
-inline std::string private_jwk(const DevIssuer& issuer, const fs::path& folder) {
+inline std::string private_jwk(const SigningKey& issuer, const fs::path& folder) {
   fs::path pem = folder / "key.pem";
   std::ofstream(pem) << issuer.private_pem().value();
   std::string command = "node -e \"const k=require('crypto').createPrivateKey(require('fs').readFileSync('" +
@@ -67,7 +67,7 @@ class ProviderTest : public ::testing::Test {
     ASSERT_TRUE(ready) << "npm ci failed with " << install_status << "; see " << folder / "npm.log";
   }
 
-  void start(const std::vector<const DevIssuer*>& keys, const std::string& port = "0") {
+  void start(const std::vector<const SigningKey*>& keys, const std::string& port = "0") {
     std::string set;
     for (const auto* key : keys) set += (set.empty() ? "" : ",") + private_jwk(*key, folder);
     fs::path file = folder / "keys.json";

@@ -29,7 +29,7 @@ TEST_F(ProviderTest, ARotatedKeyIsFoundAndTheOldOneRefused) {
   std::string before = token("urn:rs256");
   ASSERT_TRUE(check(before));
   const std::string again = port();
-  static const DevIssuer next = DevIssuer::generate(Algorithm::rs256).value();
+  static const SigningKey next = SigningKey::generate(Algorithm::rs256).value();
 
   // The provider publishes the new key and signs with it; the old one is still published.
   provider.reset();
@@ -85,7 +85,7 @@ TEST_F(ProviderTest, EachOfSeveralIssuersHasItsOwnKeys) {
   const std::string first_url = url, first_token = token("urn:rs256");
   const IssuerSettings first = settings();
   std::unique_ptr<Child> first_provider = std::move(provider);
-  static const DevIssuer other_key = DevIssuer::generate(Algorithm::rs256).value();
+  static const SigningKey other_key = SigningKey::generate(Algorithm::rs256).value();
   start({&other_key});
   const std::string second_token = token("urn:rs256");
   KeyTimes times;

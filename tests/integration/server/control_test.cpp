@@ -80,7 +80,7 @@ TEST_F(ControlTest, OnlyOperatorsComeIn) {
 }
 
 TEST_F(ControlTest, ATokenOfAForeignIssuerIsNoOperators) {
-  identity::DevIssuer other = must(identity::DevIssuer::generate(identity::Algorithm::es256));
+  identity::SigningKey other = must(identity::SigningKey::generate(identity::Algorithm::es256));
   identity::MintRequest request;
   request.issuer = server().issuer_url();
   request.audience = "bulkhead-dev";

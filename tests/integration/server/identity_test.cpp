@@ -25,7 +25,7 @@ std::int64_t now() {
 }
 
 /// The public key in the form that an attacker would take as an HMAC secret (RFC 8725 section 2.1).
-std::string public_pem(const identity::DevIssuer& issuer) {
+std::string public_pem(const identity::SigningKey& issuer) {
   std::string pem = must(issuer.private_pem());
   std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
                                                BIO_free);
@@ -156,7 +156,7 @@ TEST_F(IdentityTest, SignaturesCount) {
   c = c == 'A' ? 'B' : 'A';
   expect_refused(flipped, "BLK303");
   // Another key under the known key's id, and under its own.
-  static const identity::DevIssuer imposter = must(identity::DevIssuer::generate());
+  static const identity::SigningKey imposter = must(identity::SigningKey::generate());
   expect_refused(must(imposter.sign(serialize(header()), serialize(payload()))), "BLK303");
   expect_refused(must(imposter.sign(serialize(with(header(), "kid", imposter.kid())), serialize(payload()))),
                  "BLK307");

@@ -9,8 +9,8 @@ namespace {
 constexpr const char* artists = "/rest/v1/artist?select=name&limit=3";
 constexpr const char* own_url = "https://login.acme.example";
 
-const identity::DevIssuer& acmes_key() {
-  static const identity::DevIssuer key = must(identity::DevIssuer::generate(identity::Algorithm::es256));
+const identity::SigningKey& acmes_key() {
+  static const identity::SigningKey key = must(identity::SigningKey::generate(identity::Algorithm::es256));
   return key;
 }
 

@@ -13,7 +13,7 @@ std::string set_of(const boost::json::object& jwk) {
 }
 
 template <class T>
-boost::json::object changed(const DevIssuer& issuer, std::string_view name, const T& value) {
+boost::json::object changed(const SigningKey& issuer, std::string_view name, const T& value) {
   boost::json::object jwk = issuer.jwk();
   if constexpr (std::is_same_v<T, std::string>) {
     jwk[name] = std::string_view(value);
@@ -31,7 +31,7 @@ std::size_t usable(const boost::json::object& jwk) {
 
 TEST(KeySet, TakesEachKind) {
   EXPECT_EQ(all_keys().keys().size(), 3U);
-  for (const DevIssuer* issuer : {&rsa(), &p256(), &ed25519()}) {
+  for (const SigningKey* issuer : {&rsa(), &p256(), &ed25519()}) {
     PublicKeyRef key = all_keys().find(issuer->algorithm(), issuer->kid());
     ASSERT_TRUE(key);
     EXPECT_EQ(key->algorithm(), issuer->algorithm());
@@ -117,7 +117,7 @@ TEST(KeySet, IsBounded) {
 }
 
 TEST(KeySet, RefusesOneIdForTwoKeysOfAKind) {
-  static const DevIssuer second = DevIssuer::generate(Algorithm::es256).value();
+  static const SigningKey second = SigningKey::generate(Algorithm::es256).value();
   auto both = [](const boost::json::object& a, const boost::json::object& b) {
     return parse_jwks(boost::json::serialize(boost::json::object{{"keys", boost::json::array{a, b}}}));
   };
@@ -138,7 +138,7 @@ TEST(KeySet, SuccessorKeepsKeysAndWithdrawsTheRest) {
   EXPECT_TRUE(gone->withdrawn());
   EXPECT_EQ(after.keys().size(), 2U);
   // The same id with other key material is another key.
-  static const DevIssuer second = DevIssuer::generate(Algorithm::eddsa).value();
+  static const SigningKey second = SigningKey::generate(Algorithm::eddsa).value();
   PublicKeyRef replaced = after.find(Algorithm::eddsa, ed25519().kid());
   KeySet last = parse_jwks(set_of(changed(second, "kid", ed25519().kid()))).value().succeeding(&after);
   EXPECT_TRUE(replaced->withdrawn());
@@ -148,7 +148,7 @@ TEST(KeySet, SuccessorKeepsKeysAndWithdrawsTheRest) {
 TEST(SignatureChecker, UsesOneContextForManyChecks) {
   SignatureChecker checker;
   for (int round = 0; round < 3; ++round) {
-    for (const DevIssuer* issuer : {&rsa(), &ed25519(), &p256()}) {
+    for (const SigningKey* issuer : {&rsa(), &ed25519(), &p256()}) {
       UnverifiedToken token;
       std::string text = issuer->mint(request()).value();
       token = parse_token(text).value();

@@ -11,7 +11,7 @@ namespace {
 using namespace testing;
 
 std::string signed_by_us(std::string_view payload, std::string_view more = "") {
-  const DevIssuer& issuer = ed25519();
+  const SigningKey& issuer = ed25519();
   return issuer.sign(R"({"alg":"EdDSA","kid":")" + issuer.kid() + "\"" + std::string(more) + "}", payload)
       .value();
 }

@@ -7,7 +7,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "identity/dev_issuer.hpp"
+#include "identity/signing_key.hpp"
 #include "identity/token.hpp"
 
 namespace bulkhead::identity::testing {
@@ -37,23 +37,23 @@ inline MintRequest request() {
 }
 
 /// A JWK set of these issuers' keys.
-inline std::string jwks(const std::vector<const DevIssuer*>& issuers) {
+inline std::string jwks(const std::vector<const SigningKey*>& issuers) {
   boost::json::array keys;
   for (const auto* issuer : issuers) keys.push_back(issuer->jwk());
   return boost::json::serialize(boost::json::object{{"keys", keys}});
 }
 
 /// One key of each kind, made once: RSA keys take their time.
-inline const DevIssuer& rsa() {
-  static const DevIssuer issuer = DevIssuer::generate(Algorithm::rs256).value();
+inline const SigningKey& rsa() {
+  static const SigningKey issuer = SigningKey::generate(Algorithm::rs256).value();
   return issuer;
 }
-inline const DevIssuer& p256() {
-  static const DevIssuer issuer = DevIssuer::generate(Algorithm::es256).value();
+inline const SigningKey& p256() {
+  static const SigningKey issuer = SigningKey::generate(Algorithm::es256).value();
   return issuer;
 }
-inline const DevIssuer& ed25519() {
-  static const DevIssuer issuer = DevIssuer::generate(Algorithm::eddsa).value();
+inline const SigningKey& ed25519() {
+  static const SigningKey issuer = SigningKey::generate(Algorithm::eddsa).value();
   return issuer;
 }
 inline const KeySet& all_keys() {

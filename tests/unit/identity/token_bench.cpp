@@ -13,12 +13,12 @@ namespace {
 
 using namespace testing;
 
-const DevIssuer& issuer_of(std::int64_t which) {
+const SigningKey& issuer_of(std::int64_t which) {
   return which == 0 ? rsa() : which == 1 ? p256() : ed25519();
 }
 
 void whole_check(benchmark::State& state) {
-  const DevIssuer& issuer = issuer_of(state.range(0));
+  const SigningKey& issuer = issuer_of(state.range(0));
   std::string token = issuer.mint(request()).value();
   IssuerSettings with = settings();
   SignatureChecker checker;
@@ -32,7 +32,7 @@ void whole_check(benchmark::State& state) {
 BENCHMARK(whole_check)->Arg(0)->Arg(1)->Arg(2);
 
 void signature_alone(benchmark::State& state) {
-  const DevIssuer& issuer = issuer_of(state.range(0));
+  const SigningKey& issuer = issuer_of(state.range(0));
   std::string token = issuer.mint(request()).value();
   UnverifiedToken parsed = parse_token(token).value();
   PublicKeyRef key = all_keys().find(issuer.algorithm(), issuer.kid());

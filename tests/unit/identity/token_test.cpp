@@ -17,7 +17,7 @@ namespace {
 using namespace testing;
 using std::chrono::seconds;
 
-std::string header(const DevIssuer& issuer, std::string_view more = "") {
+std::string header(const SigningKey& issuer, std::string_view more = "") {
   return R"({"alg":")" + std::string(algorithm_name(issuer.algorithm())) + R"(","kid":")" + issuer.kid() +
          "\"" + std::string(more) + "}";
 }
@@ -47,7 +47,7 @@ Errc claim(std::string_view name, std::string_view json) {
 }
 
 TEST(Token, OfEachAlgorithmIsAccepted) {
-  for (const DevIssuer* issuer : {&rsa(), &p256(), &ed25519()}) {
+  for (const SigningKey* issuer : {&rsa(), &p256(), &ed25519()}) {
     auto claims = verify(issuer->mint(request()).value());
     ASSERT_TRUE(claims) << algorithm_name(issuer->algorithm()) << claims.error().message();
     EXPECT_EQ(claims->issuer, "https://issuer.example");
@@ -104,7 +104,7 @@ TEST(Token, SignedByHmacWithThePublicKeyIsRefused) {
 
 TEST(Token, WhoseAlgorithmIsAnotherKeysIsRefused) {
   // The right key id, signed by that key, but the header claims another algorithm.
-  for (const DevIssuer* signer : {&rsa(), &p256(), &ed25519()}) {
+  for (const SigningKey* signer : {&rsa(), &p256(), &ed25519()}) {
     for (std::string alg : {"RS256", "ES256", "EdDSA"}) {
       std::string token =
           signer->sign(R"({"alg":")" + alg + R"(","kid":")" + signer->kid() + "\"}", good_payload).value();
@@ -130,7 +130,7 @@ TEST(Token, WithCriticalExtensionsIsRefused) {
 
 TEST(Token, KeysInTheHeaderAreIgnored) {
   // An attacker's own key, offered in the header in every way there is: it is not even looked at.
-  static const DevIssuer attacker = DevIssuer::generate(Algorithm::es256).value();
+  static const SigningKey attacker = SigningKey::generate(Algorithm::es256).value();
   std::string offers = R"(,"jwk":)" + boost::json::serialize(attacker.jwk()) +
                        R"(,"jku":"http://evil.example/jwks","x5u":"http://evil.example/c","x5c":["AAAA"])";
   std::string honest_kid = R"({"alg":"ES256","kid":")" + p256().kid() + "\"" + offers + "}";
@@ -165,7 +165,7 @@ TEST(Token, KeyIdIsMatchedExactly) {
 }
 
 TEST(Token, KeyIdIsNeededWhereThereIsAChoice) {
-  static const DevIssuer second = DevIssuer::generate(Algorithm::es256).value();
+  static const SigningKey second = SigningKey::generate(Algorithm::es256).value();
   std::string token = p256().sign(R"({"alg":"ES256"})", good_payload).value();
   EXPECT_EQ(outcome(verify(token)), accepted) << "one key of the algorithm: no choice";
   KeySet two = parse_jwks(jwks({&rsa(), &p256(), &second})).value();
@@ -297,7 +297,7 @@ TEST(Token, SizeIsBounded) {
 }
 
 TEST(Token, EveryCutIsRefused) {
-  for (const DevIssuer* issuer : {&rsa(), &p256(), &ed25519()}) {
+  for (const SigningKey* issuer : {&rsa(), &p256(), &ed25519()}) {
     std::string token = issuer->mint(request()).value();
     for (std::size_t size = 0; size < token.size(); ++size)
       ASSERT_NE(outcome(verify(std::string_view(token).substr(0, size))), accepted) << size;
@@ -307,7 +307,7 @@ TEST(Token, EveryCutIsRefused) {
 }
 
 TEST(Token, EveryFlippedBitIsRefused) {
-  for (const DevIssuer* issuer : {&rsa(), &p256(), &ed25519()}) {
+  for (const SigningKey* issuer : {&rsa(), &p256(), &ed25519()}) {
     std::string token = issuer->mint(request()).value();
     for (std::size_t at = 0; at < token.size(); ++at) {
       for (int bit = 0; bit < 8; ++bit) {

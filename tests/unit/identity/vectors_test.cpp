@@ -64,11 +64,11 @@ TEST(Vectors, Rfc8037AppendixA4IsAccepted) {
 }
 
 TEST(Vectors, Rfc8037KeyHasItsThumbprintAndSignature) {
-  DevIssuer issuer = DevIssuer::from_pem(
-                         "-----BEGIN PRIVATE KEY-----\n"
-                         "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
-                         "-----END PRIVATE KEY-----\n")
-                         .value();
+  SigningKey issuer = SigningKey::from_pem(
+                          "-----BEGIN PRIVATE KEY-----\n"
+                          "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
+                          "-----END PRIVATE KEY-----\n")
+                          .value();
   EXPECT_EQ(issuer.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");  // appendix A.3
   EXPECT_EQ(issuer.sign(R"({"alg":"EdDSA"})", "Example of Ed25519 signing").value(),
             "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."

@@ -43,13 +43,13 @@ class VerifierTest : public ::testing::Test {
     result.name = "second";
     result.issuer = "https://second.example";
     result.audiences = {"second-app"};
-    static const DevIssuer key = DevIssuer::generate(Algorithm::eddsa).value();
+    static const SigningKey key = SigningKey::generate(Algorithm::eddsa).value();
     second_key = &key;
     result.static_jwks = key.jwks();
     return result;
   }
 
-  static inline const DevIssuer* second_key = nullptr;
+  static inline const SigningKey* second_key = nullptr;
   boost::asio::io_context io{1};
   Verifier verifier{io.get_executor(), {static_settings(), second_issuer()}};
 };

@@ -23,14 +23,14 @@ struct MintRequest {
   boost::json::object extra;  ///< Further claims; they come last and win.
 };
 
-/// The issuer of `bulkhead dev` and of tests: one key pair that signs tokens. Never part of `serve`.
+/// A key pair that signs tokens: of the issuer of `bulkhead dev` and of tests, and of internal tokens (internal_issuer.hpp).
 /// Immutable after it is made; `mint` may be called from any thread.
-class DevIssuer {
+class SigningKey {
  public:
   /// A new key: RSA with 2048 bits, P-256 or Ed25519. RSA takes some 100 ms.
-  [[nodiscard]] static Result<DevIssuer> generate(Algorithm algorithm = Algorithm::rs256);
+  [[nodiscard]] static Result<SigningKey> generate(Algorithm algorithm = Algorithm::rs256);
   /// From `private_pem()`. `Errc::config_invalid` when it is no key of a kind that `generate` makes.
-  [[nodiscard]] static Result<DevIssuer> from_pem(std::string_view pem);
+  [[nodiscard]] static Result<SigningKey> from_pem(std::string_view pem);
 
   /// PKCS#8, not encrypted: a secret.
   [[nodiscard]] Result<std::string> private_pem() const;
@@ -52,8 +52,8 @@ class DevIssuer {
   [[nodiscard]] Result<std::string> sign(std::string_view header_json, std::string_view payload_json) const;
 
  private:
-  DevIssuer(Algorithm algorithm, KeyHandle key) : algorithm_(algorithm), key_(std::move(key)) {}
-  static Result<DevIssuer> adopt(KeyHandle key);
+  SigningKey(Algorithm algorithm, KeyHandle key) : algorithm_(algorithm), key_(std::move(key)) {}
+  static Result<SigningKey> adopt(KeyHandle key);
 
   Algorithm algorithm_;
   KeyHandle key_;

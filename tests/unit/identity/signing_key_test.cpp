@@ -9,44 +9,44 @@ namespace {
 
 using namespace testing;
 
-TEST(DevIssuer, KeepsItsKeyAcrossExportAndImport) {
-  for (const DevIssuer* issuer : {&rsa(), &p256(), &ed25519()}) {
+TEST(SigningKey, KeepsItsKeyAcrossExportAndImport) {
+  for (const SigningKey* issuer : {&rsa(), &p256(), &ed25519()}) {
     std::string pem = issuer->private_pem().value();
     EXPECT_TRUE(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
-    DevIssuer again = DevIssuer::from_pem(pem).value();
+    SigningKey again = SigningKey::from_pem(pem).value();
     EXPECT_EQ(again.kid(), issuer->kid());
     EXPECT_EQ(again.jwks(), issuer->jwks());
     EXPECT_EQ(outcome(verify(again.mint(request()).value())), accepted);
   }
 }
 
-TEST(DevIssuer, RefusesOtherKeys) {
-  EXPECT_EQ(DevIssuer::from_pem("").error().code(), Errc::config_invalid);
+TEST(SigningKey, RefusesOtherKeys) {
+  EXPECT_EQ(SigningKey::from_pem("").error().code(), Errc::config_invalid);
   EXPECT_EQ(
-      DevIssuer::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").error().code(),
+      SigningKey::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").error().code(),
       Errc::config_invalid);
   // X25519: a good key, but none that signs.
-  EXPECT_EQ(DevIssuer::from_pem("-----BEGIN PRIVATE KEY-----\n"
-                                "MC4CAQAwBQYDK2VuBCIEIHcHbQpzGKV9PBbBclGyZkXfTC+H68CZKrF3+6UduSwq\n"
-                                "-----END PRIVATE KEY-----\n")
+  EXPECT_EQ(SigningKey::from_pem("-----BEGIN PRIVATE KEY-----\n"
+                                 "MC4CAQAwBQYDK2VuBCIEIHcHbQpzGKV9PBbBclGyZkXfTC+H68CZKrF3+6UduSwq\n"
+                                 "-----END PRIVATE KEY-----\n")
                 .error()
                 .code(),
             Errc::config_invalid);
 }
 
-TEST(DevIssuer, PublishesNoSecret) {
-  for (const DevIssuer* issuer : {&rsa(), &p256(), &ed25519()})
+TEST(SigningKey, PublishesNoSecret) {
+  for (const SigningKey* issuer : {&rsa(), &p256(), &ed25519()})
     for (std::string name : {"d", "p", "q", "dp", "dq", "qi", "k"})
       EXPECT_FALSE(issuer->jwk().contains(name)) << name;
 }
 
-TEST(DevIssuer, DescribesItself) {
+TEST(SigningKey, DescribesItself) {
   auto document = boost::json::parse(rsa().discovery("http://127.0.0.1:8080/dev/")).as_object();
   EXPECT_EQ(document.at("issuer"), "http://127.0.0.1:8080/dev/");
   EXPECT_EQ(document.at("jwks_uri"), "http://127.0.0.1:8080/dev/jwks.json");
 }
 
-TEST(DevIssuer, MintsWhatItWasAsked) {
+TEST(SigningKey, MintsWhatItWasAsked) {
   MintRequest asked = request();
   asked.tenant.clear();
   asked.lifetime = std::chrono::seconds(90);

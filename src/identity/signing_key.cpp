@@ -1,4 +1,4 @@
-#include "identity/dev_issuer.hpp"
+#include "identity/signing_key.hpp"
 
 #include <algorithm>
 #include <array>
@@ -98,7 +98,7 @@ std::int64_t unix_seconds(std::chrono::system_clock::time_point when) {
 
 }  // namespace
 
-Result<DevIssuer> DevIssuer::adopt(KeyHandle key) {
+Result<SigningKey> SigningKey::adopt(KeyHandle key) {
   Algorithm algorithm = Algorithm::rs256;
   std::array<char, 64> group{};
   if (EVP_PKEY_is_a(key.get(), "ED25519") == 1) {
@@ -111,7 +111,7 @@ Result<DevIssuer> DevIssuer::adopt(KeyHandle key) {
     return Error(Errc::config_invalid,
                  "the signing key is none of RSA (2048 bits or more), P-256 and Ed25519");
   }
-  DevIssuer issuer(algorithm, std::move(key));
+  SigningKey issuer(algorithm, std::move(key));
   boost::json::object members = public_members(algorithm, issuer.key_.get());
   issuer.kid_ = encode_base64url(sha256(boost::json::serialize(members)));
   members["kid"] = issuer.kid_;
@@ -121,7 +121,7 @@ Result<DevIssuer> DevIssuer::adopt(KeyHandle key) {
   return issuer;
 }
 
-Result<DevIssuer> DevIssuer::generate(Algorithm algorithm) {
+Result<SigningKey> SigningKey::generate(Algorithm algorithm) {
   EVP_PKEY* key = nullptr;
   switch (algorithm) {
     case Algorithm::rs256:
@@ -138,7 +138,7 @@ Result<DevIssuer> DevIssuer::generate(Algorithm algorithm) {
   return adopt(KeyHandle(key));
 }
 
-Result<DevIssuer> DevIssuer::from_pem(std::string_view pem) {
+Result<SigningKey> SigningKey::from_pem(std::string_view pem) {
   Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   // Without this, OpenSSL would ask for an encrypted key's password on the terminal.
   auto no_password = [](char*, int, int, void*) { return -1; };
@@ -150,7 +150,7 @@ Result<DevIssuer> DevIssuer::from_pem(std::string_view pem) {
   return adopt(KeyHandle(key));
 }
 
-Result<std::string> DevIssuer::private_pem() const {
+Result<std::string> SigningKey::private_pem() const {
   Bio bio(BIO_new(BIO_s_secmem()));
   if (!bio ||
       PEM_write_bio_PKCS8PrivateKey(bio.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
@@ -160,13 +160,13 @@ Result<std::string> DevIssuer::private_pem() const {
   return std::string(text, static_cast<std::size_t>(size));
 }
 
-std::string DevIssuer::jwks() const {
+std::string SigningKey::jwks() const {
   boost::json::object set;
   set["keys"] = boost::json::array{jwk_};
   return boost::json::serialize(set);
 }
 
-std::string DevIssuer::discovery(std::string_view issuer) const {
+std::string SigningKey::discovery(std::string_view issuer) const {
   std::string base(issuer);
   while (base.ends_with('/')) base.pop_back();
   boost::json::object document{
@@ -178,7 +178,7 @@ std::string DevIssuer::discovery(std::string_view issuer) const {
   return boost::json::serialize(document);
 }
 
-Result<std::string> DevIssuer::mint(const MintRequest& request) const {
+Result<std::string> SigningKey::mint(const MintRequest& request) const {
   boost::json::object header{{"alg", algorithm_name(algorithm_)}, {"typ", "JWT"}, {"kid", kid_}};
   boost::json::object payload{{"iss", request.issuer},
                               {"aud", request.audience},
@@ -192,7 +192,7 @@ Result<std::string> DevIssuer::mint(const MintRequest& request) const {
   return sign(boost::json::serialize(header), boost::json::serialize(payload));
 }
 
-Result<std::string> DevIssuer::sign(std::string_view header_json, std::string_view payload_json) const {
+Result<std::string> SigningKey::sign(std::string_view header_json, std::string_view payload_json) const {
   std::string token = encode_base64url(header_json) + "." + encode_base64url(payload_json);
   DigestContext context(EVP_MD_CTX_new());
   const EVP_MD* digest = algorithm_ == Algorithm::eddsa ? nullptr : EVP_sha256();
