@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include <bulkhead/internal_tokens.hpp>
 #include <bulkhead/permissions.hpp>
 #include <bulkhead/result.hpp>
 #include <bulkhead/role.hpp>
@@ -13,12 +15,25 @@
 
 namespace bulkhead {
 
+/// An operator who acts for the tenant by a grant of `bulkhead tenant act-as`: for a while, for a reason, and with each request
+/// in the audit log.
+struct ActingOperator {
+  Uuid grant;
+  std::string actor;  ///< As the audit log has it, for example "operator:alice@https://login.example.com".
+  std::string reason;
+};
+
+/// `service`: a program, known by its client-credentials tokens. `operator_alone`: an operator in nobody's place.
+enum class PrincipalKind : std::uint8_t { person, service, operator_alone };
+
 /// Who calls: a user known to the catalog by (issuer, subject).
 struct Principal {
-  UserId user;
-  std::string issuer;   ///< `iss` of the verified token.
-  std::string subject;  ///< `sub` of the verified token.
-  std::string name;     ///< For display and logs: the catalog's name of the user.
+  UserId user;  ///< Of an operator in nobody's place: the grant's id.
+  PrincipalKind kind = PrincipalKind::person;
+  std::string issuer;                            ///< `iss` of the verified token.
+  std::string subject;                           ///< `sub` of the verified token.
+  std::string name;                              ///< For display and logs: the catalog's name of the user.
+  std::shared_ptr<const ActingOperator> acting;  ///< Who acts in the user's place, if anybody does.
 };
 
 /// W3C trace context, level 1: taken over from `traceparent` or made by us.
@@ -58,6 +73,11 @@ class RequestContext {
   }
   /// The same for BULKHEAD_CHECK and its like. Error: `permission_denied`, naming permission and role.
   [[nodiscard]] Result<void> require(std::string_view permission) const;
+  /// A token with which another service of this installation, known as `audience`, can be called for this request's tenant and
+  /// caller: `Authorization: Bearer`. Good for a minute and for that audience alone; a service that is built with this library
+  /// takes it like any token, others verify it by the keys at /.well-known/bulkhead/jwks.json. Errors: `usage` for an empty
+  /// audience, `identity_unavailable` where this installation has no keys.
+  [[nodiscard]] Result<std::string> token_for(std::string_view audience) const;
   [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
   [[nodiscard]] const TraceContext& trace() const noexcept { return trace_; }
   /// How long this request has waited for the database so far; for the log.
@@ -66,11 +86,12 @@ class RequestContext {
  private:
   friend struct ContextAccess;
   RequestContext(Tenant tenant, Principal principal, Role role, const Permissions* permissions,
-                 Deadline deadline, TraceContext trace)
+                 const InternalTokens* tokens, Deadline deadline, TraceContext trace)
       : tenant_(std::move(tenant)),
         principal_(std::move(principal)),
         role_(role),
         permissions_(permissions),
+        tokens_(tokens),
         deadline_(deadline),
         trace_(std::move(trace)) {}
 
@@ -78,6 +99,7 @@ class RequestContext {
   Principal principal_;
   Role role_;
   const Permissions* permissions_;  // the server's
+  const InternalTokens* tokens_;    // the server's
   Deadline deadline_;
   TraceContext trace_;
   mutable std::chrono::microseconds database_time_{0};  // an observation, not a part of what was permitted

@@ -365,6 +365,16 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().deadline, 10, 600'000);
        }},
+      {"services", "issuer", "`urn:bulkhead:` and the app's name",
+       "`iss` of the tokens with which services of this installation call one another.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.name(n, k, r.config().services_issuer);
+       }},
+      {"services", "audience", "the app's name",
+       "What internal tokens for this app have as `aud`; others are refused.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.name(n, k, r.config().services_audience);
+       }},
       {"api", "max_rows", "1000", "Most rows of one response of the data API.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().max_rows, 1, million);
@@ -407,11 +417,11 @@ struct IdentityKey {
 const std::vector<IdentityKey>& identity_keys() {
   static const std::vector<IdentityKey> table = {
       {"preset", "\"oidc\"",
-       "Whose tokens: `cognito`, `auth0`, `okta`, `clerk`, `workos`, or `oidc` for any other. Gives the keys "
-       "below their "
-       "defaults (docs/guide/identity.md).",
+       "Whose tokens: `cognito`, `auth0`, `okta`, `clerk`, `workos`, `bulkhead` (another installation's "
+       "internal "
+       "tokens), or `oidc` for any other. Gives the keys below their defaults (docs/guide/identity.md).",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
-         return r.one_of(n, k, c.preset, {"oidc", "cognito", "auth0", "okta", "clerk", "workos"});
+         return r.one_of(n, k, c.preset, {"oidc", "cognito", "auth0", "okta", "clerk", "workos", "bulkhead"});
        }},
       {"issuer", "required", "Exactly the `iss` of its tokens; discovery starts here.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
@@ -467,6 +477,21 @@ const std::vector<IdentityKey>& identity_keys() {
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) -> Result<void> {
          BULKHEAD_CHECK(r.text(n, k, c.tenant));
          if (!is_tenant(c.tenant)) return r.at(n, k, fmt::format("\"{}\" is {}", c.tenant, no_tenant));
+         return {};
+       }},
+      {"join", "nobody",
+       "`{ \"the provider's role\" = \"member\" }`: whose token names a tenant and has the role is made a "
+       "member of "
+       "it, if they are none; `\"*\"` stands for everybody whom the token gives the tenant.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) -> Result<void> {
+         IdentityConfig::Values words;
+         BULKHEAD_CHECK(r.values(n, k, words));
+         for (const auto& [theirs, ours] : words) {
+           const auto role = parse_role(ours);
+           if (!role)
+             return r.at(n, k, fmt::format("\"{}\" is none of viewer, member, admin and owner", ours));
+           c.join.emplace(theirs, *role);
+         }
          return {};
        }},
       {"user_claim", "`sub`", "The claim that names the user, for good: memberships hang on it.",

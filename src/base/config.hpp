@@ -30,6 +30,7 @@ struct IdentityConfig {
   std::string token_use;  ///< Of Cognito: "access" or "id"; empty: "access".
   Values tenants;
   std::string tenant;
+  std::map<std::string, Role, std::less<>> join;
   std::chrono::seconds leeway{60};
   bool allow_http = false;
 };
@@ -78,6 +79,10 @@ struct AppConfig {
   std::vector<std::string> base_domains{"localhost"};
   std::chrono::milliseconds deadline{10'000};
   std::string dns_server;  ///< Asked for the proof of a domain; empty: those of /etc/resolv.conf.
+
+  // [services]
+  std::string services_issuer;    ///< `iss` of internal tokens; empty: "urn:bulkhead:" and the app's name.
+  std::string services_audience;  ///< Whom internal tokens for this app are for; empty: the app's name.
 
   // [identity.NAME]
   std::vector<IdentityConfig> identity;

@@ -43,4 +43,11 @@ Result<void> RequestContext::require(std::string_view permission) const {
                                             " does not have");
 }
 
+Result<std::string> RequestContext::token_for(std::string_view audience) const {
+  if (audience.empty()) return Error(Errc::usage, "a token is for somebody: the audience is empty");
+  if (tokens_ == nullptr)
+    return Error(Errc::identity_unavailable, "this installation has no keys for internal tokens");
+  return tokens_->mint(*this, audience);
+}
+
 }  // namespace bulkhead

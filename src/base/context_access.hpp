@@ -12,10 +12,11 @@ struct ContextAccess {
                             std::shared_ptr<const catalog::TenantRecord> record) {
     return Tenant(id, std::move(slug), std::move(record));
   }
-  /// `permissions`: must outlive the context; null: there are none.
+  /// `permissions`, `tokens`: must outlive the context; null: there are none.
   static RequestContext make_context(Tenant tenant, Principal principal, Role role,
-                                     const Permissions* permissions, Deadline deadline, TraceContext trace) {
-    return RequestContext(std::move(tenant), std::move(principal), role, permissions, deadline,
+                                     const Permissions* permissions, Deadline deadline, TraceContext trace,
+                                     const InternalTokens* tokens = nullptr) {
+    return RequestContext(std::move(tenant), std::move(principal), role, permissions, tokens, deadline,
                           std::move(trace));
   }
   static void add_database_time(const RequestContext& context, std::chrono::steady_clock::duration time) {

@@ -387,6 +387,7 @@ void Logger::access(const AccessLine& access) {
   append_text_if(line, "tenant_id", access.tenant_id);
   append_text_if(line, "tenant", access.tenant);
   append_text_if(line, "principal", access.principal);
+  append_text_if(line, "acting", access.acting);
   append_text_if(line, "trace_id", access.trace_id);
   append_text_if(line, "span_id", access.span_id);
   append_text(line, "method", method_name(access.method));

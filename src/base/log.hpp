@@ -35,6 +35,8 @@ struct LogField {
 /// may hold someone's data and have no field here.
 struct AccessLine {
   std::string_view tenant_id, tenant, principal;  ///< Empty where the request did not get that far.
+  std::string_view
+      acting;  ///< The operator who acts in the principal's place, as the audit log has it; mostly nobody.
   std::string_view trace_id, span_id;
   Method method = Method::other;
   std::string_view route;

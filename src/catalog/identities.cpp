@@ -229,4 +229,52 @@ Result<RetireReport> retire_issuer(pg::Blocking& admin, const std::string& issue
   });
 }
 
+Result<MergeReport> merge_users(pg::Blocking& admin, const UserId& from, const UserId& into, bool dry_run) {
+  if (from == into) return Error(Errc::usage, "the two users are the same");
+  return in_transaction(admin, !dry_run, [&]() -> Result<MergeReport> {
+    BULKHEAD_TRY(auto users,
+                 admin.query("select id, status from catalog.app_user where id in ($1::uuid, $2::uuid) "
+                             "order by id for update",
+                             {from.text(), into.text()}));
+    if (users.size() != 2)
+      return Error(Errc::not_found, "there is no such user").hint("`bulkhead identity list` shows the users");
+    for (std::size_t row = 0; row < users.size(); ++row)
+      if (users.text(row, 0) == from.text() && users.text(row, 1) != "active")
+        return Error(Errc::conflict, "user " + from.text() + " is suspended")
+            .hint("merged, its identities would come in again as the other user's");
+    const std::vector<std::optional<std::string>> both{from.text(), into.text()};
+    MergeReport report;
+    BULKHEAD_TRY(
+        auto identities,
+        admin.query("update catalog.identity set user_id = $2::uuid where user_id = $1::uuid", both));
+    report.identities = identities.affected();
+    BULKHEAD_TRY(
+        auto moved,
+        admin.query("update catalog.membership m set user_id = $2::uuid where m.user_id = $1::uuid and not "
+                    "exists (select from catalog.membership o where o.tenant_id = m.tenant_id and o.user_id "
+                    "= $2::uuid)",
+                    both));
+    report.memberships = moved.affected();
+    BULKHEAD_TRY(auto left, admin.query("select count(*) from catalog.membership where user_id = $1::uuid",
+                                        {from.text()}));
+    report.both = number(left.text(0, 0));
+    // With it go its memberships where the other one has its own.
+    BULKHEAD_TRY(auto gone, admin.query("delete from catalog.app_user where id = $1::uuid", {from.text()}));
+    static_cast<void>(gone);
+    return report;
+  });
+}
+
+Result<void> set_user_kind(pg::Blocking& admin, const UserId& user, PrincipalKind kind) {
+  const std::string name = kind == PrincipalKind::service ? "service" : "person";
+  BULKHEAD_TRY(auto changed,
+               admin.query("update catalog.app_user set kind = $2 where id = $1::uuid and kind <> $2 "
+                           "returning id",
+                           {user.text(), name}));
+  if (!changed.empty()) return {};
+  BULKHEAD_TRY(auto known, admin.query("select from catalog.app_user where id = $1::uuid", {user.text()}));
+  if (known.empty()) return Error(Errc::not_found, "there is no user " + user.text());
+  return {};
+}
+
 }  // namespace bulkhead::catalog

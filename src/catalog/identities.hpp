@@ -75,4 +75,18 @@ struct RetireReport {
 [[nodiscard]] Result<RetireReport> retire_issuer(pg::Blocking& admin, const std::string& issuer, bool all,
                                                  bool dry_run);
 
+struct MergeReport {
+  std::uint64_t identities = 0;   ///< That are the other user's now.
+  std::uint64_t memberships = 0;  ///< That the other user did not have.
+  std::uint64_t both = 0;         ///< Tenants to which both belonged: the other user's role stays there.
+};
+/// Makes two users one: `from` is gone, and whatever it was known by or belonged to is `into`'s. Where both belong to a
+/// tenant, `into` stays what it was. A suspended membership of `from` stays suspended. Errors: `not_found`; `usage` for one
+/// user; `conflict` for a `from` that is suspended: its identities would come in again.
+[[nodiscard]] Result<MergeReport> merge_users(pg::Blocking& admin, const UserId& from, const UserId& into,
+                                              bool dry_run);
+
+/// Says whether the user is a person or a program. Error: `not_found`.
+[[nodiscard]] Result<void> set_user_kind(pg::Blocking& admin, const UserId& user, PrincipalKind kind);
+
 }  // namespace bulkhead::catalog

@@ -9,7 +9,8 @@ namespace {
 
 std::string select_members(std::string_view condition) {
   return "select m.user_id, u.name, m.role, m.status, coalesce(i.issuer, ''), coalesce(i.subject, ''), "
-         "to_char(m.made_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') from catalog.membership m "
+         "to_char(m.made_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), u.kind from "
+         "catalog.membership m "
          "join catalog.app_user u on u.id = m.user_id left join lateral (select issuer, subject from "
          "catalog.identity where user_id = u.id order by issuer, subject limit 1) i on true "
          "where m.tenant_id = $1::uuid " +
@@ -20,7 +21,16 @@ Result<MemberRecord> member_of(const Rows& rows, std::size_t row) {
   const auto text = [&](std::size_t column) { return std::string(rows.text(row, column)); };
   const auto id = Uuid::parse(rows.text(row, 0));
   if (!id) return Error(Errc::internal, "the catalog holds a membership without a user");
-  return MemberRecord{UserId(*id), text(1), text(2), text(3), text(4), text(5), text(6)};
+  MemberRecord member;
+  member.user = UserId(*id);
+  member.name = text(1);
+  member.role = text(2);
+  member.status = text(3);
+  member.issuer = text(4);
+  member.subject = text(5);
+  member.made_at = text(6);
+  member.kind = text(7);
+  return member;
 }
 
 constexpr std::string_view domain_columns =
@@ -86,6 +96,15 @@ Result<void> remove_member(pg::Blocking& admin, const TenantId& tenant, const Us
                admin.query("delete from catalog.membership where tenant_id = $1::uuid and user_id = $2::uuid",
                            {tenant.text(), user.text()}));
   if (rows.affected() == 0) return Error(Errc::not_found, "this user is no member of this tenant");
+  return {};
+}
+
+Result<void> suspend_member(pg::Blocking& admin, const TenantId& tenant, const UserId& user, bool suspended) {
+  BULKHEAD_TRY(auto rows,
+               admin.query("update catalog.membership set status = $3 where tenant_id = $1::uuid and "
+                           "user_id = $2::uuid returning user_id",
+                           {tenant.text(), user.text(), suspended ? "suspended" : "active"}));
+  if (rows.empty()) return Error(Errc::not_found, "this user is no member of this tenant");
   return {};
 }
 

@@ -27,6 +27,7 @@ struct TenantFilter {
 struct MemberRecord {
   UserId user;
   std::string name, role, status;
+  std::string kind;             ///< "person" or "service".
   std::string issuer, subject;  ///< The first of its identities.
   std::string made_at;          ///< ISO 8601, UTC.
 };
@@ -38,6 +39,9 @@ struct MemberRecord {
                                                const UserId& user);
 /// The user stays. Error: `not_found`.
 [[nodiscard]] Result<void> remove_member(pg::Blocking& admin, const TenantId& tenant, const UserId& user);
+/// Lets the member in no longer, or again; the role stays. Error: `not_found`.
+[[nodiscard]] Result<void> suspend_member(pg::Blocking& admin, const TenantId& tenant, const UserId& user,
+                                          bool suspended);
 
 /// A host by which a tenant wants to be reached.
 struct DomainRecord {

@@ -39,6 +39,9 @@ struct Membership {
   UserId user;
   std::string user_name;
   Role role = Role::viewer;
+  PrincipalKind kind = PrincipalKind::person;
+  std::shared_ptr<const ActingOperator>
+      acting;  ///< The caller is an operator by a grant; `user` is in whose place.
 };
 
 using bulkhead::valid_slug;

@@ -24,6 +24,9 @@ constexpr std::chrono::milliseconds kDownPause{1000};
 /// Between two times that news for everyone take effect.
 constexpr std::chrono::milliseconds kNewsPause{100};
 
+/// Before the id of a grant, in a subject of our own issuer.
+constexpr std::string_view act_as_prefix = "act:";
+
 /// Something that is being read from the catalog; whoever asks for the same thing meanwhile waits for the
 /// same answer.
 struct Flight {
@@ -152,6 +155,7 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
         ids_by_slug(with.tenants_max),
         unknown_tenants(10'000),
         memberships(with.memberships_max),
+        refused_joins(10'000),
         callers(with.callers_max),
         domains(with.domains_max) {}
 
@@ -266,26 +270,81 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
     KnownMembership entry;
     entry.tenant = tenant;
     entry.generation = generation_of(tenant);
-    auto unit = one_step(membership_shape, {tenant.text(), issuer, subject});
-    auto outcome = co_await lanes.run(pg::Lane::read, std::move(unit), Clock::now() + kLoadDeadline);
-    if (outcome.has_error()) co_return outcome.error();
-    if (outcome->error) co_return *outcome->error;
-    const Rows& rows = outcome->rows.at(0);
-    if (!rows.empty()) {
-      const auto user = Uuid::parse(rows.text(0, 0));
-      const auto role = parse_role(rows.text(0, 2));
-      if (!user || !role)
-        co_return Error(Errc::internal,
-                        "the catalog holds a membership that this version does not understand");
-      Membership membership;
-      membership.user = UserId(*user);
-      membership.user_name = rows.text(0, 1);
-      membership.role = *role;
-      entry.membership = std::move(membership);
+    auto unit = membership_unit(tenant, issuer, subject);
+    if (unit) {
+      auto outcome = co_await lanes.run(pg::Lane::read, std::move(*unit), Clock::now() + kLoadDeadline);
+      if (outcome.has_error()) co_return outcome.error();
+      if (outcome->error) co_return *outcome->error;
+      auto membership = membership_of(outcome->rows.at(0));
+      if (membership.has_error()) co_return membership.error();
+      entry.membership = std::move(*membership);
     }
     entry.loaded = Clock::now();
     memberships.put(membership_key(tenant, issuer, subject), std::move(entry));
     co_return std::nullopt;
+  }
+
+  /// How the membership is read; nullopt where nobody can have this name. Of our own issuer the subject is a user's id or a
+  /// grant's, and never what stands in catalog.identity.
+  [[nodiscard]] std::optional<pg::Unit> membership_unit(const TenantId& tenant, std::string_view issuer,
+                                                        std::string_view subject) const {
+    if (settings.internal_issuer.empty() || issuer != settings.internal_issuer)
+      return one_step(membership_shape, {tenant.text(), issuer, subject});
+    const bool granted = subject.starts_with(act_as_prefix);
+    const auto id = Uuid::parse(granted ? subject.substr(act_as_prefix.size()) : subject);
+    if (!id) return std::nullopt;
+    return one_step(granted ? grant_shape : user_shape, {tenant.text(), id->text()});
+  }
+
+  static Result<std::optional<Membership>> membership_of(const Rows& rows) {
+    if (rows.empty()) return std::optional<Membership>();
+    const auto user = Uuid::parse(rows.text(0, 0));
+    const auto role = parse_role(rows.text(0, 2));
+    if (!user || !role)
+      return Error(Errc::internal, "the catalog holds a membership that this version does not understand");
+    Membership membership;
+    membership.user = UserId(*user);
+    membership.user_name = rows.text(0, 1);
+    membership.role = *role;
+    if (rows.text(0, 3) == "service") membership.kind = PrincipalKind::service;
+    if (rows.text(0, 3) == "operator") membership.kind = PrincipalKind::operator_alone;
+    if (const auto grant = Uuid::parse(rows.text(0, 4))) {
+      ActingOperator acting;
+      acting.grant = *grant;
+      acting.actor = rows.text(0, 5);
+      acting.reason = rows.text(0, 6);
+      membership.acting = std::make_shared<const ActingOperator>(std::move(acting));
+    }
+    return std::optional<Membership>(std::move(membership));
+  }
+
+  // --- callers who are not known without the catalog being told
+
+  Task<Result<bool>> record_access(OperatorAccess access, Deadline deadline) {
+    auto unit = one_step(access_shape, {access.grant.text(), access.tenant.text(), access.method, access.path,
+                                        access.trace_id});
+    auto outcome = co_await lanes.run(pg::Lane::write, std::move(unit), deadline);
+    if (outcome.has_error()) co_return catalog_failed(outcome.error());
+    if (outcome->error) co_return catalog_failed(*outcome->error);
+    co_return outcome->rows.at(0).text(0, 0) == "t";
+  }
+
+  Task<Result<bool>> join(TenantId tenant, std::string issuer, std::string subject, std::string name,
+                          Role role, Deadline deadline) {
+    const std::string key = membership_key(tenant, issuer, subject);
+    const auto* until = refused_joins.find(key);
+    if (until != nullptr && Clock::now() < *until) co_return false;
+    // A name is the provider's word for people to read; PostgreSQL's text holds no NUL.
+    if (name.find('\0') != std::string::npos) name.clear();
+    auto unit = one_step(join_shape, {tenant.text(), issuer, subject, name, role_name(role)});
+    auto outcome = co_await lanes.run(pg::Lane::write, std::move(unit), deadline);
+    if (outcome.has_error()) co_return catalog_failed(outcome.error());
+    if (outcome->error) co_return catalog_failed(*outcome->error);
+    const bool joined = outcome->rows.at(0).text(0, 0) == "t";
+    if (!joined) refused_joins.put(key, Clock::now() + settings.unknown_ttl);
+    // What was known is out of date, before the news of it comes; another thread may have been the first, too.
+    memberships.erase(key);
+    co_return joined;
   }
 
   /// As for tenants. Whoever is not known as a member gets the error: "not a member" may be out of date, too.
@@ -586,6 +645,7 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
   Lru<std::string, Uuid> ids_by_slug;
   Lru<std::string, Clock::time_point> unknown_tenants;  ///< Until when "there is none" is believed.
   Lru<std::string, KnownMembership> memberships;
+  Lru<std::string, Clock::time_point> refused_joins;  ///< Until when it is not asked again.
   Lru<std::string, KnownCaller> callers;
   Lru<std::string, KnownDomain> domains;
   KnownChallenges challenges;
@@ -602,10 +662,27 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
   pg::ShapeRef by_id_shape = std::make_shared<const pg::Shape>(tenant_query("t.id = $1::uuid"));
   pg::ShapeRef by_slug_shape = std::make_shared<const pg::Shape>(tenant_query("t.slug = $1"));
   pg::ShapeRef membership_shape = std::make_shared<const pg::Shape>(
-      "select u.id, u.name, m.role from catalog.identity i join catalog.app_user u on u.id = i.user_id "
+      "select u.id, u.name, m.role, u.kind, null, null, null from catalog.identity i "
+      "join catalog.app_user u on u.id = i.user_id "
       "join catalog.membership m on m.user_id = u.id "
       "where m.tenant_id = $1::uuid and i.issuer = $2 and i.subject = $3 and u.status = 'active' and "
       "m.status = 'active'");
+  pg::ShapeRef user_shape = std::make_shared<const pg::Shape>(
+      "select u.id, u.name, m.role, u.kind, null, null, null from catalog.app_user u "
+      "join catalog.membership m on m.user_id = u.id "
+      "where m.tenant_id = $1::uuid and u.id = $2::uuid and u.status = 'active' and m.status = 'active'");
+  pg::ShapeRef grant_shape = std::make_shared<const pg::Shape>(
+      "select coalesce(u.id, g.id), coalesce(u.name, g.actor), coalesce(m.role, g.role), coalesce(u.kind, "
+      "'operator'), g.id, g.actor, g.reason from catalog.act_as g "
+      "left join catalog.app_user u on u.id = g.user_id and u.status = 'active' "
+      "left join catalog.membership m on m.tenant_id = g.tenant_id and m.user_id = u.id and m.status = "
+      "'active' "
+      "where g.tenant_id = $1::uuid and g.id = $2::uuid and g.ended_at is null and g.expires_at > now() "
+      "and (g.user_id is null or m.user_id is not null)");
+  pg::ShapeRef access_shape = std::make_shared<const pg::Shape>(
+      "select catalog.record_act_as($1::uuid, $2::uuid, $3::text, $4::text, $5::text)");
+  pg::ShapeRef join_shape = std::make_shared<const pg::Shape>(
+      "select catalog.join_tenant($1::uuid, $2::text, $3::text, $4::text, $5::text)");
   pg::ShapeRef caller_shape = std::make_shared<const pg::Shape>(
       "select u.id, t.id, t.slug, t.name from catalog.identity i join catalog.app_user u on u.id = i.user_id "
       "left join (catalog.membership m join catalog.tenant t on t.id = m.tenant_id and t.status <> "
@@ -716,6 +793,20 @@ Task<Result<std::string>> View::challenge(std::string host, Deadline deadline) {
   }
   const auto at = impl->challenges.tokens.find(host);
   co_return at == impl->challenges.tokens.end() ? std::string() : at->second;
+}
+
+Task<Result<bool>> View::record_access(OperatorAccess access, Deadline deadline) {
+  const auto impl = impl_;
+  co_return co_await impl->record_access(std::move(access), deadline);
+}
+
+Task<Result<std::optional<Membership>>> View::join(TenantId tenant, std::string issuer, std::string subject,
+                                                   std::string name, Role role, Deadline deadline) {
+  const auto impl = impl_;
+  Result<bool> joined = co_await impl->join(tenant, issuer, subject, std::move(name), role, deadline);
+  if (joined.has_error()) co_return joined.error();
+  // Also where nobody joined: somebody else may have made them a member since it was read.
+  co_return co_await membership(tenant, std::move(issuer), std::move(subject), deadline);
 }
 
 void View::forget(const TenantId& tenant) {

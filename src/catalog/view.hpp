@@ -14,9 +14,18 @@ struct ViewSettings {
   ViewSettings() = default;
   std::size_t tenants_max = 100'000, memberships_max = 200'000;  ///< Least recently used go first.
   std::size_t callers_max = 50'000, domains_max = 50'000;
+  /// The issuer whose subjects are users' ids and grants of operators ("act:<id>"); empty: there is none.
+  std::string internal_issuer;
   std::chrono::seconds unknown_ttl{2};  ///< How long "there is no such tenant/membership" is believed.
   std::chrono::seconds fresh_ttl{
       60};  ///< After this an entry is read again, in the background, while it is served.
+};
+
+/// What an operator asks a tenant's data for.
+struct OperatorAccess {
+  TenantId tenant;
+  Uuid grant;
+  std::string method, path, trace_id;
 };
 
 /// One io thread's bounded view of the catalog, filled on demand, invalidated by NOTIFY (channel
@@ -59,6 +68,14 @@ class View {
   /// The token of the host's HTTP challenge; "" if the host is none that waits to be verified. All of them are read at once,
   /// and only when something was told, since anybody may ask for any host.
   [[nodiscard]] Task<Result<std::string>> challenge(std::string host, Deadline deadline);
+
+  /// Writes an operator's request to the audit log; without that it is not answered. False: the grant is over.
+  [[nodiscard]] Task<Result<bool>> record_access(OperatorAccess access, Deadline deadline);
+  /// Makes the caller a member whose provider says so. nullopt inside: they are suspended, were taken out, or the tenant is
+  /// not active; asked again only after a while.
+  [[nodiscard]] Task<Result<std::optional<Membership>>> join(TenantId tenant, std::string issuer,
+                                                             std::string subject, std::string name, Role role,
+                                                             Deadline deadline);
 
   /// Told by an epoch mismatch: read this tenant again before answering.
   void forget(const TenantId& tenant);

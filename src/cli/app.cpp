@@ -5,11 +5,13 @@
 
 #include <bulkhead/app.hpp>
 
+#include "cli/act_as_command.hpp"
 #include "cli/commands.hpp"
 #include "cli/domain_commands.hpp"
 #include "cli/identity_commands.hpp"
 #include "cli/identity_link_commands.hpp"
 #include "cli/lifecycle_commands.hpp"
+#include "cli/member_commands.hpp"
 #include "cli/operator_commands.hpp"
 #include "cli/options.hpp"
 
@@ -94,6 +96,8 @@ int App::run(int argc, char** argv) const {
   auto* tenant = command.add_subcommand("tenant", "tenants: create, list, import, export, suspend, delete …");
   tenant->require_subcommand(1);
   cli::LifecycleCommands lifecycle(command, *tenant);
+  cli::ActAsCommand act_as(*tenant);
+  cli::MemberCommands members(command);
   cli::TenantImportOptions import_options;
   auto* import =
       tenant->add_subcommand("import", "load a folder of TABLE.csv files for one tenant, in one transaction");
@@ -133,7 +137,8 @@ int App::run(int argc, char** argv) const {
 
   cli::OperatorCommands operators(command);
   auto* identity = command.add_subcommand(
-      "identity", "issuers and how users are known: check, list, link, unlink, import, retire");
+      "identity",
+      "issuers and how users are known: check, list, link, unlink, import, retire, merge, rotate");
   identity->require_subcommand(1);
   cli::IdentityCommands identities(*identity);
   cli::IdentityLinkCommands identity_links(*identity);
@@ -174,6 +179,8 @@ int App::run(int argc, char** argv) const {
     if (const auto done = identities.run()) return finish(*done);
     if (const auto done = identity_links.run()) return finish(*done);
     if (const auto done = domains.run()) return finish(*done);
+    if (const auto done = members.run()) return finish(*done);
+    if (const auto done = act_as.run()) return finish(*done);
   } catch (const std::exception& error) {
     return finish(Error(Errc::internal, std::string("an unforeseen failure: ") + error.what()));
   }

@@ -13,6 +13,7 @@ void tell(const lifecycle::HousekeepingReport& report, Logger& log) {
   for (const auto& operation : report.finished) log.info("operation finished", {{"operation", operation}});
   if (report.placements > 0) log.info("placements made for the pool", {{"placements", report.placements}});
   if (report.undone > 0) log.info("half-made placements undone", {{"placements", report.undone}});
+  if (report.keys_changed) log.info("the keys of internal tokens have changed");
   for (const auto& login : report.mended)
     log.warn("a login's password or settings had been changed from within; they were put back",
              {{"login", login}});

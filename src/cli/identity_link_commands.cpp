@@ -14,6 +14,7 @@
 #include "catalog/identities.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "identity/internal_issuer.hpp"
 
 namespace bulkhead::cli {
 
@@ -125,15 +126,26 @@ IdentityLinkCommands::IdentityLinkCommands(CLI::App& identity) {
   retire_->add_flag("--all", all_, "also from those who then cannot come in");
   retire_->add_flag("--dry-run", dry_run_, "say what would be done");
   retire_->add_flag("--json", json_, "print a JSON object");
+
+  merge_ = identity.add_subcommand("merge", "make two users one: what the first was is the second's");
+  database_options(*merge_, database_);
+  merge_->add_option("from", from_, "the id of the user who goes")->required();
+  merge_->add_option("into", to_, "the id of the user who stays")->required();
+  merge_->add_flag("--dry-run", dry_run_, "say what would be done");
+  merge_->add_flag("--json", json_, "print a JSON object");
+
+  rotate_ = identity.add_subcommand("rotate", "sign internal tokens with a new key from now on");
+  database_options(*rotate_, database_);
+  rotate_->add_flag("--withdraw", withdraw_, "and believe no former one any more: a key has leaked");
 }
 
 std::optional<Result<void>> IdentityLinkCommands::run() {
   using Work = Result<void> (IdentityLinkCommands::*)() const;
-  const std::pair<const CLI::App*, Work> commands[] = {{list_, &IdentityLinkCommands::list},
-                                                       {link_, &IdentityLinkCommands::link},
-                                                       {unlink_, &IdentityLinkCommands::unlink},
-                                                       {import_, &IdentityLinkCommands::import},
-                                                       {retire_, &IdentityLinkCommands::retire}};
+  const std::pair<const CLI::App*, Work> commands[] = {
+      {list_, &IdentityLinkCommands::list},     {link_, &IdentityLinkCommands::link},
+      {unlink_, &IdentityLinkCommands::unlink}, {import_, &IdentityLinkCommands::import},
+      {retire_, &IdentityLinkCommands::retire}, {merge_, &IdentityLinkCommands::merge},
+      {rotate_, &IdentityLinkCommands::rotate}};
   for (const auto& [command, work] : commands) {
     if (!command->parsed()) continue;
     complete(database_);
@@ -265,6 +277,51 @@ Result<void> IdentityLinkCommands::retire() const {
     print(fmt::format("{} stay, since their users have no other: {}\n", report.kept,
                       some_of(report.kept_subjects, report.kept)));
   return {};
+}
+
+Result<void> IdentityLinkCommands::merge() const {
+  BULKHEAD_TRY(Workspace workspace, open_workspace(database_));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  const auto from = Uuid::parse(from_), into = Uuid::parse(to_);
+  if (!from || !into)
+    return Error(Errc::usage, "\"" + (from ? to_ : from_) + "\" is not a user's id")
+        .hint("`bulkhead identity list` shows the ids");
+  catalog::MergeReport report;
+  if (dry_run_) {
+    BULKHEAD_TRY(report, catalog::merge_users(admin, UserId(*from), UserId(*into), true));
+  } else {
+    audit::Action action{"identity.merge", into->text(), std::nullopt, {{"from", from->text()}}};
+    BULKHEAD_TRY(report, audit::recorded(admin, audit::Actor::os_user(), std::move(action),
+                                         [&](audit::Action& done) -> Result<catalog::MergeReport> {
+                                           BULKHEAD_TRY(auto merged,
+                                                        catalog::merge_users(admin, UserId(*from),
+                                                                             UserId(*into), false));
+                                           done.details["identities"] = merged.identities;
+                                           done.details["memberships"] = merged.memberships;
+                                           return merged;
+                                         }));
+  }
+  if (json_) {
+    print(boost::json::serialize(boost::json::object{{"identities", report.identities},
+                                                     {"memberships", report.memberships},
+                                                     {"both", report.both},
+                                                     {"dry_run", dry_run_}}) +
+          "\n");
+    return {};
+  }
+  print(fmt::format(
+      "{} identities and {} memberships {}; to {} tenants both belong, and nothing changes there\n",
+      report.identities, report.memberships, dry_run_ ? "would move" : "have moved", report.both));
+  return {};
+}
+
+Result<void> IdentityLinkCommands::rotate() const {
+  BULKHEAD_TRY(Workspace workspace, open_workspace(database_));
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  const audit::Action action{"identity.rotate", "internal", std::nullopt, {{"withdraw", withdraw_}}};
+  return audit::recorded(admin, audit::Actor::os_user(), action, [&](audit::Action&) {
+    return identity::replace_internal_key(admin, std::chrono::system_clock::now(), withdraw_);
+  });
 }
 
 }  // namespace bulkhead::cli

@@ -14,7 +14,7 @@ class App;
 
 namespace bulkhead::cli {
 
-/// How users are known outside: `identity list|link|unlink|import|retire`. Adds itself to the command line; lives as long as
+/// How users are known outside: `identity list|link|unlink|import|retire|merge|rotate`. Adds itself to the command line; lives as long as
 /// it.
 class IdentityLinkCommands {
  public:
@@ -32,12 +32,15 @@ class IdentityLinkCommands {
   [[nodiscard]] Result<void> unlink() const;
   [[nodiscard]] Result<void> import() const;
   [[nodiscard]] Result<void> retire() const;
+  [[nodiscard]] Result<void> merge() const;
+  [[nodiscard]] Result<void> rotate() const;
 
   runtime::DatabaseChoice database_;
   std::string subject_, issuer_, user_, same_as_, same_as_issuer_, from_, to_;
   std::filesystem::path file_;
-  bool json_ = false, dry_run_ = false, all_ = false;
-  CLI::App *list_ = nullptr, *link_ = nullptr, *unlink_ = nullptr, *import_ = nullptr, *retire_ = nullptr;
+  bool json_ = false, dry_run_ = false, all_ = false, withdraw_ = false;
+  CLI::App *list_ = nullptr, *link_ = nullptr, *unlink_ = nullptr, *import_ = nullptr, *retire_ = nullptr,
+           *merge_ = nullptr, *rotate_ = nullptr;
 };
 
 }  // namespace bulkhead::cli

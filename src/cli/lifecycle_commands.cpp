@@ -18,6 +18,7 @@
 #include "base/progress.hpp"
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
+#include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "lifecycle/cells.hpp"
 #include "lifecycle/certificate.hpp"
@@ -119,23 +120,6 @@ Result<std::optional<catalog::Model>> model_of(const std::string& name) {
   if (!model)
     return Error(Errc::usage, fmt::format("there is no model \"{}\"", name)).hint("row, schema or silo");
   return model;
-}
-
-/// "30d", "12h", "45m", "10s"; a bare number is seconds.
-Result<std::chrono::seconds> duration_of(const std::string& text) {
-  std::int64_t count = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, count);
-  const std::string unit(parsed.ptr, end);
-  const std::int64_t seconds = unit == "d"                   ? 86'400
-                               : unit == "h"                 ? 3'600
-                               : unit == "m"                 ? 60
-                               : unit.empty() || unit == "s" ? 1
-                                                             : 0;
-  if (parsed.ec != std::errc() || seconds == 0 || count < 0 || count > 3'650 * 86'400 / seconds)
-    return Error(Errc::usage, fmt::format("\"{}\" is no time span", text))
-        .hint("a number and d, h, m or s: 30d, 12h; ten years at most");
-  return std::chrono::seconds(count * seconds);
 }
 
 /// "row=100,schema=20" on top of what --rows and the like said.

@@ -25,6 +25,7 @@
 #include "cli/files.hpp"
 #include "cli/housekeeping.hpp"
 #include "http/server.hpp"
+#include "identity/internal_issuer.hpp"
 #include "lifecycle/app_migrations.hpp"
 #include "lifecycle/import.hpp"
 #include "lifecycle/plans.hpp"
@@ -243,6 +244,14 @@ Result<void> seed(const Workspace& workspace, const AppConfig& config, const std
   return {};
 }
 
+/// A server signs internal tokens from its first request on; later housekeeping changes the key.
+Result<void> make_internal_keys(const Workspace& workspace) {
+  BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
+  auto made = identity::rotate_internal_keys(admin, std::chrono::system_clock::now());
+  if (made.has_error()) return made.error();
+  return {};
+}
+
 /// Whatever was done to the database since the last migration: nothing is served that is not tenant-safe.
 Result<void> refuse_unsafe(const Workspace& workspace) {
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
@@ -297,6 +306,7 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
                         Logger& log, const StopSignals& signals) {
   BULKHEAD_CHECK(identity::check_settings(running.issuers));
   BULKHEAD_CHECK(refuse_unsafe(running.workspace));
+  BULKHEAD_CHECK(make_internal_keys(running.workspace));
   runtime::ServerSettings settings;
   settings.config = running.config;
   settings.login_conninfo = running.workspace.login_conninfo();

@@ -8,17 +8,19 @@ namespace bulkhead::entry {
 
 namespace {
 
-RequestContext make_context(const Found& found, const identity::Claims& claims,
-                            const Permissions& permissions, TraceContext trace, Deadline deadline) {
+RequestContext make_context(const Found& found, const identity::Claims& claims, const EntrySettings& settings,
+                            TraceContext trace, Deadline deadline) {
   const catalog::TenantRecord& record = *found.tenant;
   Principal principal;
   principal.user = found.membership->user;
   principal.issuer = claims.issuer;
   principal.subject = claims.subject;
+  principal.kind = found.membership->kind;
   principal.name = found.membership->user_name;
+  principal.acting = found.membership->acting;
   Tenant tenant = ContextAccess::make_tenant(record.id, record.slug, found.tenant);
   return ContextAccess::make_context(std::move(tenant), std::move(principal), found.membership->role,
-                                     &permissions, deadline, std::move(trace));
+                                     &settings.permissions, deadline, std::move(trace), settings.tokens);
 }
 
 /// Settings as the pure functions want them: base domains in lower case and without a trailing dot.
@@ -117,7 +119,7 @@ Task<Result<void>> Entry::add_fetched(identity::ClaimsRef claims, Named& named, 
 Result<RequestContext> Entry::finish(const Found& found, const identity::Claims& claims, TraceContext& trace,
                                      Requirement requirement, Deadline deadline) const {
   BULKHEAD_CHECK(judge(found, requirement.at_least));
-  RequestContext context = make_context(found, claims, settings_.permissions, std::move(trace), deadline);
+  RequestContext context = make_context(found, claims, settings_, std::move(trace), deadline);
   if (!requirement.permission.empty()) BULKHEAD_CHECK(context.require(requirement.permission));
   return context;
 }
@@ -150,6 +152,7 @@ std::optional<Result<RequestContext>> Entry::admit_known(const Request& request,
     auto known = view_.known_membership(found.tenant->id, claims->issuer, claims->subject);
     if (!known) return std::nullopt;
     found.membership = std::move(*known);
+    if (needs_catalog(found, *claims)) return std::nullopt;
   }
   return finish(found, *claims, trace, requirement, deadline);
 }
@@ -176,8 +179,39 @@ Task<Result<RequestContext>> Entry::admit(const Request& request, std::optional<
   if (found.agree) {
     BULKHEAD_CO_TRY(found.membership,
                     co_await view_.membership(found.tenant->id, claims->issuer, claims->subject, deadline));
+    if (needs_catalog(found, *claims)) {
+      Result<void> settled = co_await settle(request, claims, found, trace, deadline);
+      if (settled.has_error()) co_return settled.error();
+    }
   }
   co_return finish(found, *claims, trace, requirement, deadline);
+}
+
+/// Whether the catalog has to be told something before this caller comes in, which memory alone cannot do.
+bool Entry::needs_catalog(const Found& found, const identity::Claims& claims) const {
+  if (found.membership) return found.membership->acting != nullptr;
+  // The provider's word is about the tenant that its token names, so that name must be one of those that agree.
+  return claims.join_role.has_value() && (enabled(Source::claim) || claims.tenant_bound) &&
+         found.tenant->status == catalog::TenantStatus::active;
+}
+
+Task<Result<void>> Entry::settle(const Request& request, identity::ClaimsRef claims, Found& found,
+                                 const TraceContext& trace, Deadline deadline) {
+  if (!found.membership) {
+    BULKHEAD_CO_TRY(found.membership, co_await view_.join(found.tenant->id, claims->issuer, claims->subject,
+                                                          claims->name, *claims->join_role, deadline));
+    co_return Result<void>();
+  }
+  catalog::OperatorAccess access;
+  access.tenant = found.tenant->id;
+  access.grant = found.membership->acting->grant;
+  access.method = method_name(request.method);
+  access.path = request.path;
+  access.trace_id = trace.trace_id;
+  BULKHEAD_CO_TRY(const bool live, co_await view_.record_access(access, deadline));
+  // What is over is no membership, and is told like one that never was.
+  if (!live) found.membership.reset();
+  co_return Result<void>();
 }
 
 Task<Result<identity::ClaimsRef>> Entry::identify(const Request& request) {

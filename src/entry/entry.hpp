@@ -28,6 +28,7 @@ struct EntrySettings {
   std::vector<std::string> base_domains{"localhost"};  ///< `acme.localhost` names acme.
   std::chrono::milliseconds deadline{10'000};          ///< Of a request, from when it was read.
   Permissions permissions;                             ///< What roles may do in handlers.
+  const InternalTokens* tokens = nullptr;  ///< For `RequestContext::token_for`; outlives the entry.
 };
 
 /// What a route asks of its caller.
@@ -94,6 +95,10 @@ class Entry {
   [[nodiscard]] Result<RequestContext> finish(const Found& found, const identity::Claims& claims,
                                               TraceContext& trace, Requirement requirement,
                                               Deadline deadline) const;
+  [[nodiscard]] bool needs_catalog(const Found& found, const identity::Claims& claims) const;
+  /// An operator's access is written down; whoever comes in by their provider's word is made a member.
+  [[nodiscard]] Task<Result<void>> settle(const Request& request, identity::ClaimsRef claims, Found& found,
+                                          const TraceContext& trace, Deadline deadline);
   [[nodiscard]] bool enabled(Source source) const noexcept;
 
   EntrySettings settings_;

@@ -6,6 +6,7 @@
 #include <limits>
 #include <mutex>
 #include <stdexcept>
+#include <utility>
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -35,6 +36,13 @@ struct Loaded {
 /// Two blocking GETs and the parsing, on a thread of the source.
 Result<Loaded> load(const IssuerSettings& settings, std::string jwks_uri, const KeyTimes& times,
                     const std::atomic<bool>& stop) {
+  if (settings.read_jwks) {
+    // Read as often as any document may be asked for: nothing but a bug keeps it from being there.
+    BULKHEAD_TRY(const std::string document, settings.read_jwks());
+    BULKHEAD_TRY(KeySet keys, parse_jwks(document));
+    if (keys.keys().empty()) return Error(Errc::upstream_failed, "there is no key");
+    return Loaded{std::move(keys), times.least, ""};
+  }
   if (jwks_uri.empty()) {
     BULKHEAD_TRY(jwks_uri, discover_keys(settings, times, stop));
   }
@@ -53,7 +61,7 @@ struct KeySource::Issuer {
   std::shared_ptr<const KeySet> keys;
   std::int64_t usable_until = 0;
   std::int64_t attempted = 0, not_before = 0;  // the last fetch; the next one
-  bool fetching = false;
+  bool fetching = false, again = false;
   std::optional<Error> failure;
   std::string jwks_uri;  // known from discovery
   std::vector<std::function<void()>> waiters;
@@ -95,6 +103,10 @@ struct KeySource::Impl {
       }
       issuer.fetching = false;
       waiters.swap(issuer.waiters);
+      if (std::exchange(issuer.again, false)) {
+        issuer.not_before = 0;
+        start(issuer, now);
+      }
     }
     for (auto& resume : waiters) resume();
   }
@@ -180,6 +192,15 @@ void KeySource::refresh_if_due(std::size_t issuer, Time now) {
   if (seconds_now < state.refresh_from.load(std::memory_order_relaxed)) return;
   std::lock_guard lock(state.mutex);
   impl_->start(state, seconds_now);
+}
+
+void KeySource::renew(std::size_t issuer, Time now) {
+  Issuer& state = *impl_->issuers[issuer];
+  std::lock_guard lock(state.mutex);
+  state.not_before = 0;
+  // One that is under way may have read what was there before.
+  state.again = state.fetching;
+  impl_->start(state, unix_seconds(now));
 }
 
 std::shared_ptr<const KeySet> KeySource::keys(std::size_t issuer, Time now) const {

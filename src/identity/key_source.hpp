@@ -50,6 +50,8 @@ class KeySource {
   [[nodiscard]] bool fresh(std::size_t issuer, Time now) const noexcept;
   /// Starts a fetch in the background when it is time for one. Takes a lock only then.
   void refresh_if_due(std::size_t issuer, Time now);
+  /// Starts a fetch in the background, whenever the last one was: somebody said that the keys have changed.
+  void renew(std::size_t issuer, Time now);
   /// nullptr: there are none that may be used.
   [[nodiscard]] std::shared_ptr<const KeySet> keys(std::size_t issuer, Time now) const;
   /// Why the last fetch failed, if it did.

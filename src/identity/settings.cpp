@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/fetch.hpp"
+#include "identity/internal_issuer.hpp"
 #include "identity/keys.hpp"
 
 namespace bulkhead::identity {
@@ -23,6 +24,7 @@ Result<void> check_claims_named(const IssuerSettings& settings) {
 }
 
 Result<void> check_keys(const IssuerSettings& settings) {
+  if (settings.read_jwks) return {};
   if (!settings.static_jwks.empty()) {
     auto keys = parse_jwks(settings.static_jwks);
     if (!keys) return config_error(settings, fmt::format("the key set: {}", keys.error().message()));
@@ -55,6 +57,13 @@ Result<void> check_one(const IssuerSettings& settings) {
 /// Documented shapes, November 2026; docs/guide/identity.md shows each with the provider's own settings.
 void apply_preset(IssuerSettings& settings, const IdentityConfig& config) {
   if (config.preset == "oidc") return;
+  if (config.preset == "bulkhead") {
+    // Another installation's internal tokens (internal_issuer.cpp).
+    settings.algorithms = {"EdDSA"};
+    settings.types = {std::string(internal_token_type)};
+    settings.tenant_bound = true;
+    return;
+  }
   settings.algorithms = {"RS256"};
   if (config.preset == "cognito") {
     // Its tokens have no `typ`. The two kinds differ by `token_use`, and an access token names its client, and no audience.
@@ -129,6 +138,7 @@ IssuerSettings settings_of(const IdentityConfig& config) {
   take(settings.refuse, config.refuse);
   settings.tenants = config.tenants;
   settings.tenant = config.tenant;
+  settings.join = config.join;
   settings.leeway = config.leeway;
   settings.allow_http = config.allow_http;
   // Where the issuer itself says who the tokens are for, there is nothing to add.

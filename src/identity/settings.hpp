@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <bulkhead/result.hpp>
+#include <bulkhead/role.hpp>
 
 #include "base/config.hpp"
 
@@ -44,6 +45,8 @@ struct IssuerSettings {
   std::vector<std::string> audiences;  ///< At least one of them must be in `audience_claim`.
   std::string jwks_uri;                ///< Empty: found by OpenID Connect Discovery under `issuer`.
   std::string static_jwks;             ///< A JWKS document instead of fetching (the development issuer).
+  /// Reads the JWKS document instead of fetching it, on a thread that may block (the internal issuer).
+  std::function<Result<std::string>()> read_jwks;
   std::vector<std::string> algorithms{"RS256", "ES256", "EdDSA"};  ///< Allow-list; bound to key type and use.
   /// What `typ` may say, without "application/" and in any case. A token without `typ` is a JWT (RFC 7519 section 5.1).
   std::vector<std::string> types{"JWT", "at+jwt"};
@@ -60,6 +63,11 @@ struct IssuerSettings {
   ClaimValues tenants;
   /// The one tenant that this issuer's tokens are good for, by slug or id. Empty: whichever the caller is a member of.
   std::string tenant;
+  /// A token must name its tenant, and is good for no other, however else a request names one.
+  bool tenant_bound = false;
+  /// The provider's roles with which whoever has one is made a member of the tenant that the token names, and as what;
+  /// "*": whatever the token says of roles. Empty: nobody is.
+  std::map<std::string, Role, std::less<>> join;
   std::chrono::seconds leeway{60};
   bool allow_http = false;  ///< Loopback issuers in tests and dev only.
 };

@@ -252,6 +252,20 @@ Result<std::vector<std::string>> roles_of(const boost::json::object& payload,
   return roles;
 }
 
+/// The highest of the roles that the token's roles are worth.
+std::optional<Role> join_role_of(const Claims& claims, const IssuerSettings& settings) {
+  if (claims.tenant.empty()) return std::nullopt;
+  std::optional<Role> best;
+  const auto take = [&](std::string_view name) {
+    const auto known = settings.join.find(name);
+    if (known != settings.join.end()) best = best ? std::max(*best, known->second) : known->second;
+  };
+  take("*");
+  for (const std::string& role : claims.roles)
+    if (role != "*") take(role);
+  return best;
+}
+
 Result<void> check_issuer(const UnverifiedToken& token, const IssuerSettings& settings) {
   if (token.issuer != settings.issuer)
     return Error(Errc::token_issuer, "the token's issuer is not known here");
@@ -315,7 +329,10 @@ Result<Claims> check_claims(UnverifiedToken token, const IssuerSettings& setting
   BULKHEAD_TRY(claims.subject, subject_of(token.payload, settings));
   BULKHEAD_TRY(claims.tenant, tenant_of(token.payload, settings));
   BULKHEAD_TRY(claims.roles, roles_of(token.payload, settings));
-  claims.tenant_bound = !settings.tenant.empty();
+  if (settings.tenant_bound && claims.tenant.empty())
+    return malformed("the token has no \"" + settings.tenant_claim.text() + "\"");
+  claims.tenant_bound = settings.tenant_bound || !settings.tenant.empty();
+  claims.join_role = join_role_of(claims, settings);
   claims.name = name_of(token.payload, settings);
   claims.issuer = std::move(token.issuer);
   claims.all = std::move(token.payload);

@@ -27,6 +27,8 @@ struct Claims {
       false;  ///< The issuer is that tenant's own: the token is good for no other, whatever a request says.
   std::string name;
   std::vector<std::string> roles;  ///< As the provider calls them.
+  /// What the caller is made a member of `tenant` as, where they are none and the issuer's settings believe it.
+  std::optional<Role> join_role;
   std::chrono::system_clock::time_point expires;
   boost::json::object all;
 };

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "catalog/cells.hpp"
+#include "identity/internal_issuer.hpp"
 #include "lifecycle/operations.hpp"
 #include "lifecycle/pool.hpp"
 #include "lifecycle/tenants.hpp"
@@ -133,8 +134,13 @@ HousekeepingReport Housekeeper::run_once(pg::Blocking& catalog, const std::funct
   if (stop && stop()) return report;
   refill(catalog, stop, report);
   const auto now = std::chrono::steady_clock::now();
-  if ((stop && stop()) || (logins_seen_ && now - *logins_seen_ < std::chrono::minutes(1))) return report;
-  logins_seen_ = now;
+  if ((stop && stop()) || (seen_ && now - *seen_ < std::chrono::minutes(1))) return report;
+  seen_ = now;
+  auto keys = identity::rotate_internal_keys(catalog, std::chrono::system_clock::now());
+  if (keys.has_error())
+    note(report, keys.error());
+  else
+    report.keys_changed = *keys;
   auto mended = mend_database_logins(catalog);
   if (mended.has_error())
     note(report, mended.error());

@@ -19,19 +19,21 @@ struct HousekeepingReport {
   std::int64_t placements = 0;        ///< Made for the pool.
   std::int64_t undone = 0;            ///< Half-made ones of processes that died.
   std::vector<std::string> mended;    ///< Logins whose password or settings somebody had changed.
+  bool keys_changed = false;          ///< Those of internal tokens.
   std::vector<Error> errors;          ///< What could not be done; it is tried again in the next round.
 };
 
 /// What has to be done again and again, by any server: operations whose process died are taken up, deletions whose grace is
-/// over are done, the pool is refilled, logins are mended. Several servers may do it at once: each piece of work has one of
+/// over are done, the pool is refilled, logins are mended, keys of internal tokens are
+/// changed. Several servers may do it at once: each piece of work has one of
 /// them. One thread at a time.
 class Housekeeper {
  public:
-  /// `stop` is asked between two pieces of work. Logins are looked at once a minute.
+  /// `stop` is asked between two pieces of work. Logins and keys are looked at once a minute.
   [[nodiscard]] HousekeepingReport run_once(pg::Blocking& catalog, const std::function<bool()>& stop = {});
 
  private:
-  std::optional<std::chrono::steady_clock::time_point> logins_seen_;
+  std::optional<std::chrono::steady_clock::time_point> seen_;
 };
 
 /// Puts back passwords and settings of the databases' logins that are not as the catalog has them: a login may change its own,

@@ -89,7 +89,7 @@ struct Dispatcher::Seen {
   std::string_view route = "none";
   RouteId metric = RouteId::other;
   bool tenants = false;  ///< The route is of the tenants' callers.
-  std::string trace_id, span_id, tenant_id, tenant, principal;
+  std::string trace_id, span_id, tenant_id, tenant, principal, acting;
   std::chrono::microseconds db{0};
 };
 
@@ -202,6 +202,7 @@ Task<Response> Dispatcher::serve_tenant(const Request& request, std::optional<st
   seen.tenant_id = permitted.tenant().id_text();
   seen.tenant = permitted.tenant().slug();
   seen.principal = permitted.principal().subject;
+  if (permitted.principal().acting) seen.acting = permitted.principal().acting->actor;
   TenantSession session(permitted, plane_);
   Response response;
   if (target.handler == nullptr) {
@@ -242,6 +243,7 @@ void Dispatcher::observe(const Request& request, const Response& response, const
   line.tenant_id = seen.tenant_id;
   line.tenant = seen.tenant;
   line.principal = seen.principal;
+  line.acting = seen.acting;
   line.trace_id = seen.trace_id;
   line.span_id = seen.span_id;
   line.method = request.method;

@@ -18,12 +18,14 @@
 
 #include "api/rest/rest_api.hpp"
 #include "base/problem.hpp"
+#include "catalog/internal_keys.hpp"
 #include "catalog/view.hpp"
 #include "data/homes.hpp"
 #include "data/plane.hpp"
 #include "entry/cors.hpp"
 #include "entry/entry.hpp"
 #include "http/server.hpp"
+#include "identity/internal_issuer.hpp"
 #include "identity/key_source.hpp"
 #include "pg/blocking.hpp"
 #include "pg/conninfo.hpp"
@@ -42,8 +44,9 @@ constexpr std::string_view pool_schema = "app";
 /// Between two times that relations or keys are read again, whatever is notified.
 constexpr std::chrono::milliseconds news_pause{1000};
 
-entry::EntrySettings entry_settings(const AppConfig& config) {
+entry::EntrySettings entry_settings(const AppConfig& config, const InternalTokens* tokens) {
   entry::EntrySettings settings;
+  settings.tokens = tokens;
   settings.sources.clear();
   for (const std::string& source : config.sources) {
     if (source == "subdomain") settings.sources.push_back(entry::Source::subdomain);
@@ -62,7 +65,7 @@ entry::EntrySettings entry_settings(const AppConfig& config) {
 
 /// A route that nobody could ever use is a mistake.
 Result<void> check_permissions(const std::vector<Route>& routes, const AppConfig& config) {
-  const entry::EntrySettings settings = entry_settings(config);
+  const entry::EntrySettings settings = entry_settings(config, nullptr);
   for (const Route& route : routes) {
     const std::string& wanted = route.access.permission;
     if (wanted.empty() || settings.permissions.declared(wanted)) continue;
@@ -131,6 +134,24 @@ data::PlaneSettings plane_settings(const ServerSettings& settings) {
   return plane;
 }
 
+catalog::ViewSettings view_settings(const identity::InternalIssuer& internal) {
+  catalog::ViewSettings view;
+  view.internal_issuer = internal.names().issuer;
+  return view;
+}
+
+/// The configured issuers and the installation's own, whose keys are in the catalog.
+std::vector<identity::IssuerSettings> all_issuers(const ServerSettings& settings,
+                                                  const identity::InternalIssuer& internal) {
+  std::vector<identity::IssuerSettings> all = settings.issuers;
+  all.push_back(identity::internal_settings(
+      internal.names(), [conninfo = settings.catalog_conninfo]() -> Result<std::string> {
+        BULKHEAD_TRY(pg::Blocking connection, pg::Blocking::connect(conninfo));
+        return catalog::read_internal_jwks(connection);
+      }));
+  return all;
+}
+
 std::size_t thread_count(const AppConfig& config) {
   if (config.threads > 0) return config.threads;
   return std::max<std::size_t>(1, std::thread::hardware_concurrency() / 2);
@@ -181,7 +202,16 @@ struct Server::Shared {
       : settings(std::move(s)),
         cors(settings.config.cors_origins),
         log(l),
-        keys(std::make_shared<identity::KeySource>(settings.issuers)) {}
+        internal(identity::internal_names(settings.config)),
+        keys(std::make_shared<identity::KeySource>(all_issuers(settings, internal))) {}
+
+  /// The internal issuer's keys, as the catalog has them now.
+  [[nodiscard]] Result<void> load_internal_keys() {
+    BULKHEAD_TRY(pg::Blocking connection, pg::Blocking::connect(settings.catalog_conninfo));
+    BULKHEAD_CHECK(internal.load(connection));
+    keys->renew(keys->size() - 1, std::chrono::system_clock::now());
+    return {};
+  }
 
   [[nodiscard]] data::HomesSettings homes() const {
     data::HomesSettings homes;
@@ -199,7 +229,9 @@ struct Server::Shared {
   ServerSettings settings;
   entry::Cors cors;
   Logger& log;
-  std::shared_ptr<identity::KeySource> keys;  ///< One for all threads, so that an issuer is asked once.
+  identity::InternalIssuer internal;
+  std::shared_ptr<identity::KeySource>
+      keys;  ///< The internal issuer is the last of it. One for all threads, so that an issuer is asked once.
   Metrics metrics;
   std::unique_ptr<RouteTable> routes;
   asio::thread_pool readers{2};  ///< Read relations, which blocks.
@@ -216,11 +248,11 @@ struct Server::IoThread {
       : io(1),
         keep(asio::make_work_guard(io)),
         catalog(io.get_executor(), shared.settings.catalog_conninfo, catalog_lanes()),
-        view(io.get_executor(), catalog, shared.settings.catalog_conninfo, {}),
+        view(io.get_executor(), catalog, shared.settings.catalog_conninfo, view_settings(shared.internal)),
         verifier(io.get_executor(), shared.keys),
         homes(io.get_executor(), shared.homes(), catalog),
         plane(homes, view, shared.relations, plane_settings(shared.settings)),
-        entry(entry_settings(shared.settings.config), view, verifier),
+        entry(entry_settings(shared.settings.config, &shared.internal), view, verifier),
         rest(rest_settings(shared.settings.config)),
         http(std::make_unique<http::Server>(
             io, http_limits(shared.settings.config),
@@ -280,7 +312,8 @@ Server::Server(ServerSettings settings, const std::vector<Route>& routes, Logger
       renew_key_(background_, news_pause, [this] { renew_key_after_news(); }) {
   if (shared_->settings.connect_operator)
     control_ = std::make_unique<api::ControlApi>(shared_->settings.connect_operator,
-                                                 lifecycle::domain_settings(shared_->settings.config));
+                                                 lifecycle::domain_settings(shared_->settings.config),
+                                                 shared_->internal);
 }
 
 Server::~Server() {
@@ -342,6 +375,7 @@ Result<std::uint16_t> Server::start() {
   const AppConfig& config = shared_->settings.config;
   std::size_t count = thread_count(config);
   shared_->threads = count;
+  BULKHEAD_CHECK(shared_->load_internal_keys());
   BULKHEAD_TRY(shared_->own_conninfo, data_conninfo(shared_->settings));
   BULKHEAD_TRY(shared_->own_database, own_database());
   if (!config.pooler_url.empty()) shared_->named_statements = false;
@@ -428,6 +462,17 @@ std::vector<OpenRoute> Server::system_routes() {
   metrics.path = "/metrics";
   metrics.handler = [this](const Request&) { return scrape(); };
   routes.push_back(std::move(metrics));
+  OpenRoute keys;
+  keys.path = identity::internal_jwks_path;
+  keys.handler = [this](const Request&) -> Task<Response> {
+    Response response;
+    response.content_type = "application/jwk-set+json";
+    // A key is published an hour before it signs.
+    response.headers.emplace_back("Cache-Control", "public, max-age=600");
+    response.body = shared_->internal.jwks();
+    co_return response;
+  };
+  routes.push_back(std::move(keys));
   return routes;
 }
 
@@ -503,6 +548,9 @@ void Server::watch_database() {
 }
 
 void Server::renew_key_after_news() {
+  Result<void> internal = shared_->load_internal_keys();
+  if (internal.has_error())
+    shared_->log.failure("the keys of internal tokens cannot be read again", internal.error());
   if (!shared_->settings.read_binding_key) return;
   Result<data::BindingKey> key = shared_->settings.read_binding_key();
   if (key.has_error()) {

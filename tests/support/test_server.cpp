@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "catalog/store.hpp"
+#include "identity/internal_issuer.hpp"
 #include "migrate/runner.hpp"
 #include "runtime/dev_identity.hpp"
 #include "support/pgbouncer.hpp"
@@ -58,6 +59,10 @@ TestServer::TestServer(Database database, TestServerSettings settings)
   server.issuers = {runtime::dev_issuer_settings(issuer_, issuer_port)};
   for (auto& issuer : settings.issuers) server.issuers.push_back(std::move(issuer));
   server.walls = settings.walls;
+  {
+    pg::Blocking admin = database_.connect_admin();
+    must(identity::rotate_internal_keys(admin, std::chrono::system_clock::now()));
+  }
   server_ = std::make_unique<runtime::Server>(std::move(server), routes_, log_);
   port_ = must(server_->start());
 }

@@ -15,6 +15,7 @@
 #include <bulkhead/result.hpp>
 
 #include "audit/log.hpp"
+#include "identity/internal_issuer.hpp"
 #include "lifecycle/databases.hpp"
 #include "lifecycle/domains.hpp"
 #include "pg/blocking.hpp"
@@ -38,6 +39,7 @@ struct Call {
   pg::Blocking& catalog;  ///< The operator's connection.
   lifecycle::ShardConnection& shard;
   const lifecycle::DomainSettings& domains;
+  const identity::InternalIssuer& issuer;
   const audit::Actor& actor;
   Values path, query, body;
   std::size_t limit = 0;  ///< Of a page.

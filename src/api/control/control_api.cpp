@@ -115,8 +115,9 @@ Result<Response> call_once(const Route& route, Call& call, const catalog::Operat
 
 }  // namespace
 
-ControlApi::ControlApi(Connect connect, lifecycle::DomainSettings domains)
-    : connect_(std::move(connect)), domains_(std::move(domains)) {}
+ControlApi::ControlApi(Connect connect, lifecycle::DomainSettings domains,
+                       const identity::InternalIssuer& issuer)
+    : connect_(std::move(connect)), domains_(std::move(domains)), issuer_(issuer) {}
 
 ControlApi::~ControlApi() {
   stop();
@@ -186,7 +187,8 @@ Result<Response> ControlApi::handle(Connections& connections, const catalog::Ope
   }
   const Route& route = *found.route;
   const audit::Actor actor = audit::Actor::principal(asker.issuer, asker.subject);
-  Call call{connections.catalog, connections.shard, domains_, actor, std::move(found.path), {}, {}, 0, {}};
+  Call call{
+      connections.catalog, connections.shard, domains_, issuer_, actor, std::move(found.path), {}, {}, 0, {}};
   BULKHEAD_CHECK(control::read_query(route, asked.query, call));
   BULKHEAD_CHECK(check_content(route, asked.content_type, asked.body));
   BULKHEAD_CHECK(control::read_body(route, asked.body, call));

@@ -14,6 +14,7 @@
 #include <bulkhead/task.hpp>
 
 #include "catalog/operators.hpp"
+#include "identity/internal_issuer.hpp"
 #include "identity/verifier.hpp"
 #include "lifecycle/databases.hpp"
 #include "lifecycle/domains.hpp"
@@ -30,8 +31,8 @@ namespace bulkhead::api {
 class ControlApi {
  public:
   using Connect = std::function<Result<pg::Blocking>()>;
-  /// `connect`: makes a connection to the catalog with the operator's rights; called on any of the threads.
-  ControlApi(Connect connect, lifecycle::DomainSettings domains);
+  /// `connect`: makes a connection to the catalog with the operator's rights; called on any of the threads. `issuer` outlives it.
+  ControlApi(Connect connect, lifecycle::DomainSettings domains, const identity::InternalIssuer& issuer);
   ~ControlApi();
   ControlApi(const ControlApi&) = delete;
   ControlApi& operator=(const ControlApi&) = delete;
@@ -63,6 +64,7 @@ class ControlApi {
   static constexpr std::size_t threads = 2, most_waiting = 64;
   Connect connect_;
   lifecycle::DomainSettings domains_;
+  const identity::InternalIssuer& issuer_;
   std::mutex mutex_;  ///< Guards idle_.
   std::vector<Connections> idle_;
   std::atomic<std::size_t> waiting_{0};

@@ -19,6 +19,9 @@ namespace bulkhead::api::control {
 [[nodiscard]] Result<Answer> list_members(Call& call);
 [[nodiscard]] Result<Answer> add_member(Call& call);
 [[nodiscard]] Result<Answer> remove_member(Call& call);
+[[nodiscard]] Result<Answer> list_act_as(Call& call);
+[[nodiscard]] Result<Answer> begin_act_as(Call& call);
+[[nodiscard]] Result<Answer> end_act_as(Call& call);
 [[nodiscard]] Result<Answer> list_domains(Call& call);
 [[nodiscard]] Result<Answer> add_domain(Call& call);
 [[nodiscard]] Result<Answer> verify_domain(Call& call);

@@ -16,10 +16,21 @@ constexpr std::string_view schemas = R"({
     "id": {"type": "string", "format": "uuid"}, "slug": {"type": "string"}, "name": {"type": "string"}, "plan": {"type": "string"},
     "status": {"enum": ["active", "suspended", "deleting"]}, "suspended_reason": {"type": ["string", "null"]},
     "model": {"enum": ["row", "schema", "silo"]}, "cell": {"type": "string"}}},
-  "Membership": {"type": "object", "required": ["user_id", "name", "role", "status", "issuer", "subject", "made_at"], "properties": {
-    "user_id": {"type": "string", "format": "uuid"}, "name": {"type": "string"}, "role": {"enum": ["owner", "admin", "member", "viewer"]},
+  "Membership": {"type": "object", "required": ["user_id", "name", "kind", "role", "status", "issuer", "subject", "made_at"], "properties": {
+    "user_id": {"type": "string", "format": "uuid"}, "name": {"type": "string"}, "kind": {"enum": ["person", "service"]}, "role": {"enum": ["owner", "admin", "member", "viewer"]},
     "status": {"enum": ["active", "suspended"]}, "issuer": {"type": "string"}, "subject": {"type": "string"},
     "made_at": {"type": "string", "format": "date-time"}}},
+  "ActAs": {"type": "object", "required": ["id", "user_id", "role", "actor", "reason", "made_at", "expires_at", "ended_at"], "properties": {
+    "id": {"type": "string", "format": "uuid"}, "user_id": {"type": ["string", "null"], "format": "uuid"},
+    "role": {"enum": ["owner", "admin", "member", "viewer"]}, "actor": {"type": "string"}, "reason": {"type": "string"},
+    "made_at": {"type": "string", "format": "date-time"}, "expires_at": {"type": "string", "format": "date-time"},
+    "ended_at": {"type": ["string", "null"], "format": "date-time"}}},
+  "ActAsBegun": {"type": "object", "required": ["id", "user_id", "role", "actor", "reason", "made_at", "expires_at", "ended_at", "token"], "properties": {
+    "id": {"type": "string", "format": "uuid"}, "user_id": {"type": ["string", "null"], "format": "uuid"},
+    "role": {"enum": ["owner", "admin", "member", "viewer"]}, "actor": {"type": "string"}, "reason": {"type": "string"},
+    "made_at": {"type": "string", "format": "date-time"}, "expires_at": {"type": "string", "format": "date-time"},
+    "ended_at": {"type": ["string", "null"], "format": "date-time"},
+    "token": {"type": "string"}}},
   "Domain": {"type": "object", "required": ["host", "verified", "verified_by", "made_at", "dns_name", "dns_value", "http_url"], "properties": {
     "host": {"type": "string"}, "verified": {"type": "boolean"}, "verified_by": {"enum": ["dns", "http", null]},
     "dns_name": {"type": "string"}, "dns_value": {"type": "string"}, "http_url": {"type": "string"}, "made_at": {"type": "string", "format": "date-time"}}},

@@ -4,6 +4,7 @@
 
 #include "api/control/handlers.hpp"
 #include "catalog/cells.hpp"
+#include "catalog/identities.hpp"
 #include "catalog/members.hpp"
 #include "catalog/store.hpp"
 #include "lifecycle/certificate.hpp"
@@ -29,9 +30,9 @@ boost::json::object tenant_json(const TenantRecord& tenant) {
 }
 
 boost::json::object member_json(const catalog::MemberRecord& member) {
-  return {{"user_id", member.user.text()}, {"name", member.name},     {"role", member.role},
-          {"status", member.status},       {"issuer", member.issuer}, {"subject", member.subject},
-          {"made_at", member.made_at}};
+  return {{"user_id", member.user.text()}, {"name", member.name},      {"kind", member.kind},
+          {"role", member.role},           {"status", member.status},  {"issuer", member.issuer},
+          {"subject", member.subject},     {"made_at", member.made_at}};
 }
 
 Result<TenantRecord> tenant_of(Call& call) {
@@ -173,6 +174,10 @@ Result<Answer> add_member(Call& call) {
         BULKHEAD_TRY(const UserId user, catalog::ensure_membership(call.catalog, tenant.id, issuer, subject,
                                                                    call.given("name"), role));
         done.details["user_id"] = user.text();
+        if (call.body.contains("kind"))
+          BULKHEAD_CHECK(catalog::set_user_kind(
+              call.catalog, user,
+              call.given("kind") == "service" ? PrincipalKind::service : PrincipalKind::person));
         BULKHEAD_TRY(const auto member, catalog::find_member(call.catalog, tenant.id, user));
         return Answer{member_json(member), below(tenant, "memberships", user.text())};
       });
