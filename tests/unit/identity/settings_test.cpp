@@ -234,5 +234,43 @@ TEST(Explanation, HasEachCheckInTheOrderOfVerification) {
   EXPECT_EQ(told, "issuer+ times- audience- kind- user+ tenant+ roles+ ");
 }
 
+TEST(Join, TheHighestRoleThatTheTokensRolesAreWorth) {
+  IssuerSettings settings = preset("oidc");
+  settings.roles_claim = "roles";
+  settings.join = {{"org:admin", Role::admin}, {"org:member", Role::member}};
+  const auto role = [&](std::string_view members) { return with(settings, members).value().join_role; };
+  EXPECT_EQ(role(R"("tenant":"acme","roles":["org:member","org:admin","x"])"), Role::admin);
+  EXPECT_EQ(role(R"("tenant":"acme","roles":"org:member")"), Role::member);
+  EXPECT_EQ(role(R"("tenant":"acme","roles":["org:Admin","x"])"), std::nullopt) << "exact, with case";
+  EXPECT_EQ(role(R"("tenant":"acme","x":1)"), std::nullopt);
+  EXPECT_EQ(role(R"("roles":["org:admin"])"), std::nullopt) << "of no tenant";
+  settings.join["*"] = Role::viewer;
+  EXPECT_EQ(role(R"("tenant":"acme","roles":["x"])"), Role::viewer);
+  EXPECT_EQ(role(R"("tenant":"acme","roles":["*","org:member"])"), Role::member) << "\"*\" is nobody's role";
+  settings.join = {{"*", Role::viewer}};
+  settings.tenant = "acme";
+  EXPECT_EQ(role(R"("roles":["x"])"), Role::viewer) << "a tenant's own issuer speaks for that tenant";
+  settings.join.clear();
+  EXPECT_EQ(role(R"("tenant":"acme","roles":["org:admin"])"), std::nullopt);
+}
+
+TEST(Settings, AnotherInstallationsInternalTokensHaveATypeAndATenant) {
+  const IssuerSettings settings = preset("bulkhead");
+  EXPECT_TRUE(check_settings({settings}));
+  const auto token = [](std::string_view type, std::string_view members) {
+    return signed_by_us(
+        R"({"iss":"https://issuer.example","aud":"recordshop","sub":"ann","exp":1800003600,)" +
+            std::string(members) + "}",
+        R"(,"typ":")" + std::string(type) + "\"");
+  };
+  const auto good = verify(token("bulkhead-internal+jwt", R"("tenant":"acme")"), now, settings);
+  ASSERT_TRUE(good);
+  EXPECT_TRUE(good->tenant_bound);
+  EXPECT_EQ(verify(token("JWT", R"("tenant":"acme")"), now, settings).error().code(), Errc::token_malformed);
+  EXPECT_EQ(verify(token("bulkhead-internal+jwt", R"("x":1)"), now, settings).error().code(),
+            Errc::token_malformed)
+      << "without a tenant it would be good for any";
+}
+
 }  // namespace
 }  // namespace bulkhead::identity
