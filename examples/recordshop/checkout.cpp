@@ -1,16 +1,11 @@
 #include "checkout.hpp"
 
 #include <functional>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/value.hpp>
-
-#include <bulkhead/json.hpp>
+#include <bulkhead/input.hpp>
 #include <bulkhead/query.hpp>
 
 #include "schema.hpp"
@@ -35,32 +30,6 @@ struct Invoice {
   Decimal total;
   std::vector<Line> lines;
 };
-
-/// A whole number of the body between 1 and `most`.
-Result<std::int32_t> positive(const boost::json::object& object, std::string_view key,
-                              const std::string& where, std::int32_t most) {
-  const boost::json::value* value = object.if_contains(key);
-  const std::string name = where + std::string(key);
-  if (value == nullptr) return Error(Errc::payload_invalid, name + " is missing");
-  const std::int64_t* number = value->if_int64();
-  if (number == nullptr || *number < 1 || *number > most)
-    return Error(Errc::payload_invalid, name + " must be a whole number from 1 to " + std::to_string(most));
-  return static_cast<std::int32_t>(*number);
-}
-
-Result<void> add_line(Order& order, const boost::json::value& value, const std::string& where) {
-  const boost::json::object* line = value.if_object();
-  if (line == nullptr) return Error(Errc::payload_invalid, where + " must be an object");
-  BULKHEAD_TRY(const std::int32_t track_id,
-               positive(*line, "track_id", where + ".", std::numeric_limits<std::int32_t>::max()));
-  BULKHEAD_TRY(const std::int32_t quantity, positive(*line, "quantity", where + ".", Order::max_quantity));
-  std::int32_t& sum = order.quantities[track_id];
-  sum += quantity;
-  if (sum > Order::max_quantity)
-    return Error(Errc::payload_invalid, "more than " + std::to_string(Order::max_quantity) + " of track " +
-                                            std::to_string(track_id) + " in all");
-  return {};
-}
 
 /// A customer or track that is not there, or is another tenant's: the answer is one and the same.
 Error unknown(std::string_view what, std::int32_t id) {
@@ -143,28 +112,26 @@ std::string to_json(const Invoice& made) {
 
 }  // namespace
 
-Result<Order> parse_order(std::string_view body) {
-  bulkhead::JsonLimits limits;
-  limits.refuse_duplicate_keys = true;
-  BULKHEAD_TRY(const boost::json::value document, bulkhead::parse_json(body, limits));
-  const boost::json::object* object = document.if_object();
-  if (object == nullptr) return Error(Errc::payload_invalid, "the body must be a JSON object");
+Result<Order> read_order(const bulkhead::Request& request) {
+  using bulkhead::at_least, bulkhead::between;
+  bulkhead::Input input(request);
+  bulkhead::Fields body = input.body();
   Order order;
-  BULKHEAD_TRY(order.customer_id,
-               positive(*object, "customer_id", "", std::numeric_limits<std::int32_t>::max()));
-  const boost::json::value* lines = object->if_contains("lines");
-  if (lines == nullptr || !lines->is_array() || lines->get_array().empty())
-    return Error(Errc::payload_invalid, "lines must be an array of at least one line");
-  const boost::json::array& array = lines->get_array();
-  if (array.size() > Order::max_lines)
-    return Error(Errc::payload_invalid, "lines must be no more than " + std::to_string(Order::max_lines));
-  for (std::size_t i = 0; i < array.size(); ++i)
-    BULKHEAD_CHECK(add_line(order, array[i], "lines[" + std::to_string(i) + "]"));
+  order.customer_id = body.required<std::int32_t>("customer_id", at_least(1));
+  body.each("lines", between(1, Order::max_lines), [&](bulkhead::Fields& line) {
+    const auto track_id = line.required<std::int32_t>("track_id", at_least(1));
+    const auto quantity = line.required<std::int32_t>("quantity", between(1, Order::max_quantity));
+    std::int32_t& sum = order.quantities[track_id];
+    sum += quantity;
+    if (sum > Order::max_quantity)
+      line.problem("quantity", "makes more than " + std::to_string(Order::max_quantity) + " of this track");
+  });
+  BULKHEAD_CHECK(input.check());
   return order;
 }
 
 Task<Result<Response>> checkout(const bulkhead::Request& request, bulkhead::TenantSession& session) {
-  BULKHEAD_CO_TRY(const Order order, parse_order(request.body));
+  BULKHEAD_CO_TRY(const Order order, read_order(request));
   // The order lives in this coroutine, which outlives the transaction's body.
   std::function<Task<Result<Invoice>>(bulkhead::Transaction&)> body =
       [&order](bulkhead::Transaction& transaction) { return write_invoice(transaction, order); };

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <map>
-#include <string_view>
 
 #include <bulkhead/data.hpp>
 #include <bulkhead/http.hpp>
@@ -13,7 +12,7 @@ namespace recordshop {
 
 /// What a customer buys: at most `max_lines` tracks, 1 to `max_quantity` of each.
 struct Order {
-  static constexpr std::size_t max_lines = 100;
+  static constexpr std::int64_t max_lines = 100;
   static constexpr std::int32_t max_quantity = 1000;
 
   std::int32_t customer_id = 0;
@@ -22,7 +21,8 @@ struct Order {
 
 /// Reads the body of a checkout: {"customer_id": 5, "lines": [{"track_id": 1, "quantity": 2}]}.
 /// Errors: `malformed_json`, `payload_invalid` with the place ("lines[0].quantity …").
-bulkhead::Result<Order> parse_order(std::string_view body);
+/// What the body says, or all that is wrong with it.
+bulkhead::Result<Order> read_order(const bulkhead::Request& request);
 
 /// POST /v1/checkout: makes the invoice of an order with its lines, at today's prices and to the customer's
 /// address, in one transaction. 201 with the invoice; nothing is written when anything is wrong.

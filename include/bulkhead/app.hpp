@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +11,7 @@
 #include <bulkhead/data.hpp>
 #include <bulkhead/http.hpp>
 #include <bulkhead/result.hpp>
+#include <bulkhead/stream.hpp>
 #include <bulkhead/task.hpp>
 
 namespace bulkhead {
@@ -16,12 +20,28 @@ namespace bulkhead {
 /// error becomes a problem document (RFC 9457) with the error's status.
 using RequestHandler = std::function<Task<Result<Response>>(const Request& request, TenantSession& session)>;
 
+/// Writes its answer piece by piece, for what is too large to be held or is not known yet. `Response::content_type` and such
+/// go into `ResponseStream::begin`.
+using StreamHandler =
+    std::function<Task<Result<void>>(const Request& request, TenantSession& session, ResponseStream& stream)>;
+
+/// What a route allows a request beside what `[http]` and `[entry]` allow all of them.
+struct RouteLimits {
+  RouteLimits() = default;
+  RouteLimits(std::optional<std::size_t> body, std::optional<std::chrono::milliseconds> time)
+      : body_bytes(body), deadline(time) {}
+  std::optional<std::size_t> body_bytes;  ///< Instead of `http.body_bytes`, more or less; more is 413.
+  std::optional<std::chrono::milliseconds> deadline;  ///< Instead of `entry.deadline_ms`.
+};
+
 /// A route that is open to callers who have this access.
 struct Route {
   Method method = Method::get;
-  std::string path;  ///< Literal, for example "/v1/checkout".
+  std::string path;  ///< "/v1/checkout", or with names for segments: "/v1/invoices/{invoice_id}".
   RouteAccess access;
   RequestHandler handler;
+  StreamHandler stream = {};  ///< Instead of `handler`.
+  RouteLimits limits = {};
 };
 
 /// A product: its handlers beside the data API. `main` of a product is
@@ -32,10 +52,13 @@ struct Route {
 /// and takes the same command line as `bulkhead` itself (dev, serve, tenant, migrate, …).
 class App {
  public:
-  App& get(std::string path, RouteAccess access, RequestHandler handler);
-  App& post(std::string path, RouteAccess access, RequestHandler handler);
-  App& patch(std::string path, RouteAccess access, RequestHandler handler);
-  App& del(std::string path, RouteAccess access, RequestHandler handler);
+  App& get(std::string path, RouteAccess access, RequestHandler handler, RouteLimits limits = {});
+  App& post(std::string path, RouteAccess access, RequestHandler handler, RouteLimits limits = {});
+  App& put(std::string path, RouteAccess access, RequestHandler handler, RouteLimits limits = {});
+  App& patch(std::string path, RouteAccess access, RequestHandler handler, RouteLimits limits = {});
+  App& del(std::string path, RouteAccess access, RequestHandler handler, RouteLimits limits = {});
+  /// GET, answered piece by piece.
+  App& stream(std::string path, RouteAccess access, StreamHandler handler, RouteLimits limits = {});
 
   [[nodiscard]] const std::vector<Route>& routes() const noexcept { return routes_; }
 

@@ -24,6 +24,7 @@ enum class Errc : std::uint16_t {
   not_acceptable = 106,
   malformed_json = 107,
   request_timeout = 108,
+  client_gone = 109,  ///< While its answer was being written; nobody reads this.
 
   // 2xx entry: which tenant
   tenant_not_found = 200,  ///< No source names a tenant, or the named one does not exist. Lists nothing.

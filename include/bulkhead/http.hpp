@@ -20,6 +20,14 @@ struct HeaderView {
   std::string_view name, value;
 };
 
+/// What stands in the place of `{name}` in a route's path.
+struct PathValue {
+  std::string_view name;
+  std::string value;  ///< Percent-decoded.
+};
+
+class ResponseStream;
+
 /// A parsed request. Views point into the session's buffers and hold until the response was made; a handler
 /// that outlives that (it cannot, unless it spawns) must copy.
 struct Request {
@@ -31,11 +39,15 @@ struct Request {
   std::string_view host;   ///< The Host header as sent, with port.
   std::span<const HeaderView> headers;
   std::string_view body;
-  std::string_view peer;  ///< Address of the other end, without port.
+  std::span<const PathValue> path_values;  ///< Of the route; read by `path_value` or `Input`.
+  ResponseStream* stream = nullptr;        ///< The server's, for the handlers of `App::stream`.
+  std::string_view peer;                   ///< Address of the other end, without port.
   bool peer_is_loopback = false;
 
   /// First header of this name, compared without case.
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const noexcept;
+  /// What stands in the place of `{name}` in the route's path.
+  [[nodiscard]] std::optional<std::string_view> path_value(std::string_view name) const noexcept;
 };
 
 struct Response {
@@ -43,7 +55,9 @@ struct Response {
   std::string content_type;  ///< Empty: none is sent.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  bool close = false;          ///< Close the connection after this response.
+  bool close = false;  ///< Close the connection after this response.
+  bool streamed =
+      false;  ///< It was written to the request's stream, to its end; nothing else of this is sent.
   std::optional<Error> error;  ///< What went wrong, for the log; never sent.
 };
 

@@ -24,6 +24,7 @@ const ErrorInfo& error_info(Errc code) noexcept {
     BULKHEAD_ERROR(not_acceptable, "BLK106", 406, false, "Not acceptable")
     BULKHEAD_ERROR(malformed_json, "BLK107", 400, false, "Malformed JSON")
     BULKHEAD_ERROR(request_timeout, "BLK108", 408, true, "Request timeout")
+    BULKHEAD_ERROR(client_gone, "BLK109", 400, false, "Client gone")
     BULKHEAD_ERROR(tenant_not_found, "BLK200", 404, false, "No such tenant")
     BULKHEAD_ERROR(tenant_conflict, "BLK201", 400, false, "Tenant sources disagree")
     BULKHEAD_ERROR(tenant_malformed, "BLK202", 400, false, "Malformed tenant")

@@ -23,6 +23,12 @@ std::optional<std::string_view> Request::header(std::string_view name) const noe
   return std::nullopt;
 }
 
+std::optional<std::string_view> Request::path_value(std::string_view name) const noexcept {
+  for (const PathValue& candidate : path_values)
+    if (candidate.name == name) return candidate.value;
+  return std::nullopt;
+}
+
 std::string_view method_name(Method method) noexcept {
   switch (method) {
     case Method::get:

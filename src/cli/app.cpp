@@ -20,8 +20,9 @@ namespace bulkhead {
 namespace {
 
 App& add(App& app, std::vector<Route>& routes, Method method, std::string path, RouteAccess access,
-         RequestHandler handler) {
-  routes.push_back(Route{method, std::move(path), std::move(access), std::move(handler)});
+         RequestHandler handler, RouteLimits limits) {
+  routes.push_back(
+      Route{method, std::move(path), std::move(access), std::move(handler), StreamHandler(), limits});
   return app;
 }
 
@@ -48,17 +49,26 @@ int finish(const Result<void>& result) {
 
 }  // namespace
 
-App& App::get(std::string path, RouteAccess access, RequestHandler handler) {
-  return add(*this, routes_, Method::get, std::move(path), std::move(access), std::move(handler));
+App& App::get(std::string path, RouteAccess access, RequestHandler handler, RouteLimits limits) {
+  return add(*this, routes_, Method::get, std::move(path), std::move(access), std::move(handler), limits);
 }
-App& App::post(std::string path, RouteAccess access, RequestHandler handler) {
-  return add(*this, routes_, Method::post, std::move(path), std::move(access), std::move(handler));
+App& App::post(std::string path, RouteAccess access, RequestHandler handler, RouteLimits limits) {
+  return add(*this, routes_, Method::post, std::move(path), std::move(access), std::move(handler), limits);
 }
-App& App::patch(std::string path, RouteAccess access, RequestHandler handler) {
-  return add(*this, routes_, Method::patch, std::move(path), std::move(access), std::move(handler));
+App& App::put(std::string path, RouteAccess access, RequestHandler handler, RouteLimits limits) {
+  return add(*this, routes_, Method::put, std::move(path), std::move(access), std::move(handler), limits);
 }
-App& App::del(std::string path, RouteAccess access, RequestHandler handler) {
-  return add(*this, routes_, Method::del, std::move(path), std::move(access), std::move(handler));
+App& App::patch(std::string path, RouteAccess access, RequestHandler handler, RouteLimits limits) {
+  return add(*this, routes_, Method::patch, std::move(path), std::move(access), std::move(handler), limits);
+}
+App& App::del(std::string path, RouteAccess access, RequestHandler handler, RouteLimits limits) {
+  return add(*this, routes_, Method::del, std::move(path), std::move(access), std::move(handler), limits);
+}
+
+App& App::stream(std::string path, RouteAccess access, StreamHandler handler, RouteLimits limits) {
+  routes_.push_back(
+      Route{Method::get, std::move(path), std::move(access), RequestHandler(), std::move(handler), limits});
+  return *this;
 }
 
 int App::run(int argc, char** argv) const {

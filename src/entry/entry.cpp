@@ -127,7 +127,7 @@ Result<RequestContext> Entry::finish(const Found& found, const identity::Claims&
 std::optional<Result<RequestContext>> Entry::admit_known(const Request& request,
                                                          std::optional<std::string_view> path_tenant,
                                                          TraceContext& trace, Requirement requirement) {
-  Deadline deadline = std::chrono::steady_clock::now() + settings_.deadline;
+  Deadline deadline = std::chrono::steady_clock::now() + requirement.deadline.value_or(settings_.deadline);
   Result<std::string_view> token = bearer_token(request);
   if (token.has_error()) return token.error();
   identity::ClaimsRef claims = verifier_.known(*token, std::chrono::system_clock::now());
@@ -160,7 +160,7 @@ std::optional<Result<RequestContext>> Entry::admit_known(const Request& request,
 Task<Result<RequestContext>> Entry::admit(const Request& request, std::optional<std::string_view> path_tenant,
                                           TraceContext trace, Requirement requirement) {
   if (auto known = admit_known(request, path_tenant, trace, requirement)) co_return std::move(*known);
-  Deadline deadline = std::chrono::steady_clock::now() + settings_.deadline;
+  Deadline deadline = std::chrono::steady_clock::now() + requirement.deadline.value_or(settings_.deadline);
   BULKHEAD_CO_TRY(std::string_view token, bearer_token(request));
   BULKHEAD_CO_TRY(identity::ClaimsRef claims,
                   co_await verifier_.verify(std::string(token), std::chrono::system_clock::now()));

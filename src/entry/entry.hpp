@@ -34,7 +34,8 @@ struct EntrySettings {
 /// What a route asks of its caller.
 struct Requirement {
   Role at_least = Role::viewer;
-  std::string_view permission = {};  ///< Of `[permissions]`; empty: none.
+  std::string_view permission = {};                        ///< Of `[permissions]`; empty: none.
+  std::optional<std::chrono::milliseconds> deadline = {};  ///< Instead of the entry's.
 };
 
 /// The one way in. Authenticates the caller, resolves the tenant from every enabled source, looks up the

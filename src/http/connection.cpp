@@ -6,6 +6,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <fmt/format.h>
+
 #include "base/problem.hpp"
 
 namespace bulkhead::http {
@@ -162,7 +164,19 @@ Task<void> Connection::converse() {
       Next next = co_await receive_body();
       if (next == Next::hang_up) co_return;
     }
+    streaming_ = false;
     Response response = co_await answer();
+    head_.request.stream = nullptr;
+    if (streaming_) {
+      Next next = co_await end_stream(response);
+      if (next == Next::hang_up) {
+        const bool unread = input_.text().size() > used_ || !leftover_.empty();
+        if (response.streamed && unread) co_await linger();
+        co_return;
+      }
+      finish_request();
+      continue;
+    }
     Framing framing;
     framing.head = head_only_;
     framing.http11 = head_.http11;
@@ -225,10 +239,12 @@ std::optional<Refusal> Connection::begin_request() {
   head_.request.peer = peer_;
   // What a proxy on this machine sends on may come from anywhere.
   head_.request.peer_is_loopback = peer_is_loopback_ && !forwarded;
-  if (head_.content_length > shared_->limits.body_bytes)
-    return Refusal{413,
-                   Error(Errc::body_too_large,
-                         "the body is larger than " + std::to_string(shared_->limits.body_bytes) + " bytes")};
+  body_limit_ = shared_->limits.body_bytes;
+  if (shared_->limits.body_limit)
+    body_limit_ = shared_->limits.body_limit(head_.request).value_or(body_limit_);
+  if (head_.content_length > body_limit_)
+    return Refusal{413, Error(Errc::body_too_large,
+                              "the body is larger than " + std::to_string(body_limit_) + " bytes")};
   return std::nullopt;
 }
 
@@ -285,7 +301,7 @@ Task<Connection::Next> Connection::receive_sized_body() {
 }
 
 Task<Connection::Next> Connection::receive_chunked_body() {
-  ChunkedBody decoder(shared_->limits.body_bytes, shared_->limits.header_bytes);
+  ChunkedBody decoder(body_limit_, shared_->limits.header_bytes);
   body_.clear();
   used_ += decoder.feed(input_.text().substr(used_), body_);
   std::string raw;
@@ -310,8 +326,85 @@ Task<Connection::Next> Connection::receive_chunked_body() {
   co_return Next::go_on;
 }
 
+/// Writes what a handler streams. Lives within `answer`, as the handler does.
+class Connection::Stream final : public ResponseStream {
+ public:
+  explicit Stream(Connection& connection) : connection_(connection) {}
+  [[nodiscard]] Task<Result<void>> begin(Response response) override {
+    return connection_.begin_stream(std::move(response));
+  }
+  [[nodiscard]] Task<Result<void>> write(std::string_view piece) override {
+    return connection_.write_stream(piece);
+  }
+  [[nodiscard]] bool begun() const noexcept override { return connection_.streaming_; }
+
+ private:
+  Connection& connection_;
+};
+
+Task<Result<void>> Connection::begin_stream(Response response) {
+  if (streaming_) co_return Error(Errc::internal, "a stream begins once");
+  if (!well_formed(response)) co_return Error(Errc::internal, "a stream's headers hold a line's end");
+  Framing framing;
+  framing.head = head_only_;
+  framing.http11 = head_.http11;
+  framing.stream = true;
+  framing.keep_alive = head_.keep_alive && head_.http11 && !response.close && !shared_->draining;
+  const bool bodiless = response.status == 204 || response.status == 304;
+  streaming_ = true;
+  stream_has_body_ = !head_only_ && !bodiless;
+  stream_chunked_ = stream_has_body_ && head_.http11;
+  stream_keep_alive_ = framing.keep_alive;
+  output_.clear();
+  large_body_.clear();
+  append_response_head(output_, response, framing, shared_->date);
+  Next next = co_await send_all();
+  if (next == Next::hang_up) co_return Error(Errc::client_gone, "the client is gone");
+  co_return co_await write_stream(response.body);
+}
+
+Task<Result<void>> Connection::write_stream(std::string_view piece) {
+  if (!streaming_) co_return Error(Errc::internal, "a stream that has not begun is written to");
+  if (!socket_.is_open()) co_return Error(Errc::client_gone, "the client is gone");
+  // An empty chunk would be the last one.
+  if (piece.empty() || !stream_has_body_) co_return Result<void>();
+  output_.clear();
+  if (stream_chunked_) output_ = fmt::format("{:x}\r\n", piece.size());
+  output_.append(piece);
+  if (stream_chunked_) output_.append("\r\n");
+  Next next = co_await send_all();
+  if (next == Next::go_on) co_return Result<void>();
+  close_now();
+  co_return Error(Errc::client_gone, "the client is gone");
+}
+
+Task<Connection::Next> Connection::send_all() {
+  sent_ = 0;
+  Next next = co_await finish_send();
+  enter_handler();
+  co_return next;
+}
+
+Task<Connection::Next> Connection::end_stream(const Response& ended) {
+  const bool whole = ended.streamed && socket_.is_open();
+  if (whole && stream_chunked_) {
+    output_ = "0\r\n\r\n";
+    Next next = co_await send_all();
+    if (next == Next::hang_up) co_return next;
+  }
+  if (whole && stream_keep_alive_) co_return Next::go_on;
+  // A part without its end: to HTTP/1.0, which knows no other sign, the end comes as a reset.
+  if (!whole && !stream_chunked_ && stream_has_body_) {
+    boost::system::error_code ignored;
+    socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  }
+  co_return Next::hang_up;
+}
+
 Task<Response> Connection::answer() {
   enter_handler();
+  Stream stream(*this);
+  head_.request.stream = &stream;
   try {
     Response response = co_await shared_->handler(head_.request);
     if (well_formed(response)) co_return response;
@@ -394,7 +487,7 @@ Task<void> Connection::linger() {
   boost::system::error_code ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);
   enter(Stage::linger, linger_time);
-  std::size_t dropped = 0, most = 4 * shared_->limits.body_bytes + read_step;
+  std::size_t dropped = 0, most = 4 * std::max(body_limit_, shared_->limits.body_bytes) + read_step;
   body_.resize(read_step);
   while (dropped < most) {
     auto space = asio::buffer(body_);

@@ -8,6 +8,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <bulkhead/stream.hpp>
+
 #include "http/chunked.hpp"
 #include "http/forwarded.hpp"
 #include "http/parse.hpp"
@@ -121,6 +123,13 @@ class Connection {
   /// Answers a read that brought nothing: says 408 where a request has begun and takes too long.
   [[nodiscard]] Task<void> nothing_came();
   [[nodiscard]] Task<Response> answer();
+  /// The request's ResponseStream: an answer whose length nobody knows.
+  class Stream;
+  [[nodiscard]] Task<Result<void>> begin_stream(Response response);
+  [[nodiscard]] Task<Result<void>> write_stream(std::string_view piece);
+  /// The last chunk; or, of an answer that is not whole, none, so that the client sees it.
+  [[nodiscard]] Task<Next> end_stream(const Response& ended);
+  [[nodiscard]] Task<Next> send_all();
   /// 0: the other side is gone or the stage took too long.
   [[nodiscard]] Task<std::size_t> receive(boost::asio::mutable_buffer space);
   void skip_empty_lines() noexcept;
@@ -139,6 +148,8 @@ class Connection {
   InputBuffer input_;
   Head head_;
   HeadScanner scanner_;
+  std::size_t body_limit_ = 0;  ///< Of the request under way.
+  bool streaming_ = false, stream_has_body_ = false, stream_chunked_ = false, stream_keep_alive_ = false;
   std::size_t used_ = 0;  ///< Bytes of `input_` that the request under way occupies.
   std::string body_;      ///< A body that did not stand in `input_` as it is.
   std::string leftover_;  ///< What was received behind a chunked body.

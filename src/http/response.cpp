@@ -71,7 +71,9 @@ bool append_response_head(std::string& out, const Response& response, const Fram
     out.append("Connection: close\r\n");
   else if (!framing.http11)
     out.append("Connection: keep-alive\r\n");
-  if (!bodiless) {
+  if (framing.stream) {
+    if (!bodiless && framing.http11) out.append("Transfer-Encoding: chunked\r\n");
+  } else if (!bodiless) {
     out.append("Content-Length: ");
     append_number(out, response.body.size());
     out.append("\r\n");

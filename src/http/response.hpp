@@ -13,6 +13,7 @@ struct Framing {
   bool head = false;   ///< The request was HEAD: all headers, no body.
   bool http11 = true;  ///< Else keeping the connection must be said.
   bool keep_alive = false;
+  bool stream = false;  ///< The body's length is not known: chunks, or to HTTP/1.0 until the connection ends.
 };
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).

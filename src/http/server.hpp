@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,8 @@ struct Limits {
   Limits() = default;
   std::size_t header_bytes = 16 * 1024;
   std::size_t body_bytes = 1024 * 1024;
+  /// Of this request, whose body has not been read yet, where it is another; nullopt: `body_bytes`. Called on the io thread.
+  std::function<std::optional<std::size_t>(const Request&)> body_limit;
   std::size_t connections = 10'000;  ///< Per io thread; further ones wait in the kernel's queue.
   std::chrono::seconds header_timeout{10}, body_timeout{30}, idle_timeout{75}, write_timeout{30};
   std::vector<std::string>
@@ -28,7 +31,8 @@ struct Limits {
 };
 
 /// Answers one request. Owned by the caller for the server's lifetime; called on the server's io thread.
-/// An exception that leaves it becomes 500 without detail.
+/// An exception that leaves it becomes 500 without detail. It may write to the request's `stream` instead of answering; then what
+/// it returns says whether that was all (`streamed`), or breaks the connection off.
 using Handler = std::function<Task<Response>(Request&)>;
 
 /// What a server has seen, for metrics; monotonic since start but for `open`.

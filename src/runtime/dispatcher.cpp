@@ -2,6 +2,7 @@
 
 #include <bulkhead/data.hpp>
 
+#include "base/percent.hpp"
 #include "base/problem.hpp"
 
 namespace bulkhead::runtime {
@@ -62,6 +63,7 @@ RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute
     Target target;
     target.kind = Target::Kind::handler;
     target.handler = &route;
+    target.names = http::Router::names_of(route.path);
     target.name = route.path;
     target.metric = metrics.route(route.path);
     router_.add(route.method, route.path, add(std::move(target)));
@@ -75,6 +77,16 @@ RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute
     target.open = std::move(route);
     router_.add(Method::get, std::move(path), add(std::move(target)));
   }
+}
+
+std::optional<std::size_t> RouteTable::body_limit(const Request& request) const {
+  Request asked;
+  asked.path = request.path;
+  entry::Entry::take_path_tenant(asked);
+  const http::Router::Match found = match(request.method, asked.path);
+  if (found.kind != http::Router::Match::Kind::found) return std::nullopt;
+  const Route* handler = target(found.handler).handler;
+  return handler != nullptr ? handler->limits.body_bytes : std::nullopt;
 }
 
 std::size_t RouteTable::add(Target target) {
@@ -139,7 +151,7 @@ Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_vie
   seen.metric = target.metric;
   seen.tenants =
       target.kind == RouteTable::Target::Kind::rest || target.kind == RouteTable::Target::Kind::handler;
-  if (seen.tenants) co_return co_await serve_tenant(request, path_tenant, target, match.rest, seen);
+  if (seen.tenants) co_return co_await serve_tenant(request, path_tenant, target, match, seen);
   if (target.kind == RouteTable::Target::Kind::control) {
     if (path_tenant) co_return nothing_here(seen);
     co_return co_await serve_control(request, match.rest, seen);
@@ -181,13 +193,14 @@ Response Dispatcher::nothing_here(const Seen& seen) {
   return problem_response(Error(Errc::route_not_found, "there is nothing at this path"), 0, seen.trace_id);
 }
 
-Task<Response> Dispatcher::serve_tenant(const Request& request, std::optional<std::string_view> path_tenant,
-                                        const RouteTable::Target& target, std::string_view relation,
+Task<Response> Dispatcher::serve_tenant(Request& request, std::optional<std::string_view> path_tenant,
+                                        const RouteTable::Target& target, const http::Router::Match& match,
                                         Seen& seen) {
   entry::Requirement requirement;
   if (target.handler != nullptr) {
     requirement.at_least = target.handler->access.at_least;
     requirement.permission = target.handler->access.permission;
+    requirement.deadline = target.handler->limits.deadline;
   }
   // From memory where everything is known, which is nearly always; the trace moves into the context.
   std::optional<Result<RequestContext>> context =
@@ -206,13 +219,37 @@ Task<Response> Dispatcher::serve_tenant(const Request& request, std::optional<st
   TenantSession session(permitted, plane_);
   Response response;
   if (target.handler == nullptr) {
-    response = co_await rest_.handle(request, session, relation);
+    response = co_await rest_.handle(request, session, match.rest);
   } else {
-    Result<Response> answered = co_await target.handler->handler(request, session);
-    response =
-        answered.has_error() ? problem_response(answered.error(), 0, seen.trace_id) : std::move(*answered);
+    std::vector<PathValue> values;
+    for (std::size_t i = 0; i < target.names.size() && i < match.values.size(); ++i)
+      values.push_back(PathValue{target.names[i], decode_percent(match.values[i], false).value_or("")});
+    request.path_values = values;
+    response = co_await call_handler(request, *target.handler, session, seen);
+    request.path_values = {};
   }
   seen.db = permitted.database_time();
+  co_return response;
+}
+
+Task<Response> Dispatcher::call_handler(const Request& request, const Route& route, TenantSession& session,
+                                        const Seen& seen) {
+  if (!route.stream) {
+    Result<Response> answered = co_await route.handler(request, session);
+    co_return answered.has_error() ? problem_response(answered.error(), 0, seen.trace_id)
+                                   : std::move(*answered);
+  }
+  Result<void> written = co_await route.stream(request, session, *request.stream);
+  Response response;
+  if (written.has_error() && !request.stream->begun())
+    co_return problem_response(written.error(), 0, seen.trace_id);
+  if (!request.stream->begun())
+    co_return problem_response(
+        Error(Errc::internal, "internal error").internal("a stream's handler wrote nothing"), 0,
+        seen.trace_id);
+  // What was begun cannot become an error any more: without `streamed` the connection breaks off.
+  response.streamed = written.has_value();
+  if (written.has_error()) response.error = written.error();
   co_return response;
 }
 

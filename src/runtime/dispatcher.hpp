@@ -37,13 +37,16 @@ class RouteTable {
     Kind kind = Kind::rest;
     const Route* handler = nullptr;
     std::optional<OpenRoute> open;
-    std::string name;  ///< For the log and the metrics.
+    std::vector<std::string_view> names;  ///< In the handler's path.
+    std::string name;                     ///< For the log and the metrics.
     RouteId metric = RouteId::other;
   };
   [[nodiscard]] http::Router::Match match(Method method, std::string_view path) const {
     return router_.match(method, path);
   }
   [[nodiscard]] const Target& target(std::size_t number) const { return targets_[number]; }
+  /// Of a request whose body was not read yet: what its route allows, where that is not what all are allowed.
+  [[nodiscard]] std::optional<std::size_t> body_limit(const Request& request) const;
 
  private:
   std::size_t add(Target target);
@@ -65,8 +68,10 @@ class Dispatcher {
  private:
   struct Seen;
   Task<Response> serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen);
-  Task<Response> serve_tenant(const Request& request, std::optional<std::string_view> path_tenant,
-                              const RouteTable::Target& target, std::string_view relation, Seen& seen);
+  Task<Response> serve_tenant(Request& request, std::optional<std::string_view> path_tenant,
+                              const RouteTable::Target& target, const http::Router::Match& match, Seen& seen);
+  Task<Response> call_handler(const Request& request, const Route& route, TenantSession& session,
+                              const Seen& seen);
   Task<Response> serve_control(const Request& request, std::string_view rest, Seen& seen);
   Task<Response> serve_challenge(const Request& request, std::string_view token, Seen& seen);
   [[nodiscard]] static Response no_route(const Request& request, const Seen& seen);

@@ -63,10 +63,15 @@ entry::EntrySettings entry_settings(const AppConfig& config, const InternalToken
   return settings;
 }
 
-/// A route that nobody could ever use is a mistake.
-Result<void> check_permissions(const std::vector<Route>& routes, const AppConfig& config) {
+/// A route that nobody could ever use, or that cannot be, is a mistake.
+Result<void> check_routes(const std::vector<Route>& routes, const AppConfig& config) {
   const entry::EntrySettings settings = entry_settings(config, nullptr);
   for (const Route& route : routes) {
+    BULKHEAD_CHECK(http::Router::check_path(route.path));
+    for (const std::string_view ours : {"/rest/", "/control/", "/tenants/", "/.well-known/"})
+      if (route.path.starts_with(ours))
+        return Error(Errc::config_invalid, "the route " + route.path + " stands below " + std::string(ours) +
+                                               ", which is Bulkhead's own");
     const std::string& wanted = route.access.permission;
     if (wanted.empty() || settings.permissions.declared(wanted)) continue;
     return Error(Errc::config_invalid,
@@ -255,8 +260,14 @@ struct Server::IoThread {
         entry(entry_settings(shared.settings.config, &shared.internal), view, verifier),
         rest(rest_settings(shared.settings.config)),
         http(std::make_unique<http::Server>(
-            io, http_limits(shared.settings.config),
-            [this](Request& request) { return dispatcher->answer(request); })) {}
+            io, limits_of(shared), [this](Request& request) { return dispatcher->answer(request); })) {}
+
+  static http::Limits limits_of(const Shared& shared) {
+    http::Limits limits = http_limits(shared.settings.config);
+    // The table is made before the loops run.
+    limits.body_limit = [&shared](const Request& request) { return shared.routes->body_limit(request); };
+    return limits;
+  }
 
   static api::RestSettings rest_settings(const AppConfig& config) {
     api::RestSettings settings;
@@ -362,7 +373,7 @@ void Server::limit_connections(std::size_t threads) {
 }
 
 Result<std::uint16_t> Server::start() {
-  BULKHEAD_CHECK(check_permissions(routes_, shared_->settings.config));
+  BULKHEAD_CHECK(check_routes(routes_, shared_->settings.config));
   BULKHEAD_CHECK(reload());
   if (shared_->settings.config.binding_signed) {
     BULKHEAD_TRY(shared_->named_statements, statement_names_are_hidden());

@@ -19,6 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <bulkhead/stream.hpp>
+
 namespace bulkhead::http {
 namespace {
 
@@ -123,10 +125,32 @@ class ServerTest : public testing::Test {
     if (request.path == "/none") response.status = 204;
     if (request.path == "/close") response.close = true;
     if (request.path == "/wait") co_await wait();
+    if (request.path.starts_with("/stream")) co_return co_await stream(request);
     if (response.body.empty() && response.status == 200)
       response.body = std::string(method_name(request.method)) + " " + std::string(request.path) + " [" +
                       std::string(request.body) + "] " + std::string(request.peer);
     co_return response;
+  }
+
+  /// "/stream", "/stream/broken" (half of it), "/stream/throw", "/stream/endless", "/stream/split" (a header that cannot be).
+  Task<Response> stream(Request& request) {
+    ResponseStream& out = *request.stream;
+    Response head;
+    head.content_type = "text/plain";
+    head.body = "first,";
+    if (request.path == "/stream/split") head.headers.emplace_back("X-A", "b\r\nX-Injected: c");
+    Response ended;
+    Result<void> written = co_await out.begin(std::move(head));
+    if (written.has_error()) co_return ended;
+    const std::string piece(request.path == "/stream/endless" ? 100'000 : 7, 'p');
+    for (int i = 0; i < 3 || request.path == "/stream/endless"; ++i) {
+      written = co_await out.write(piece);
+      if (written.has_error()) break;
+    }
+    gone_ = written.has_error() && written.error().code() == Errc::client_gone;
+    if (request.path == "/stream/throw") throw std::runtime_error("a secret of the inside");
+    ended.streamed = written.has_value() && request.path != "/stream/broken";
+    co_return ended;
   }
 
   /// Suspends until `release()`.
@@ -172,6 +196,7 @@ class ServerTest : public testing::Test {
   std::uint16_t port_ = 0;
   std::thread thread_;
   std::atomic<int> answered_ = 0;
+  std::atomic<bool> gone_ = false;
   boost::asio::steady_timer* gate_ = nullptr;
   std::promise<void> waiting_;
   RefusalObserver observer_;
@@ -282,6 +307,106 @@ TEST_F(ServerTest, Http10ClosesUnlessAskedNotTo) {
   EXPECT_NE(client.response().find("Connection: keep-alive"), std::string::npos);
   client.send("GET /b HTTP/1.0\r\n\r\n");
   EXPECT_TRUE(client.response().ends_with("GET /b [] 127.0.0.1"));
+}
+
+TEST_F(ServerTest, AnAnswerInPieces) {
+  start();
+  Client client(port_);
+  for (int i = 0; i < 2; ++i) {
+    client.send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+    const std::string response = client.until("\r\n0\r\n\r\n");
+    EXPECT_NE(response.find("\r\nTransfer-Encoding: chunked\r\n"), std::string::npos) << response;
+    EXPECT_EQ(response.find("Content-Length"), std::string::npos) << response;
+    EXPECT_TRUE(response.ends_with(
+        "\r\n\r\n6\r\nfirst,\r\n7\r\nppppppp\r\n7\r\nppppppp\r\n7\r\nppppppp\r\n0\r\n\r\n"))
+        << response;
+  }
+  client.send("HEAD /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.send(get);
+  const std::string both = client.until("GET /a [] 127.0.0.1");
+  EXPECT_EQ(both.find("first"), std::string::npos) << both;
+  client.send("GET /stream HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(client.rest().ends_with("\r\n0\r\n\r\n"));
+}
+
+TEST_F(ServerTest, AnAnswerInPiecesToHttp10EndsWithTheConnection) {
+  start();
+  const std::string response = ask("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_TRUE(response.ends_with("\r\n\r\nfirst,ppppppppppppppppppppp")) << response;
+  EXPECT_EQ(response.find("chunked"), std::string::npos) << response;
+}
+
+TEST_F(ServerTest, AnAnswerThatBreaksOffHasNoEnd) {
+  start();
+  for (const char* path : {"/stream/broken", "/stream/throw"}) {
+    const std::string response = ask("GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_NE(response.find("first,"), std::string::npos) << path;
+    EXPECT_EQ(response.find("\r\n0\r\n"), std::string::npos) << path;
+    EXPECT_EQ(response.find("secret"), std::string::npos) << path;
+  }
+  const std::string refused =
+      ask("GET /stream/split HTTP/1.1\r\nHost: a\r\n\r\nGET /close HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(refused.find("Injected"), std::string::npos);
+}
+
+TEST_F(ServerTest, AReaderWhoGoesEndsAStream) {
+  start();
+  {
+    Client client(port_);
+    client.send("GET /stream/endless HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_TRUE(client.until("ppppp").starts_with("HTTP/1.1 200 OK"));
+  }
+  Client other(port_);
+  other.send(get);
+  EXPECT_TRUE(other.response().ends_with("GET /a [] 127.0.0.1"));
+  const auto until = std::chrono::steady_clock::now() + 10s;
+  while (!gone_ && std::chrono::steady_clock::now() < until) let_it_read();
+  EXPECT_TRUE(gone_);
+}
+
+TEST_F(ServerTest, AReaderWhoStallsEndsAStream) {
+  Limits limits;
+  limits.write_timeout = 1s;
+  start(limits);
+  Client client(port_);
+  client.send("GET /stream/endless HTTP/1.1\r\nHost: a\r\n\r\n");
+  const auto until = std::chrono::steady_clock::now() + 20s;
+  while (!gone_ && std::chrono::steady_clock::now() < until) let_it_read();
+  EXPECT_TRUE(gone_);
+}
+
+TEST_F(ServerTest, ABodysLimitMayBeTheRoutesOwn) {
+  Limits limits;
+  limits.body_bytes = 10;
+  limits.body_limit = [](const Request& request) -> std::optional<std::size_t> {
+    if (request.path == "/upload") return 100;
+    if (request.path == "/small") return 3;
+    return std::nullopt;
+  };
+  start(limits);
+  const auto status = [&](const std::string& path, std::size_t bytes, bool chunked) {
+    std::string text = "POST " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";
+    const std::string body(bytes, 'x');
+    if (chunked)
+      text += "Transfer-Encoding: chunked\r\n\r\n" + std::to_string(bytes / 10) + "0\r\n";
+    else
+      text += "Content-Length: " + std::to_string(bytes) + "\r\n\r\n";
+    if (chunked) {
+      // Sizes are hexadecimal: one chunk of bytes/10 * 16.
+      text += std::string(bytes / 10 * 16, 'x') + "\r\n0\r\n\r\n";
+    } else {
+      text += body;
+    }
+    return ask(text).substr(9, 3);
+  };
+  EXPECT_EQ(status("/a", 10, false), "200");
+  EXPECT_EQ(status("/a", 11, false), "413");
+  EXPECT_EQ(status("/upload", 100, false), "200");
+  EXPECT_EQ(status("/upload", 101, false), "413");
+  EXPECT_EQ(status("/upload", 60, true), "200");
+  EXPECT_EQ(status("/upload", 70, true), "413");
+  EXPECT_EQ(status("/small", 3, false), "200");
+  EXPECT_EQ(status("/small", 4, false), "413");
 }
 
 TEST_F(ServerTest, AHandlerMayClose) {
