@@ -170,8 +170,8 @@ Task<void> Connection::converse() {
     if (streaming_) {
       Next next = co_await end_stream(response);
       if (next == Next::hang_up) {
-        const bool unread = input_.text().size() > used_ || !leftover_.empty();
-        if (response.streamed && unread) co_await linger();
+        const bool unread = response.streamed && (input_.text().size() > used_ || !leftover_.empty());
+        if (unread) co_await linger();
         co_return;
       }
       finish_request();

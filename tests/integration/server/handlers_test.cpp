@@ -23,8 +23,9 @@ Task<Result<Response>> echo(const Request& request, TenantSession&) {
 
 /// As long as the deadline allows.
 Task<Result<Response>> slow(const Request&, TenantSession& session) {
-  BULKHEAD_CO_TRY(const Rows rows,
-                  co_await session.raw("select pg_sleep(5) from artist where tenant_id = $1 limit 1", {}));
+  std::vector<statement::Value> none;
+  std::string sql = "select pg_sleep(5) from artist where tenant_id = $1 limit 1";
+  BULKHEAD_CO_TRY(const Rows rows, co_await session.raw(std::move(sql), std::move(none)));
   static_cast<void>(rows);
   co_return Response();
 }
