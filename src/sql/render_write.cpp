@@ -183,7 +183,9 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
       returning && std::any_of(returning->begin(), returning->end(),
                                [](const statement::Output& output) { return output.embed != nullptr; });
   const bool wrapped = embeds || at_most;
-  const Scope seen{scope.relation, wrapped ? "w" : scope.alias};
+  // Functions of the row take it as a whole.
+  const bool whole = !scope.relation->computed.empty() || !scope.relation->relationships.empty();
+  const Scope seen{scope.relation, wrapped ? "w" : scope.alias, wrapped && whole ? "w.\"whole row\"" : ""};
 
   write.append(" returning ");
   std::string list, joins;
@@ -207,6 +209,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
     write.append(", ");
     append_column(write, scope.alias, every.name);
   }
+  if (whole) write.append(", ").append(scope.alias).append(" as \"whole row\"");
   written_row_check(write, scope);
   std::string text = "with w as (" + write + ") select " + list;
   text.append(" from w").append(joins);
