@@ -15,6 +15,16 @@ Error payload_column(const Relation& of, std::string_view name) {
                                          "' in the schema cache");
 }
 
+// Functions of the row take it as a whole.
+bool calls_functions(const std::vector<statement::Output>& outputs, const Relation& of) {
+  return std::any_of(outputs.begin(), outputs.end(), [&](const statement::Output& output) {
+    if (!output.embed) return !output.star && of.field(output.column) && of.field(output.column)->computed;
+    return std::any_of(
+        of.relationships.begin(), of.relationships.end(),
+        [&](const ComputedRelationship& way) { return way.name == output.embed->select.relation; });
+  });
+}
+
 Error filter_required(std::string_view verb) {
   return Error(Errc::filter_required, std::string(verb) + " requires a WHERE clause")
       .sqlstate("21000")
@@ -183,8 +193,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
       returning && std::any_of(returning->begin(), returning->end(),
                                [](const statement::Output& output) { return output.embed != nullptr; });
   const bool wrapped = embeds || at_most;
-  // Functions of the row take it as a whole.
-  const bool whole = !scope.relation->computed.empty() || !scope.relation->relationships.empty();
+  const bool whole = returning && calls_functions(*returning, *scope.relation);
   const Scope seen{scope.relation, wrapped ? "w" : scope.alias, wrapped && whole ? "w.\"whole row\"" : ""};
 
   write.append(" returning ");
