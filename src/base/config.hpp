@@ -96,6 +96,7 @@ struct AppConfig {
   // [api]
   std::size_t max_rows = 1000;
   std::size_t json_depth = 100;
+  bool aggregates = false;
 
   // [log]
   std::string level = "info";

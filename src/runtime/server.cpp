@@ -273,6 +273,7 @@ struct Server::IoThread {
     api::RestSettings settings;
     settings.max_rows = config.max_rows;
     settings.json_depth = config.json_depth;
+    settings.aggregates = config.aggregates;
     return settings;
   }
 

@@ -41,6 +41,13 @@ const Column* Relation::column(std::string_view column_name) const noexcept {
   return nullptr;
 }
 
+const Column* Relation::field(std::string_view field_name) const noexcept {
+  if (const Column* found = column(field_name)) return found;
+  for (const Column& column : computed)
+    if (column.name == field_name) return &column;
+  return nullptr;
+}
+
 Relations::Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys)
     : relations_(std::move(relations)), foreign_keys_(std::move(foreign_keys)) {
   for (const Relation& relation : relations_) by_name_.emplace(relation.name, &relation);

@@ -15,6 +15,16 @@ Error payload_column(const Relation& of, std::string_view name) {
                                          "' in the schema cache");
 }
 
+// Functions of the row take it as a whole.
+bool calls_functions(const std::vector<statement::Output>& outputs, const Relation& of) {
+  return std::any_of(outputs.begin(), outputs.end(), [&](const statement::Output& output) {
+    if (!output.embed) return !output.star && of.field(output.column) && of.field(output.column)->computed;
+    return std::any_of(
+        of.relationships.begin(), of.relationships.end(),
+        [&](const ComputedRelationship& way) { return way.name == output.embed->select.relation; });
+  });
+}
+
 Error filter_required(std::string_view verb) {
   return Error(Errc::filter_required, std::string(verb) + " requires a WHERE clause")
       .sqlstate("21000")
@@ -183,7 +193,8 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
       returning && std::any_of(returning->begin(), returning->end(),
                                [](const statement::Output& output) { return output.embed != nullptr; });
   const bool wrapped = embeds || at_most;
-  const Scope seen{scope.relation, wrapped ? "w" : scope.alias};
+  const bool whole = returning && calls_functions(*returning, *scope.relation);
+  const Scope seen{scope.relation, wrapped ? "w" : scope.alias, wrapped && whole ? "w.\"whole row\"" : ""};
 
   write.append(" returning ");
   std::string list, joins;
@@ -207,6 +218,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
     write.append(", ");
     append_column(write, scope.alias, every.name);
   }
+  if (whole) write.append(", ").append(scope.alias).append(" as \"whole row\"");
   written_row_check(write, scope);
   std::string text = "with w as (" + write + ") select " + list;
   text.append(" from w").append(joins);

@@ -5,6 +5,7 @@
 #include <bulkhead/http.hpp>
 #include <bulkhead/result.hpp>
 
+#include "api/rest/media.hpp"
 #include "api/rest/preferences.hpp"
 #include "api/rest/query.hpp"
 #include "sql/relations.hpp"

@@ -13,8 +13,10 @@ namespace bulkhead::api {
 
 struct RestSettings {
   RestSettings() = default;
-  std::size_t max_rows = 1000;   ///< Most rows of one answer; a larger `limit` is cut to it.
+  std::size_t max_rows =
+      1000;  ///< Most rows of one answer, and of an embed in a row; a larger `limit` is cut to it.
   std::size_t json_depth = 100;  ///< Deepest nesting of a body.
+  bool aggregates = false;       ///< Clients may have rows put together: count(), sum(), spreads to many.
 };
 
 /// The data API in PostgREST's dialect: GET, HEAD, POST, PATCH and DELETE of one relation. It parses, asks

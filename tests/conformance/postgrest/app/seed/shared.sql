@@ -1,0 +1,1 @@
+insert into app.country (code, name) values ('DE', 'Germany'), ('FR', 'France'), ('IT', 'Italy');
