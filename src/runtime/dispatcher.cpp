@@ -16,7 +16,8 @@ constexpr std::string_view challenge_prefix = "/.well-known/bulkhead-challenge/"
 /// Which of them a path takes is the control API's to say, once it knows who asks.
 constexpr Method control_methods[] = {Method::get,   Method::head, Method::post,   Method::put,
                                       Method::patch, Method::del,  Method::options};
-constexpr Method rest_methods[] = {Method::get, Method::head, Method::post, Method::patch, Method::del};
+constexpr Method rest_methods[] = {Method::get, Method::head,  Method::post,
+                                   Method::put, Method::patch, Method::del};
 
 /// What the log may hold of a request's failure. Texts that PostgreSQL makes of a statement, and those about what a
 /// client wrote, quote values ("invalid input syntax for type integer: …", "Failing row contains …"): of these the codes

@@ -2,6 +2,7 @@
 // with its schema, so that no search_path can put something else in their way (but for unnest() of two
 // arrays, which is grammar rather than a function).
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "sql/relations.hpp"
@@ -64,6 +65,67 @@ join pg_catalog.pg_attribute ta on ta.attrelid = t.oid and ta.attnum = c.to_num
 where k.contype = 'f' and k.conparentid = 0 and fn.nspname = $1 and tn.nspname = $1
 order by f.relname, k.conname, c.place)";
 
+// One row a parameter or column of the result (kind i, b, v, o, t, or c: an attribute of the composite type that is
+// returned), one without a kind for a function that has none. What nobody but the owner may execute is not the API's.
+constexpr std::string_view functions_sql = R"(
+with func as (
+  select p.*, r.typtype as ret_kind, c.oid as ret_class, c.relkind as ret_relkind, c.relname as ret_relname,
+         c.relnamespace = p.pronamespace as ret_own,
+         coalesce(p.proargmodes::text[] && array['o','b','t'], false) as has_out
+  from pg_catalog.pg_proc p
+  join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+  join pg_catalog.pg_type r on r.oid = p.prorettype
+  left join pg_catalog.pg_class c on c.oid = r.typrelid and r.typtype = 'c'
+  where n.nspname = $1 and p.prokind = 'f'
+    and p.prorettype not in (select t.oid from pg_catalog.pg_type t where t.typname in
+      ('trigger','event_trigger','internal','cstring','language_handler','fdw_handler','index_am_handler',
+       'table_am_handler','tsm_handler') and t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace)
+    and exists (select from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+                where a.privilege_type = 'EXECUTE' and a.grantee <> p.proowner)
+    and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                    and d.objid = p.oid and d.deptype = 'e')),
+part as (
+  select f.oid as func, coalesce(f.proargmodes[a.place]::text, 'i') as kind, a.type, -1 as typmod,
+         coalesce(f.proargnames[a.place], '') as name, a.place
+  from func f
+  cross join lateral pg_catalog.unnest(coalesce(f.proallargtypes, f.proargtypes::pg_catalog.oid[]))
+    with ordinality a(type, place)
+  union all
+  select f.oid, 'c', a.atttypid, a.atttypmod, a.attname, 10000 + a.attnum
+  from func f join pg_catalog.pg_attribute a on a.attrelid = f.ret_class and a.attnum > 0 and not a.attisdropped
+  where not f.has_out
+  union all
+  select f.oid, 'r', f.prorettype, -1, '', 20000 from func f
+  where f.ret_class is null and not f.has_out)
+select f.proname, f.oid::pg_catalog.text, f.provolatile = 'v', f.proretset, f.provariadic <> 0,
+       f.prorettype = 'pg_catalog.void'::pg_catalog.regtype,
+       case when f.ret_own and f.ret_relkind in ('r','p','v','m') and not f.has_out then f.ret_relname else '' end,
+       f.pronargs - f.pronargdefaults,
+       a.kind, a.name, case when t.typtype = 'd' then bt.oid else t.oid end,
+       pg_catalog.format_type(a.type, a.typmod),
+       case when tn.nspname = 'pg_catalog' then pg_catalog.format_type(a.type, a.typmod)
+            when tn.nspname = $1 then pg_catalog.quote_ident(t.typname)
+            else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
+       coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory), tn.nspname = $1
+from func f
+left join part a on a.func = f.oid
+left join pg_catalog.pg_type t on t.oid = a.type
+left join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
+left join lateral (
+  with recursive base(oid, typtype, typcategory, typbasetype) as (
+    select p.oid, p.typtype, p.typcategory, p.typbasetype from pg_catalog.pg_type p where p.oid = t.typbasetype
+    union all
+    select p.oid, p.typtype, p.typcategory, p.typbasetype
+    from base join pg_catalog.pg_type p on p.oid = base.typbasetype where base.typtype = 'd')
+  select base.oid, base.typtype, base.typcategory from base where base.typtype <> 'd') bt on true
+order by f.proname, f.oid, a.place)";
+
+constexpr std::string_view sets_response_sql = R"(
+select exists (select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+               where n.nspname = $1 and p.prosrc like '%response.%'))";
+
+constexpr std::uint32_t uuid_oid = 2950;
+
 bool is_true(std::string_view text) {
   return text == "t";
 }
@@ -115,6 +177,80 @@ void read_columns(const Rows& rows, std::vector<Relation>& relations) {
     set_json_kind(column, rows.text(r, 9).front(), rows.text(r, 10).front());
     relation.columns.push_back(std::move(column));
   }
+}
+
+// A parameter's or result's column out of a row of functions_sql.
+Column typed(const Rows& rows, std::size_t r) {
+  Column column;
+  column.name = rows.text(r, 9);
+  column.type_oid = number(rows.text(r, 10));
+  column.type = rows.text(r, 11);
+  column.sql_type = rows.text(r, 12);
+  column.own_type = is_true(rows.text(r, 15));
+  const char kind = rows.text(r, 13).front();
+  set_json_kind(column, kind, rows.text(r, 14).front());
+  // A type that depends on the arguments: PostgreSQL knows it when it runs.
+  if (kind == 'p' && column.json == JsonKind::string) {
+    column.json = JsonKind::raw;
+    column.convert = true;
+  }
+  return column;
+}
+
+// Puts one row of functions_sql where it belongs; `inputs` counts the parameters so far.
+void add_part(Function& function, const Rows& rows, std::size_t r, std::size_t& inputs) {
+  const char kind = rows.is_null(r, 8) ? ' ' : rows.text(r, 8).front();
+  if (kind == 'i' || kind == 'b' || kind == 'v') {
+    Column parameter = typed(rows, r);
+    parameter.has_default = inputs++ >= number(rows.text(r, 7));
+    function.signature.append(function.parameters.empty() ? "" : ", ").append(parameter.type);
+    function.parameters.push_back(std::move(parameter));
+  }
+  if (kind == 'i' || kind == 'v' || kind == ' ') return;
+  Column column = typed(rows, r);
+  if (kind == 'r') {
+    if (function.returns == Function::Returns::row) function.returns = Function::Returns::value;
+    column.name = function.name;
+  }
+  if (column.name == tenant_column && column.type_oid == uuid_oid)
+    function.row.tenant = true;
+  else
+    function.row.columns.push_back(std::move(column));
+}
+
+bool can_be_called(const Function& function) {
+  const std::vector<Column>& taken = function.parameters;
+  const bool named = std::none_of(taken.begin(), taken.end(),
+                                  [](const Column& parameter) { return parameter.name.empty(); });
+  if (named) return true;
+  // The body as a whole.
+  constexpr std::array<std::string_view, 5> whole{"json", "jsonb", "text", "bytea", "xml"};
+  return taken.size() == 1 && std::find(whole.begin(), whole.end(), taken.front().type) != whole.end();
+}
+
+std::vector<Function> read_functions(const Rows& rows, const std::vector<Relation>& relations) {
+  std::vector<Function> functions;
+  for (std::size_t r = 0; r < rows.size();) {
+    Function function;
+    function.name = rows.text(r, 0);
+    const std::string_view oid = rows.text(r, 1);
+    function.is_volatile = is_true(rows.text(r, 2));
+    function.set = is_true(rows.text(r, 3));
+    function.variadic = is_true(rows.text(r, 4));
+    function.returns = is_true(rows.text(r, 5)) ? Function::Returns::nothing : Function::Returns::row;
+    function.relation = rows.text(r, 6);
+    function.row.name = function.name;
+    function.signature = function.name + "(";
+    for (std::size_t inputs = 0; r < rows.size() && rows.text(r, 1) == oid; ++r)
+      add_part(function, rows, r, inputs);
+    function.signature.push_back(')');
+    const bool served = std::any_of(relations.begin(), relations.end(), [&](const Relation& relation) {
+      return relation.name == function.relation;
+    });
+    if (!served) function.relation.clear();
+    if (can_be_called(function)) functions.push_back(std::move(function));
+  }
+  return functions;
 }
 
 Relation* find(std::vector<Relation>& relations, std::string_view name) {
@@ -173,12 +309,15 @@ Result<std::shared_ptr<const Relations>> Relations::load(pg::Blocking& connectio
   BULKHEAD_TRY(Rows columns, connection.query(columns_sql, params));
   BULKHEAD_TRY(Rows keys, connection.query(keys_sql, params));
   BULKHEAD_TRY(Rows foreign_keys, connection.query(foreign_keys_sql, params));
+  BULKHEAD_TRY(Rows functions, connection.query(functions_sql, params));
+  BULKHEAD_TRY(Rows sets_response, connection.query(sets_response_sql, params));
   std::vector<Relation> relations;
   read_columns(columns, relations);
   read_keys(keys, relations);
   std::vector<ForeignKey> links = read_foreign_keys(foreign_keys, relations);
-  return std::shared_ptr<const Relations>(
-      std::make_shared<Relations>(std::move(relations), std::move(links)));
+  std::vector<Function> callable = read_functions(functions, relations);
+  return std::shared_ptr<const Relations>(std::make_shared<Relations>(
+      std::move(relations), std::move(links), std::move(callable), is_true(sets_response.text(0, 0))));
 }
 
 }  // namespace bulkhead::sql

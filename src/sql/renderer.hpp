@@ -22,12 +22,20 @@ class Renderer {
   [[nodiscard]] Result<Rendered> insert(const statement::Insert& insert);
   [[nodiscard]] Result<Rendered> update(const statement::Update& update);
   [[nodiscard]] Result<Rendered> remove(const statement::Delete& remove);
+  [[nodiscard]] Result<Rendered> call(const statement::Call& call);
 
  private:
-  /// A relation under the name it has in the statement.
+  /// A call as it stands in a FROM.
+  struct Called {
+    const Function* function;
+    const statement::Call* call;
+    bool apart = false;  ///< It was made in a CTE `f`, and once.
+  };
+  /// A relation under the name it has in the statement, or the rows that a function returns.
   struct Scope {
     const Relation* relation;
     std::string alias;
+    const Called* called = nullptr;
   };
   /// One output with `*` already taken apart.
   struct Flat {
@@ -88,10 +96,23 @@ class Renderer {
   void cell_value(std::string& out, const statement::Cell& cell, const Column& column);
   void recordset(std::string& out, const std::vector<const Column*>& columns);
   void written_row_check(std::string& out, const Scope& scope) const;
-  /// Ends a write: RETURNING, or a CTE around it where embeds or the row count need one.
-  [[nodiscard]] Result<Rendered> finish_write(std::string write, const Scope& scope,
-                                              const std::optional<std::vector<statement::Output>>& returning,
-                                              const std::optional<std::uint64_t>& at_most);
+  /// The function with its arguments, as an entry of FROM.
+  void from_function(std::string& out, const Scope& scope);
+  void argument(std::string& out, const statement::Value& value, const Column& parameter);
+  void type_name(std::string& out, const Column& column);
+  [[nodiscard]] Result<void> conflict(std::string& out, const statement::Insert& insert,
+                                      const Relation& into);
+  /// What a write is to tell of its rows.
+  struct Returning {
+    const std::optional<std::vector<statement::Output>>& outputs;
+    const std::vector<statement::Order>& order;
+    std::optional<std::uint64_t> at_most;
+    bool tells_inserted = false;
+  };
+  /// Ends a write: RETURNING, or a CTE around it where embeds, an order or the row count need one.
+  [[nodiscard]] Result<Rendered> finish_write(std::string write, const Scope& scope, const Returning& asked);
+  /// A scalar that is NULL, or fails where `rows` has more than `at_most` (single_violation).
+  void limit_check(std::string& out, std::uint64_t at_most, std::string_view rows);
   [[nodiscard]] Rendered finish(std::string text);
 
   const Relations& relations_;

@@ -108,12 +108,6 @@ Result<void> apply(Query& query, std::vector<EmbedNode>& embeds, const Parameter
 
 }  // namespace
 
-Error upsert_refused() {
-  return Error(Errc::filter_malformed,
-               "an upsert (on_conflict, Prefer: resolution) is not served in this version")
-      .hint("Insert the row, and update it when the answer is 409.");
-}
-
 Result<Query> parse_query(std::string_view text) {
   Query query;
   BULKHEAD_TRY(std::vector<Parameter> parameters, split(text));
@@ -128,8 +122,10 @@ Result<Query> parse_query(std::string_view text) {
   }
   for (const Parameter& parameter : parameters) {
     if (parameter.key == "select") continue;
-    // Ignored, it would make a plain insert of an upsert, and a duplicate of a retry.
-    if (parameter.key == "on_conflict") return upsert_refused();
+    if (parameter.key == "on_conflict") {
+      BULKHEAD_TRY(query.on_conflict, parse_columns(parameter.value));
+      continue;
+    }
     if (parameter.key == "columns") {
       BULKHEAD_TRY(query.columns, parse_columns(parameter.value));
       continue;

@@ -14,12 +14,10 @@ namespace bulkhead::api {
 struct Query {
   statement::Select select;  ///< Without its relation. `where` is an `all` of every filter of the top level.
   std::optional<std::vector<std::string>> columns;  ///< `columns=`: the payload's keys that are meant.
+  std::vector<std::string> on_conflict;             ///< The key that an upsert goes by; empty: not said.
 };
 
-/// What a request for an upsert gets.
-[[nodiscard]] Error upsert_refused();
-
-/// Parses `select`, filters, `and`/`or`, `order`, `limit`, `offset`, `columns`, and the same of embedded
+/// Parses `select`, filters, `and`/`or`, `order`, `limit`, `offset`, `columns`, `on_conflict`, and the same of embedded
 /// relations
 /// (`album.title=eq.x`, `album.order=id`). Pure; the query string is as sent.
 /// Errors: `filter_malformed` with position, `range_not_satisfiable`, `relationship_unknown` for a filter of

@@ -49,8 +49,23 @@ void write_body(Response& response, const QueryResult& result, Media media) {
     append_rows(response.body, result.rows, *result.shape, media.without_nulls);
 }
 
+Applies applies(Method method) {
+  switch (method) {
+    case Method::post:
+      return Applies::insert;
+    case Method::put:
+      return Applies::put;
+    case Method::patch:
+      return Applies::update;
+    case Method::del:
+      return Applies::remove;
+    default:
+      return Applies::read;
+  }
+}
+
 void add_applied(Response& response, const Preferences& preferences, Method method) {
-  std::string applied = preferences_applied(preferences, method);
+  std::string applied = preferences_applied(preferences, applies(method));
   if (!applied.empty()) response.headers.emplace_back("Preference-Applied", std::move(applied));
 }
 
@@ -112,12 +127,21 @@ std::string location(const Asked& asked, const Rows& rows) {
   return out;
 }
 
+// An upsert that found every row is no creation.
+unsigned write_status(const Asked& asked, std::uint64_t inserted, Method method) {
+  const bool shows = asked.preferences.representation == Return::representation;
+  if (method == Method::post)
+    return inserted == 0 && asked.preferences.resolution == Preferences::Resolution::merge ? 200 : 201;
+  if (!shows) return 204;
+  return method == Method::put && inserted > 0 ? 201 : 200;
+}
+
 // The answer to a write that changed nothing because nothing was asked: `[]` or `{}` as a body.
 Response nothing_written(const Asked& asked, Method method) {
   const bool shows = asked.preferences.representation == Return::representation;
   if (asked.media.object) return error_response(not_singular(0));
   Response response;
-  response.status = method == Method::post ? 201 : shows ? 200 : 204;
+  response.status = write_status(asked, 0, method);
   if (shows) {
     response.content_type = content_type(asked.media);
     response.body = "[]";
@@ -133,13 +157,14 @@ Response write_response(const Asked& asked, const QueryResult& result, Method me
   const std::uint64_t rows = result.rows.affected();
   if (asked.media.object && rows != 1) return error_response(not_singular(rows));
   Response response;
-  response.status = method == Method::post ? 201 : shows ? 200 : 204;
+  response.status = write_status(asked, result.inserted.value_or(rows), method);
   if (shows) write_body(response, result, asked.media);
   if (method == Method::post && asked.preferences.representation == Return::headers_only && rows == 1 &&
       !asked.relation->primary_key.empty())
     response.headers.emplace_back("Location", location(asked, result.rows));
-  response.headers.emplace_back("Content-Range", content_range(0, method == Method::patch ? rows : 0,
-                                                               counted(asked.preferences, rows)));
+  if (method != Method::put)
+    response.headers.emplace_back("Content-Range", content_range(0, method == Method::patch ? rows : 0,
+                                                                 counted(asked.preferences, rows)));
   add_applied(response, asked.preferences, method);
   return response;
 }
@@ -161,6 +186,37 @@ Result<void> refuse_range(const Asked& asked) {
     return {};
   return Error(Errc::filter_malformed, "limit and offset do not bound a PATCH or DELETE")
       .hint("Name the rows with filters, or bound them with Prefer: handling=strict, max-affected=1.");
+}
+
+// A relation without a key has no duplicates: it is a plain insert, and the preference was not applied.
+std::optional<statement::Conflict> conflict(Asked& asked) {
+  using Resolution = Preferences::Resolution;
+  if (asked.relation->primary_key.empty() && asked.query.on_conflict.empty())
+    asked.preferences.resolution = Resolution::unset;
+  if (asked.preferences.resolution == Resolution::unset) return std::nullopt;
+  statement::Conflict found;
+  found.merge = asked.preferences.resolution == Resolution::merge;
+  found.columns = std::move(asked.query.on_conflict);
+  return found;
+}
+
+// A PUT is of one row, which its filters name by the primary key and nothing else.
+Result<void> check_put(const Asked& asked) {
+  const statement::Select& select = asked.query.select;
+  if (select.limit || select.offset)
+    return Error(Errc::filter_malformed, "limit/offset querystring parameters are not allowed for PUT")
+        .sqlstate("PGRST114");
+  if (!names_one_row(select.where, *asked.relation) ||
+      select.where.children.size() != asked.relation->primary_key.size())
+    return Error(Errc::method_not_allowed,
+                 "Filters must include all and only primary key columns with 'eq' operators")
+        .sqlstate("PGRST105");
+  return {};
+}
+
+Error put_mismatch() {
+  return Error(Errc::payload_invalid, "Payload values do not match URL in primary key column(s)")
+      .sqlstate("PGRST115");
 }
 
 // A write that touched too many rows and was undone says how many, and not which of the two bounds it met.
@@ -198,7 +254,23 @@ struct RestApi::Impl {
     if (rows == 0) return std::optional<statement::Statement>();
     // Known before it is tried, so nothing has to be undone.
     if (rows != 1 && asked.media.object) return not_singular(rows);
+    insert.conflict = conflict(asked);
     insert.returning = returning(asked, true);
+    insert.order = std::move(asked.query.select.order);
+    return std::optional<statement::Statement>(std::move(insert));
+  }
+
+  [[nodiscard]] Result<std::optional<statement::Statement>> put(Asked& asked, const Request& request) const {
+    BULKHEAD_CHECK(check_content_type(request));
+    BULKHEAD_CHECK(check_put(asked));
+    BULKHEAD_TRY(statement::Insert insert, parse_put(*asked.relation, request.body, settings.json_depth));
+    for (const std::string& key : asked.relation->primary_key)
+      if (std::find(insert.columns.begin(), insert.columns.end(), key) == insert.columns.end())
+        return put_mismatch();
+    insert.conflict = statement::Conflict{true, {}};
+    insert.where = std::move(asked.query.select.where);
+    insert.returning = returning(asked, false);
+    insert.order = std::move(asked.query.select.order);
     return std::optional<statement::Statement>(std::move(insert));
   }
 
@@ -212,6 +284,7 @@ struct RestApi::Impl {
     if (update.assignments.empty()) return std::optional<statement::Statement>();
     update.returning = returning(asked, false);
     update.where = std::move(asked.query.select.where);
+    update.order = std::move(asked.query.select.order);
     update.at_most = at_most(asked);
     return std::optional<statement::Statement>(std::move(update));
   }
@@ -222,6 +295,7 @@ struct RestApi::Impl {
     remove.relation = asked.relation->name;
     remove.returning = returning(asked, false);
     remove.where = std::move(asked.query.select.where);
+    remove.order = std::move(asked.query.select.order);
     remove.at_most = at_most(asked);
     return std::optional<statement::Statement>(std::move(remove));
   }
@@ -231,6 +305,8 @@ struct RestApi::Impl {
     switch (request.method) {
       case Method::post:
         return insert(asked, request);
+      case Method::put:
+        return put(asked, request);
       case Method::patch:
         return update(asked, request);
       default:
@@ -251,7 +327,7 @@ RestApi::~RestApi() = default;
 Task<Response> RestApi::handle(const Request& request, TenantSession& session, std::string_view relation) {
   const Method method = request.method;
   const bool reads = method == Method::get || method == Method::head;
-  if (!reads && method != Method::post && method != Method::patch && method != Method::del)
+  if (method == Method::options || method == Method::other)
     co_return error_response(unsupported_method(method));
 
   data::Plane& plane = data::SessionAccess::plane(session);
@@ -280,12 +356,12 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
     co_return response;  // HEAD's body, too: its length is told, and it is not sent
   }
 
-  if (asked->preferences.upsert) co_return error_response(upsert_refused());
   auto statement = impl_->write(*asked, request);
   if (statement.has_error()) co_return error_response(statement.error());
   if (!statement->has_value()) co_return nothing_written(*asked, method);
   auto result = co_await session.run(std::move(**statement));
   if (result.has_error()) co_return error_response(write_error(*asked, result.error()));
+  if (method == Method::put && result->rows.affected() != 1) co_return error_response(put_mismatch());
   co_return write_response(*asked, *result, method);
 }
 

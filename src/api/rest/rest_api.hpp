@@ -13,11 +13,13 @@ namespace bulkhead::api {
 
 struct RestSettings {
   RestSettings() = default;
-  std::size_t max_rows = 1000;   ///< Most rows of one answer; a larger `limit` is cut to it.
-  std::size_t json_depth = 100;  ///< Deepest nesting of a body.
+  std::size_t max_rows = 1000;      ///< Most rows of one answer; a larger `limit` is cut to it.
+  std::size_t json_depth = 100;     ///< Deepest nesting of a body.
+  bool rollback = false;            ///< Transactions are rolled back in the end, unless the client may choose
+  bool choose_transaction = false;  ///< and says `Prefer: tx=commit`.
 };
 
-/// The data API in PostgREST's dialect: GET, HEAD, POST, PATCH and DELETE of one relation. It parses, asks
+/// The data API in PostgREST's dialect: GET, HEAD, POST, PUT, PATCH and DELETE of one relation. It parses, asks
 /// the session, and writes JSON; which rows a tenant may see is decided below it. One an io thread; not
 /// thread-safe.
 class RestApi {
