@@ -138,7 +138,8 @@ struct Call {
   std::string json_arguments;
   Select select;                         ///< Without its relation.
   bool read_only = false;                ///< PostgreSQL refuses whatever it would write.
-  std::optional<std::uint64_t> at_most;  ///< Of the rows that it returns; as for Update.
+  std::optional<std::uint64_t> at_most;  ///< Of the rows that are read; as for Update.
+  bool singular = false;                 ///< Of these there is exactly one, or it is undone, too.
 };
 
 using Statement = std::variant<Select, Insert, Update, Delete, Call>;

@@ -73,47 +73,55 @@ Result<Rendered> Renderer::call(const statement::Call& call) {
 
   // What is counted or bounded must be there before any of it is shown, and what writes is called once.
   const bool counts = call.select.exact_count && !call.read_only;
+  const bool bounded = call.at_most || call.singular;
   std::string text;
   text.reserve(512);
-  if (counts || call.at_most) {
+  statement::Condition filters = call.select.where;
+  if (counts || bounded) {
     text.append("with f as materialized (select t.* from ");
     from(text, scope);
+    BULKHEAD_CHECK(where(text, scope, filters));
     text.append(") ");
     called.apart = true;
+    filters = statement::Condition();
   }
   text.append("select ");
   std::string joins;
   BULKHEAD_CHECK(outputs(text, joins, call.select.outputs, scope));
   own_guard_ = false;  // a row of NULLs has none
-  if (counts) {
-    text.append(", (select count(*) from ");
-    from(text, scope);
-    BULKHEAD_CHECK(where(text, scope, call.select.where));
-    text.push_back(')');
-  }
+  if (counts) text.append(", (select count(*) from f)");
   text.append(" from ");
   from(text, scope);
   text.append(joins);
-  BULKHEAD_CHECK(where(text, scope, call.select.where));
+  BULKHEAD_CHECK(where(text, scope, filters));
   BULKHEAD_CHECK(order(text, scope, call.select.order));
-  if (call.at_most) {
-    text.append(" limit coalesce(");
-    limit_check(text, *call.at_most, "f");
-    text.append(", ");
-    parameter(text, std::to_string(call.select.limit.value_or(*call.at_most)));
-    text.append("::bigint)");
-    statement::Select offset_only;
-    offset_only.offset = call.select.offset;
-    range(text, offset_only);
-  } else {
+  if (bounded)
+    bounded_range(text, call);
+  else
     range(text, call.select);
-  }
   Rendered rendered = finish(std::move(text));
   if (call.select.exact_count && !counts) BULKHEAD_CHECK(count(rendered, call.select, scope, tenant_param_));
   rendered.writes = !call.read_only;
   rendered.read_only = call.read_only;
   rendered.tells_total = counts;
   return rendered;
+}
+
+void Renderer::bounded_range(std::string& out, const statement::Call& call) {
+  std::string rows = "(select from f";
+  range(rows, call.select);
+  rows.append(") s");
+  out.append(" limit coalesce(");
+  limit_check(out, call.at_most.value_or(1), call.singular, rows);
+  out.append(", ");
+  if (call.select.limit)
+    parameter(out, std::to_string(*call.select.limit));
+  else
+    out.append("null");
+  out.append("::bigint)");
+  statement::Select rest;
+  rest.offset = call.select.offset;
+  range(out, rest);
 }
 
 }  // namespace bulkhead::sql

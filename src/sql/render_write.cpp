@@ -264,7 +264,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope, c
     // The cast fails on more rows, and the failure undoes the write in the same round trip. A limit is computed
     // even if no row is to be shown; without a failure it is NULL, which is none.
     text.append(" limit ");
-    limit_check(text, *asked.at_most, "w");
+    limit_check(text, *asked.at_most, false, "w");
   }
   Rendered rendered = finish(std::move(text));
   rendered.writes = true;
@@ -272,8 +272,8 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope, c
   return rendered;
 }
 
-void Renderer::limit_check(std::string& out, std::uint64_t at_most, std::string_view rows) {
-  out.append("(select case when count(*) > ");
+void Renderer::limit_check(std::string& out, std::uint64_t at_most, bool exactly, std::string_view rows) {
+  out.append(exactly ? "(select case when count(*) <> " : "(select case when count(*) > ");
   if (at_most == 1)
     out.push_back('1');
   else

@@ -98,6 +98,7 @@ class Renderer {
   void written_row_check(std::string& out, const Scope& scope) const;
   /// The function with its arguments, as an entry of FROM.
   void from_function(std::string& out, const Scope& scope);
+  void bounded_range(std::string& out, const statement::Call& call);
   void argument(std::string& out, const statement::Value& value, const Column& parameter);
   void type_name(std::string& out, const Column& column);
   [[nodiscard]] Result<void> conflict(std::string& out, const statement::Insert& insert,
@@ -111,8 +112,9 @@ class Renderer {
   };
   /// Ends a write: RETURNING, or a CTE around it where embeds, an order or the row count need one.
   [[nodiscard]] Result<Rendered> finish_write(std::string write, const Scope& scope, const Returning& asked);
-  /// A scalar that is NULL, or fails where `rows` has more than `at_most` (single_violation).
-  void limit_check(std::string& out, std::uint64_t at_most, std::string_view rows);
+  /// A scalar that is NULL, or fails where `rows` has more than `at_most`, or another number than that
+  /// (single_violation).
+  void limit_check(std::string& out, std::uint64_t at_most, bool exactly, std::string_view rows);
   [[nodiscard]] Rendered finish(std::string text);
 
   const Relations& relations_;

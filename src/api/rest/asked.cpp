@@ -8,28 +8,17 @@ namespace bulkhead::api {
 
 namespace {
 
-Error no_function(std::string_view name) {
-  const std::string function = "the function " + std::string(sql::api_schema) + "." + std::string(name);
-  return Error(Errc::relation_unknown, "Could not find " + function + " in the schema cache")
-      .sqlstate("PGRST202")
-      .details("Searched for " + function + ", but no matches were found in the schema cache.");
-}
-
 // The relation's name. A slash that is part of one is percent-encoded.
 Result<std::string> relation_name(std::string_view segment) {
-  constexpr std::string_view functions = "rpc/";
-  const bool function = segment.starts_with(functions) && segment.size() > functions.size();
-  if (function) segment.remove_prefix(functions.size());
   if (segment.find('/') != std::string_view::npos)
     return Error(Errc::relation_unknown, "Invalid path specified in request URL").sqlstate("PGRST125");
-  BULKHEAD_TRY(std::string name, decode_segment(segment));
-  if (function) return no_function(name);
-  return name;
+  return decode_segment(segment);
 }
 
 }  // namespace
 
-Result<Asked> read_request(const Request& request, sql::RelationsRef relations, std::string_view segment) {
+Result<Asked> read_request(const Request& request, sql::RelationsRef relations, std::string_view segment,
+                           bool choose_transaction) {
   Asked asked;
   BULKHEAD_TRY(std::string name, relation_name(segment));
   BULKHEAD_CHECK(check_profile(request));
@@ -42,7 +31,7 @@ Result<Asked> read_request(const Request& request, sql::RelationsRef relations, 
   BULKHEAD_TRY(asked.query, parse_query(request.query));
   BULKHEAD_CHECK(apply_range(request, asked.query.select));
   asked.query.select.relation = std::move(name);
-  BULKHEAD_TRY(asked.preferences, read_preferences(request));
+  BULKHEAD_TRY(asked.preferences, read_preferences(request, choose_transaction));
   return asked;
 }
 

@@ -21,8 +21,8 @@ struct Asked {
 };
 
 /// `segment`: the path behind `/rest/v1/`, percent-encoding untouched. Errors: `relation_unknown` (also for what
-/// is no path of a relation: PGRST125, and PGRST202 for functions), and those of the parts it is read from.
+/// is no path of a relation: PGRST125), and those of the parts it is read from.
 [[nodiscard]] Result<Asked> read_request(const Request& request, sql::RelationsRef relations,
-                                         std::string_view segment);
+                                         std::string_view segment, bool choose_transaction = false);
 
 }  // namespace bulkhead::api

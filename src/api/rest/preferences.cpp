@@ -244,13 +244,4 @@ Result<void> apply_range(const Request& request, statement::Select& select) {
   return {};
 }
 
-Result<void> check_content_type(const Request& request) {
-  auto sent = request.header("content-type");
-  if (!sent) return {};
-  std::string type = lower(trimmed(sent->substr(0, sent->find(';'))));
-  if (type == "application/json" || type == "*/*") return {};
-  return Error(Errc::unsupported_media_type, "Content-Type not acceptable: " + type)
-      .hint("Send application/json.");
-}
-
 }  // namespace bulkhead::api

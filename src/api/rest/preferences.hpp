@@ -54,7 +54,4 @@ struct Media {
 /// `Range: 0-9` of a GET, met with what limit and offset say. Errors: `range_not_satisfiable`.
 [[nodiscard]] Result<void> apply_range(const Request& request, statement::Select& select);
 
-/// A body must be JSON or say nothing of its type. Errors: `unsupported_media_type`.
-[[nodiscard]] Result<void> check_content_type(const Request& request);
-
 }  // namespace bulkhead::api

@@ -5,8 +5,12 @@
 #include <utility>
 
 #include "api/rest/asked.hpp"
+#include "api/rest/body.hpp"
+#include "api/rest/call.hpp"
 #include "api/rest/json_writer.hpp"
 #include "api/rest/payload.hpp"
+#include "api/rest/response_settings.hpp"
+#include "api/rest/responses.hpp"
 #include "data/plane.hpp"
 
 namespace bulkhead::api {
@@ -14,6 +18,8 @@ namespace bulkhead::api {
 namespace {
 
 using Return = Preferences::Return;
+
+}  // namespace
 
 std::string content_range(std::uint64_t lower, std::uint64_t rows,
                           const std::optional<std::uint64_t>& total) {
@@ -26,6 +32,8 @@ Error not_singular(std::uint64_t rows) {
   return Error(Errc::not_singular, "Cannot coerce the result to a single JSON object")
       .details("The result contains " + std::to_string(rows) + " rows");
 }
+
+namespace {
 
 // True if the filters name one row by its primary key, so that no limit is needed to bound the answer.
 bool names_one_row(const statement::Condition& where, const sql::Relation& relation) {
@@ -64,14 +72,16 @@ Applies applies(Method method) {
   }
 }
 
-void add_applied(Response& response, const Preferences& preferences, Method method) {
-  std::string applied = preferences_applied(preferences, applies(method));
+void add_applied(Response& response, const Preferences& preferences, Applies to) {
+  std::string applied = preferences_applied(preferences, to);
   if (!applied.empty()) response.headers.emplace_back("Preference-Applied", std::move(applied));
 }
 
 std::optional<std::uint64_t> counted(const Preferences& preferences, std::uint64_t rows) {
   return preferences.count ? std::optional<std::uint64_t>(rows) : std::nullopt;
 }
+
+}  // namespace
 
 Response read_response(const QueryResult& result, Media media, std::uint64_t offset) {
   const std::uint64_t rows = result.rows.size();
@@ -91,6 +101,8 @@ Response read_response(const QueryResult& result, Media media, std::uint64_t off
   response.headers.emplace_back("Content-Range", content_range(offset, rows, total));
   return response;
 }
+
+namespace {
 
 // What a write returns: the representation, the keys for `Location`, or nothing.
 std::optional<std::vector<statement::Output>> returning(const Asked& asked, bool insert) {
@@ -147,7 +159,7 @@ Response nothing_written(const Asked& asked, Method method) {
     response.body = "[]";
   }
   response.headers.emplace_back("Content-Range", content_range(0, 0, counted(asked.preferences, 0)));
-  add_applied(response, asked.preferences, method);
+  add_applied(response, asked.preferences, applies(method));
   return response;
 }
 
@@ -165,7 +177,7 @@ Response write_response(const Asked& asked, const QueryResult& result, Method me
   if (method != Method::put)
     response.headers.emplace_back("Content-Range", content_range(0, method == Method::patch ? rows : 0,
                                                                  counted(asked.preferences, rows)));
-  add_applied(response, asked.preferences, method);
+  add_applied(response, asked.preferences, applies(method));
   return response;
 }
 
@@ -219,10 +231,11 @@ Error put_mismatch() {
       .sqlstate("PGRST115");
 }
 
-// A write that touched too many rows and was undone says how many, and not which of the two bounds it met.
-Error write_error(const Asked& asked, const Error& error) {
-  const std::optional<std::uint64_t> most = most_affected(asked.preferences);
-  if (error.code() != Errc::not_singular || !most || (asked.media.object && *most > 0)) return error;
+}  // namespace
+
+Error bounded_error(const Preferences& preferences, bool object, const Error& error) {
+  const std::optional<std::uint64_t> most = most_affected(preferences);
+  if (error.code() != Errc::not_singular || !most || (object && *most > 0)) return error;
   const std::string_view told = error.details();
   const std::size_t begin = std::min(told.find_first_of("0123456789"), told.size());
   const std::string rows(told.substr(begin, told.find_first_not_of("0123456789", begin) - begin));
@@ -231,10 +244,29 @@ Error write_error(const Asked& asked, const Error& error) {
       .details("The query affects " + rows + " rows");
 }
 
+namespace {
+
+// As PostgreSQL's refusal of the setting is told (data/failure.cpp).
+bool is_unknown_timezone(const Error& error) {
+  return error.sqlstate() == "22023" && error.message().starts_with("invalid value for parameter");
+}
+
 }  // namespace
 
 struct RestApi::Impl {
   RestSettings settings;
+
+  [[nodiscard]] Task<Response> handle_relation(const Request& request, TenantSession& session,
+                                               data::TargetRef target, std::string_view relation) const;
+  [[nodiscard]] Task<Response> handle_call(const Request& request, TenantSession& session,
+                                           data::TargetRef target, std::string_view segment) const;
+  /// A timezone that is none is taken out of the preferences.
+  [[nodiscard]] Task<Result<QueryResult>> run(TenantSession& session, Preferences& preferences,
+                                              statement::Statement statement) const;
+  [[nodiscard]] Response failed(const Error& error) const {
+    if (error.sqlstate() == "PGRST") return raised_response(error, settings.response_headers);
+    return error_response(error);
+  }
 
   [[nodiscard]] Result<statement::Statement> read(Asked& asked) const {
     statement::Select& select = asked.query.select;
@@ -246,11 +278,14 @@ struct RestApi::Impl {
 
   [[nodiscard]] Result<std::optional<statement::Statement>> insert(Asked& asked,
                                                                    const Request& request) const {
-    BULKHEAD_CHECK(check_content_type(request));
+    std::string made;
+    bool as_sent = true;
+    BULKHEAD_TRY(const std::string_view body, json_body(request, made, as_sent));
+    if (!as_sent) asked.query.columns.reset();
     std::size_t rows = 0;
     BULKHEAD_TRY(statement::Insert insert,
-                 parse_insert(*asked.relation, request.body, asked.query.columns,
-                              asked.preferences.missing_default, rows, settings.json_depth));
+                 parse_insert(*asked.relation, body, asked.query.columns, asked.preferences.missing_default,
+                              rows, settings.json_depth));
     if (rows == 0) return std::optional<statement::Statement>();
     // Known before it is tried, so nothing has to be undone.
     if (rows != 1 && asked.media.object) return not_singular(rows);
@@ -261,9 +296,11 @@ struct RestApi::Impl {
   }
 
   [[nodiscard]] Result<std::optional<statement::Statement>> put(Asked& asked, const Request& request) const {
-    BULKHEAD_CHECK(check_content_type(request));
     BULKHEAD_CHECK(check_put(asked));
-    BULKHEAD_TRY(statement::Insert insert, parse_put(*asked.relation, request.body, settings.json_depth));
+    std::string made;
+    bool as_sent = true;
+    BULKHEAD_TRY(const std::string_view body, json_body(request, made, as_sent));
+    BULKHEAD_TRY(statement::Insert insert, parse_put(*asked.relation, body, settings.json_depth));
     for (const std::string& key : asked.relation->primary_key)
       if (std::find(insert.columns.begin(), insert.columns.end(), key) == insert.columns.end())
         return put_mismatch();
@@ -276,11 +313,14 @@ struct RestApi::Impl {
 
   [[nodiscard]] Result<std::optional<statement::Statement>> update(Asked& asked,
                                                                    const Request& request) const {
-    BULKHEAD_CHECK(check_content_type(request));
     BULKHEAD_CHECK(refuse_range(asked));
+    std::string made;
+    bool as_sent = true;
+    BULKHEAD_TRY(const std::string_view body, json_body(request, made, as_sent));
+    if (!as_sent) asked.query.columns.reset();
     BULKHEAD_TRY(statement::Update update,
-                 parse_update(*asked.relation, request.body, asked.query.columns,
-                              asked.preferences.missing_default, settings.json_depth));
+                 parse_update(*asked.relation, body, asked.query.columns, asked.preferences.missing_default,
+                              settings.json_depth));
     if (update.assignments.empty()) return std::optional<statement::Statement>();
     update.returning = returning(asked, false);
     update.where = std::move(asked.query.select.where);
@@ -321,15 +361,12 @@ Error unsupported_method(Method method) {
   return Error(Errc::method_not_allowed, std::move(message));
 }
 
-RestApi::RestApi(RestSettings settings) : impl_(new Impl{settings}) {}
+RestApi::RestApi(RestSettings settings) : impl_(new Impl{std::move(settings)}) {
+  if (impl_->settings.response_headers.empty()) impl_->settings.response_headers = usual_headers();
+}
 RestApi::~RestApi() = default;
 
 Task<Response> RestApi::handle(const Request& request, TenantSession& session, std::string_view relation) {
-  const Method method = request.method;
-  const bool reads = method == Method::get || method == Method::head;
-  if (method == Method::options || method == Method::other)
-    co_return error_response(unsupported_method(method));
-
   data::Plane& plane = data::SessionAccess::plane(session);
   data::TargetRef target = plane.known(session.context());
   if (!target) {
@@ -337,32 +374,85 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
     if (learned.has_error()) co_return error_response(learned.error());
     target = std::move(*learned);
   }
-  auto asked = read_request(request, target->relations, relation);
+  if (is_call(relation)) co_return co_await impl_->handle_call(request, session, target, relation);
+  co_return co_await impl_->handle_relation(request, session, target, relation);
+}
+
+Task<Response> RestApi::Impl::handle_relation(const Request& request, TenantSession& session,
+                                              data::TargetRef target, std::string_view relation) const {
+  const Method method = request.method;
+  const bool reads = method == Method::get || method == Method::head;
+  if (method == Method::options || method == Method::other)
+    co_return error_response(unsupported_method(method));
+  auto asked = read_request(request, target->relations, relation, settings.choose_transaction);
   if (asked.has_error() && data::Target::concerns_tables(asked.error())) {
     // A migration may have made it a moment ago.
-    auto now = co_await plane.confirm(session.context(), target);
+    auto now = co_await data::SessionAccess::plane(session).confirm(session.context(), target);
     if (now.has_value() && (*now)->version != target->version)
-      asked = read_request(request, (*now)->relations, relation);
+      asked = read_request(request, (*now)->relations, relation, settings.choose_transaction);
   }
   if (asked.has_error()) co_return error_response(asked.error());
   if (reads) {
-    auto statement = impl_->read(*asked);
+    auto statement = read(*asked);
     if (statement.has_error()) co_return error_response(statement.error());
     const std::uint64_t offset = std::get<statement::Select>(*statement).offset.value_or(0);
-    auto result = co_await session.run(std::move(*statement));
-    if (result.has_error()) co_return error_response(result.error());
+    auto result = co_await run(session, asked->preferences, std::move(*statement));
+    if (result.has_error()) co_return failed(result.error());
     Response response = read_response(*result, asked->media, offset);
-    add_applied(response, asked->preferences, method);
+    add_applied(response, asked->preferences, applies(method));
     co_return response;  // HEAD's body, too: its length is told, and it is not sent
   }
 
-  auto statement = impl_->write(*asked, request);
+  auto statement = write(*asked, request);
   if (statement.has_error()) co_return error_response(statement.error());
   if (!statement->has_value()) co_return nothing_written(*asked, method);
-  auto result = co_await session.run(std::move(**statement));
-  if (result.has_error()) co_return error_response(write_error(*asked, result.error()));
+  auto result = co_await run(session, asked->preferences, std::move(**statement));
+  if (result.has_error())
+    co_return failed(bounded_error(asked->preferences, asked->media.object, result.error()));
   if (method == Method::put && result->rows.affected() != 1) co_return error_response(put_mismatch());
-  co_return write_response(*asked, *result, method);
+  Response response = write_response(*asked, *result, method);
+  apply_response_settings(response, *result, settings.response_headers);
+  co_return response;
+}
+
+Task<Response> RestApi::Impl::handle_call(const Request& request, TenantSession& session,
+                                          data::TargetRef target, std::string_view segment) const {
+  auto asked = read_call(request, target->relations, segment, settings);
+  if (asked.has_error() && data::Target::concerns_tables(asked.error())) {
+    auto now = co_await data::SessionAccess::plane(session).confirm(session.context(), target);
+    if (now.has_value() && (*now)->version != target->version)
+      asked = read_call(request, (*now)->relations, segment, settings);
+  }
+  if (asked.has_error()) co_return error_response(asked.error());
+  statement::Statement statement(asked->call);
+  auto result = co_await run(session, asked->preferences, std::move(statement));
+  if (result.has_error())
+    co_return failed(bounded_error(asked->preferences, asked->media.object, result.error()));
+  Response response = call_response(*asked, *result);
+  if (!response.error) add_applied(response, asked->preferences, Applies::call);
+  apply_response_settings(response, *result, settings.response_headers);
+  co_return response;
+}
+
+Task<Result<QueryResult>> RestApi::Impl::run(TenantSession& session, Preferences& preferences,
+                                             statement::Statement statement) const {
+  using Transaction = Preferences::Transaction;
+  data::Plane& plane = data::SessionAccess::plane(session);
+  data::RunOptions options;
+  options.timezone = preferences.timezone;
+  options.undo = preferences.transaction == Transaction::unset
+                     ? settings.rollback
+                     : preferences.transaction == Transaction::rollback;
+  if (options.timezone.empty())
+    co_return co_await plane.run(session.context(), std::move(statement), options);
+  auto result = co_await plane.run(session.context(), statement, options);
+  if (result.has_value() || !is_unknown_timezone(result.error())) co_return result;
+  if (preferences.handling == Preferences::Handling::strict)
+    co_return invalid_preferences("timezone=" + preferences.timezone);
+  // Nothing of it was done; a preference that cannot be met is left out.
+  preferences.timezone.clear();
+  options.timezone.clear();
+  co_return co_await plane.run(session.context(), std::move(statement), options);
 }
 
 }  // namespace bulkhead::api
