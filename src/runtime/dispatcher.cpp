@@ -35,6 +35,12 @@ Error for_log(const Error& error, unsigned status) {
   return Error(error.code(), "").sqlstate(std::string(state));
 }
 
+/// A caller who shows who it is asks what a relation takes. Browsers send no token along with what they ask before a call.
+bool asks_of_relation(const Request& request) {
+  return request.method == Method::options && request.path.starts_with(rest_prefix) &&
+         request.path.size() > rest_prefix.size() && request.header("authorization").has_value();
+}
+
 }  // namespace
 
 RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute> open, bool control,
@@ -134,7 +140,12 @@ Task<Response> Dispatcher::answer(Request& request) {
 Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen) {
   http::Router::Match match = routes_.match(request.method, request.path);
   if (match.kind == http::Router::Match::Kind::no_route) co_return no_route(request, seen);
-  if (match.kind == http::Router::Match::Kind::no_method) co_return no_method(request, match, seen);
+  if (match.kind == http::Router::Match::Kind::no_method && !asks_of_relation(request))
+    co_return no_method(request, match, seen);
+  if (match.kind == http::Router::Match::Kind::no_method) {
+    match.handler = RouteTable::rest_target;
+    match.rest = request.path.substr(rest_prefix.size());
+  }
   const RouteTable::Target& target = routes_.target(match.handler);
   seen.route = target.name;
   seen.metric = target.metric;

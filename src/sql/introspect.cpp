@@ -42,9 +42,10 @@ where n.nspname = $1 and c.relkind in ('r','p','v','m') and not c.relispartition
 order by c.relname, a.attnum)";
 
 constexpr std::string_view keys_sql = R"(
-select c.relname, i.indexrelid::text, i.indisprimary, a.attname
+select c.relname, i.indexrelid::text, i.indisprimary, a.attname, x.relname
 from pg_catalog.pg_index i
 join pg_catalog.pg_class c on c.oid = i.indrelid
+join pg_catalog.pg_class x on x.oid = i.indexrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 cross join lateral pg_catalog.unnest(i.indkey::int2[]) with ordinality k(attnum, place)
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
@@ -262,7 +263,8 @@ Relation* find(std::vector<Relation>& relations, std::string_view name) {
 void read_keys(const Rows& rows, std::vector<Relation>& relations) {
   for (std::size_t r = 0; r < rows.size();) {
     std::string_view table = rows.text(r, 0), index = rows.text(r, 1);
-    bool primary = is_true(rows.text(r, 2));
+    const bool primary = is_true(rows.text(r, 2));
+    const std::string_view name = rows.text(r, 4);
     std::vector<std::string> columns;
     for (; r < rows.size() && rows.text(r, 1) == index; ++r)
       if (rows.text(r, 3) != tenant_column) columns.emplace_back(rows.text(r, 3));
@@ -270,6 +272,7 @@ void read_keys(const Rows& rows, std::vector<Relation>& relations) {
     if (!relation || columns.empty()) continue;
     if (primary) relation->primary_key = columns;
     relation->unique_keys.push_back(std::move(columns));
+    relation->unique_names.push_back(without_tenant(name));
   }
 }
 

@@ -69,6 +69,7 @@ struct Relation {
   std::vector<Column> columns;
   std::vector<std::string> primary_key;
   std::vector<std::vector<std::string>> unique_keys;
+  std::vector<std::string> unique_names;  ///< Of the same, as errors show them.
   std::string comment;
 
   [[nodiscard]] const Column* column(std::string_view column_name) const noexcept;

@@ -17,6 +17,11 @@ Result<std::string> relation_name(std::string_view segment) {
 
 }  // namespace
 
+Error unknown_relation(const std::string& name) {
+  return Error(Errc::relation_unknown, "Could not find the table '" + std::string(sql::api_schema) + "." +
+                                           name + "' in the schema cache");
+}
+
 Result<Asked> read_request(const Request& request, sql::RelationsRef relations, std::string_view segment,
                            bool choose_transaction) {
   Asked asked;
@@ -24,9 +29,7 @@ Result<Asked> read_request(const Request& request, sql::RelationsRef relations, 
   BULKHEAD_CHECK(check_profile(request));
   asked.relations = std::move(relations);
   asked.relation = asked.relations->find(name);
-  if (!asked.relation)
-    return Error(Errc::relation_unknown, "Could not find the table '" + std::string(sql::api_schema) + "." +
-                                             name + "' in the schema cache");
+  if (!asked.relation) return unknown_relation(name);
   BULKHEAD_TRY(asked.media, read_accept(request));
   BULKHEAD_TRY(asked.query, parse_query(request.query));
   BULKHEAD_CHECK(apply_range(request, asked.query.select));

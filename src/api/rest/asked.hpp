@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <bulkhead/http.hpp>
@@ -19,6 +20,8 @@ struct Asked {
   Preferences preferences;
   Media media;
 };
+
+[[nodiscard]] Error unknown_relation(const std::string& name);
 
 /// `segment`: the path behind `/rest/v1/`, percent-encoding untouched. Errors: `relation_unknown` (also for what
 /// is no path of a relation: PGRST125), and those of the parts it is read from.

@@ -1,6 +1,7 @@
 #include "api/rest/response_settings.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -25,7 +26,17 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+// What frames the message, or what a proxy acts on: no list can open these.
+bool is_never_allowed(std::string_view name) {
+  constexpr std::array<std::string_view, 9> framing{
+      "connection", "content-length",    "date",    "keep-alive", "te",
+      "trailer",    "transfer-encoding", "upgrade", "x-sendfile"};
+  return std::find(framing.begin(), framing.end(), name) != framing.end() || name.starts_with("proxy-") ||
+         name.starts_with("x-accel-") || name.starts_with("x-forwarded-");
+}
+
 bool is_allowed(const HeaderList& allowed, std::string_view name) {
+  if (is_never_allowed(name)) return false;
   return std::any_of(allowed.begin(), allowed.end(), [&](std::string_view entry) {
     return entry.ends_with('*') ? name.starts_with(entry.substr(0, entry.size() - 1)) : name == entry;
   });

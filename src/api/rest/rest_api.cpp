@@ -7,10 +7,12 @@
 #include "api/rest/asked.hpp"
 #include "api/rest/body.hpp"
 #include "api/rest/call.hpp"
+#include "api/rest/error_details.hpp"
 #include "api/rest/json_writer.hpp"
 #include "api/rest/payload.hpp"
 #include "api/rest/response_settings.hpp"
 #include "api/rest/responses.hpp"
+#include "api/rest/scanner.hpp"
 #include "data/plane.hpp"
 
 namespace bulkhead::api {
@@ -246,6 +248,35 @@ Error bounded_error(const Preferences& preferences, bool object, const Error& er
 
 namespace {
 
+SentRow sent_row(const Request& request, const statement::Condition& where) {
+  SentRow sent;
+  const auto type = body_type(request, false);
+  if (request.method != Method::del && type.has_value() && *type == BodyType::json) sent.json = request.body;
+  sent.where = &where;
+  return sent;
+}
+
+// What a relation or function takes, without doing it.
+Response methods_of(std::string allowed) {
+  Response response;
+  response.headers.emplace_back("Allow", std::move(allowed));
+  return response;
+}
+
+std::string methods(const sql::Relation& relation) {
+  // Views and the tables that all tenants share are read.
+  if (relation.view || !relation.tenant) return "OPTIONS,GET,HEAD";
+  return relation.primary_key.empty() ? "OPTIONS,GET,HEAD,POST,PATCH,DELETE"
+                                      : "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE";
+}
+
+// Whoever named the schema is told which one it was.
+void add_profile(const Request& request, Response& response) {
+  const bool named = request.header("accept-profile") || request.header("content-profile");
+  if (named && !response.error && !response.content_type.empty())
+    response.headers.emplace_back("Content-Profile", sql::api_schema);
+}
+
 // As PostgreSQL's refusal of the setting is told (data/failure.cpp).
 bool is_unknown_timezone(const Error& error) {
   return error.sqlstate() == "22023" && error.message().starts_with("invalid value for parameter");
@@ -361,6 +392,25 @@ Error unsupported_method(Method method) {
   return Error(Errc::method_not_allowed, std::move(message));
 }
 
+namespace {
+
+Response options(const data::Target& target, std::string_view segment) {
+  if (is_call(segment)) {
+    const auto name = decode_segment(segment.substr(segment.find('/') + 1));
+    const auto overloads =
+        name.has_value() ? target.relations->overloads(*name) : std::span<const sql::Function>();
+    if (overloads.empty())
+      return error_response(Error(Errc::relation_unknown, "there is no such function").sqlstate("PGRST202"));
+    return methods_of(overloads.front().is_volatile ? "OPTIONS,POST" : "OPTIONS,GET,HEAD,POST");
+  }
+  const auto name = decode_segment(segment);
+  const sql::Relation* relation = name.has_value() ? target.relations->find(*name) : nullptr;
+  if (!relation) return error_response(unknown_relation(std::string(segment)));
+  return methods_of(methods(*relation));
+}
+
+}  // namespace
+
 RestApi::RestApi(RestSettings settings) : impl_(new Impl{std::move(settings)}) {
   if (impl_->settings.response_headers.empty()) impl_->settings.response_headers = usual_headers();
 }
@@ -374,16 +424,21 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
     if (learned.has_error()) co_return error_response(learned.error());
     target = std::move(*learned);
   }
-  if (is_call(relation)) co_return co_await impl_->handle_call(request, session, target, relation);
-  co_return co_await impl_->handle_relation(request, session, target, relation);
+  if (request.method == Method::options) co_return options(*target, relation);
+  Response response;
+  if (is_call(relation))
+    response = co_await impl_->handle_call(request, session, target, relation);
+  else
+    response = co_await impl_->handle_relation(request, session, target, relation);
+  add_profile(request, response);
+  co_return response;
 }
 
 Task<Response> RestApi::Impl::handle_relation(const Request& request, TenantSession& session,
                                               data::TargetRef target, std::string_view relation) const {
   const Method method = request.method;
   const bool reads = method == Method::get || method == Method::head;
-  if (method == Method::options || method == Method::other)
-    co_return error_response(unsupported_method(method));
+  if (method == Method::other) co_return error_response(unsupported_method(method));
   auto asked = read_request(request, target->relations, relation, settings.choose_transaction);
   if (asked.has_error() && data::Target::concerns_tables(asked.error())) {
     // A migration may have made it a moment ago.
@@ -403,12 +458,16 @@ Task<Response> RestApi::Impl::handle_relation(const Request& request, TenantSess
     co_return response;  // HEAD's body, too: its length is told, and it is not sent
   }
 
+  const statement::Condition where = asked->query.select.where;  // for the error's sake
   auto statement = write(*asked, request);
   if (statement.has_error()) co_return error_response(statement.error());
   if (!statement->has_value()) co_return nothing_written(*asked, method);
   auto result = co_await run(session, asked->preferences, std::move(**statement));
-  if (result.has_error())
-    co_return failed(bounded_error(asked->preferences, asked->media.object, result.error()));
+  if (result.has_error()) {
+    const Error bounded = bounded_error(asked->preferences, asked->media.object, result.error());
+    co_return failed(
+        with_key_details(bounded, *asked->relations, *asked->relation, sent_row(request, where)));
+  }
   if (method == Method::put && result->rows.affected() != 1) co_return error_response(put_mismatch());
   Response response = write_response(*asked, *result, method);
   apply_response_settings(response, *result, settings.response_headers);
