@@ -30,19 +30,45 @@ enum class Operator : std::uint8_t {
   lte,
   like,
   ilike,
-  in,  ///< `values`
-  is,  ///< `value`: one of "null", "not_null", "true", "false", "unknown"
+  match,   ///< a regular expression
+  imatch,  ///< the same, in any case
+  in,      ///< `values`
+  is,      ///< `value`: one of "null", "not_null", "true", "false", "unknown"
+  is_distinct,
+  fts,    ///< full text: to_tsquery(), in `language` if there is one
+  plfts,  ///< plainto_tsquery()
+  phfts,  ///< phraseto_tsquery()
+  wfts,   ///< websearch_to_tsquery()
+  cs,     ///< contains
+  cd,     ///< is contained in
+  ov,     ///< overlaps
+  sl,     ///< strictly left of
+  sr,     ///< strictly right of
+  nxr,    ///< does not extend to the right of
+  nxl,    ///< does not extend to the left of
+  adj,    ///< adjacent to
+};
+
+/// A step into a JSON value: a key, or an index of an array (a number, maybe negative).
+struct JsonStep {
+  std::string key;
+  bool index = false;
+  bool text = false;  ///< `->>`: what is found as text, not as JSON.
 };
 
 struct Condition {
   enum class Kind : std::uint8_t { all, any, compare };
+  enum class Quantifier : std::uint8_t { none, any, all };
   Kind kind = Kind::all;  ///< `all` without children is true.
   bool negated = false;
   std::vector<Condition> children;  ///< all, any
-  std::string column;               ///< compare
+  std::string column;               ///< compare; with `is` null it may be the name of an embed.
+  std::vector<JsonStep> path;       ///< compare: into the column.
   Operator op = Operator::eq;
+  Quantifier quantifier = Quantifier::none;  ///< Then `value` is an array.
   Value value;
   std::vector<Value> values;  ///< `in`; empty matches nothing
+  std::string language;       ///< fts and its like; empty: the database's own.
 
   [[nodiscard]] bool empty() const noexcept { return kind != Kind::compare && children.empty(); }
 };
@@ -52,9 +78,14 @@ struct Order {
   std::string column;
   bool descending = false;
   Nulls nulls = Nulls::unset;
+  std::vector<JsonStep> path = {};  ///< Into the column.
+  std::string embed = {};           ///< Not empty: the column is that of this embed, which is to one.
 };
 
 struct Embed;
+
+/// What an output makes of all rows that are alike in the other outputs.
+enum class Aggregate : std::uint8_t { none, count, sum, avg, min, max };
 
 /// A column of the output: every column (`*`), one column, or an embedded relation.
 struct Output {
@@ -63,6 +94,9 @@ struct Output {
   std::string alias;  ///< Empty: the column's own name.
   std::string cast;   ///< Empty: none. A type name from the list that `sql/` allows.
   std::shared_ptr<const Embed> embed;
+  std::vector<JsonStep> path;             ///< Into the column.
+  Aggregate aggregate = Aggregate::none;  ///< Of the column; `count` without a column is the number of rows.
+  std::string aggregate_cast;             ///< Of the aggregate, as `cast` is of what it is made of.
 };
 
 /// What is read of a relation.
@@ -73,6 +107,9 @@ struct Select {
   std::vector<Order> order;
   std::optional<std::uint64_t> limit, offset;
   bool exact_count = false;  ///< Also count every row that `where` matches, in the same unit.
+  bool aggregates = false;   ///< Aggregates may be used, at every level. Read of the outermost select alone,
+  std::optional<std::uint64_t> embed_limit;  ///< as this: most rows of an embed to many.
+  bool plain = false;  ///< Columns as PostgreSQL's text form, never as JSON (for CSV). Likewise.
 };
 
 /// A related relation inside a row: an object for to-one, an array for to-many. The only output `count`, where
@@ -84,6 +121,7 @@ struct Embed {
   std::string hint;  ///< `!hint`: a constraint, column or junction that picks one of several relationships.
   bool inner = false;
   bool hidden = false;  ///< Nothing of it is in the output: with `inner`, it only says which rows are.
+  bool spread = false;  ///< Its outputs are the row's own: each a value, or to many an array.
 };
 
 /// A cell of a row to write.

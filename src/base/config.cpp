@@ -391,6 +391,13 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.texts_of(n, k, r.config().response_headers, is_filled, "a header's name");
        }},
+      {"api", "aggregates", "false",
+       "Clients of the data API may ask for aggregates (`total.sum()`, `count()`) and spread rows to many. "
+       "One request "
+       "may then read a whole table of its tenant's.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.boolean(n, k, r.config().aggregates);
+       }},
       {"log", "level", "\"info\"",
        "`debug`, `info`, `warn` or `error`. Finished requests are logged at info.",
        [](const Reader& r, const toml::node& n, const std::string& k) {

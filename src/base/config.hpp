@@ -93,6 +93,7 @@ struct AppConfig {
   std::size_t json_depth = 100;
   std::string transactions = "commit";
   std::vector<std::string> response_headers;  ///< In lower case; empty: the usual ones.
+  bool aggregates = false;
 
   // [log]
   std::string level = "info";

@@ -103,13 +103,13 @@ Error client_error(const pg::Outcome& outcome, const std::vector<const pg::Param
   Error told = Error(error.code(), public_message(outcome, error, sent))
                    .sqlstate(std::string(error.sqlstate()))
                    .internal(std::string(error.message()) + places_in(error.internal()));
+  const auto fit = [](const std::string& text) {
+    return text.find(sql::tenant_column) == std::string::npos ? text : std::string();
+  };
   if (is_raised(error.sqlstate()))
-    return std::move(told)
-        .details(sql::without_tenant(outcome.detail))
-        .hint(sql::without_tenant(outcome.hint));
+    return std::move(told).details(fit(outcome.detail)).hint(fit(outcome.hint));
   // Of names and types alone, as the message is.
-  if (error.sqlstate().starts_with("42") && outcome.hint.find(sql::tenant_column) == std::string::npos)
-    return std::move(told).hint(outcome.hint);
+  if (error.sqlstate().starts_with("42")) return std::move(told).hint(fit(outcome.hint));
   return told;
 }
 

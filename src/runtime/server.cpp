@@ -233,6 +233,7 @@ struct Server::IoThread {
     settings.rollback = config.transactions.starts_with("rollback");
     settings.choose_transaction = config.transactions.ends_with("-allow-override");
     settings.response_headers = config.response_headers;
+    settings.aggregates = config.aggregates;
     return settings;
   }
 

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 
 #include "sql/relations.hpp"
+#include "sql/view_columns.hpp"
 
 namespace bulkhead::sql {
 
@@ -23,7 +25,7 @@ select c.relname, c.relkind in ('v','m'),
             else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
        coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
        pg_catalog.col_description(c.oid, a.attnum), pg_catalog.obj_description(c.oid, 'pg_class'),
-       tn.nspname = $1
+       tn.nspname = $1, c.oid, a.attnum
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -126,6 +128,36 @@ select exists (select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n o
                where n.nspname = $1 and p.prosrc like '%response.%'))";
 
 constexpr std::uint32_t uuid_oid = 2950;
+// Functions of one argument that is a row of a relation: they are read like columns, or, where they return rows of a
+// relation, like a foreign key.
+constexpr std::string_view computed_sql = R"(
+select c.relname, p.proname, case when t.typtype = 'd' then bt.oid else t.oid end,
+       pg_catalog.format_type(t.oid, null), coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
+       target.relname, not p.proretset or p.prorows = 1, p.proretset
+from pg_catalog.pg_proc p
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+join pg_catalog.pg_type row_type on row_type.oid = p.proargtypes[0]
+join pg_catalog.pg_class c on c.oid = row_type.typrelid and c.relnamespace = n.oid
+join pg_catalog.pg_type t on t.oid = p.prorettype
+left join pg_catalog.pg_class target
+  on target.oid = t.typrelid and target.relnamespace = n.oid and target.relkind in ('r','p','v','m')
+left join lateral (
+  with recursive base(oid, typtype, typcategory, typbasetype) as (
+    select b.oid, b.typtype, b.typcategory, b.typbasetype from pg_catalog.pg_type b where b.oid = t.typbasetype
+    union all
+    select b.oid, b.typtype, b.typcategory, b.typbasetype
+    from base join pg_catalog.pg_type b on b.oid = base.typbasetype where base.typtype = 'd')
+  select base.oid, base.typtype, base.typcategory from base where base.typtype <> 'd') bt on true
+where n.nspname = $1 and p.pronargs = 1 and p.prokind = 'f' and p.provariadic = 0 and t.typtype <> 'p'
+  and c.relkind in ('r','p','v','m')
+order by c.relname, p.proname)";
+
+constexpr std::string_view views_sql = R"(
+select c.relname, c.oid, r.ev_action::text
+from pg_catalog.pg_rewrite r
+join pg_catalog.pg_class c on c.oid = r.ev_class
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = $1 and c.relkind in ('v','m') and r.ev_type = '1' and r.is_instead)";
 
 bool is_true(std::string_view text) {
   return text == "t";
@@ -151,7 +183,13 @@ void set_json_kind(Column& column, char type_kind, char category) {
   }
 }
 
-void read_columns(const Rows& rows, std::vector<Relation>& relations) {
+// Where a column is, by its relation's object id and its number.
+struct Place {
+  std::string_view relation, column;
+};
+using Places = std::map<std::pair<std::uint32_t, std::uint32_t>, Place>;
+
+void read_columns(const Rows& rows, std::vector<Relation>& relations, Places& places) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
     if (relations.empty() || relations.back().name != rows.text(r, 0)) {
       Relation relation;
@@ -161,6 +199,7 @@ void read_columns(const Rows& rows, std::vector<Relation>& relations) {
       relations.push_back(std::move(relation));
     }
     Relation& relation = relations.back();
+    places[{number(rows.text(r, 14)), number(rows.text(r, 15))}] = {rows.text(r, 0), rows.text(r, 2)};
     if (rows.text(r, 2) == tenant_column) {
       relation.tenant = true;
       continue;
@@ -229,7 +268,22 @@ bool can_be_called(const Function& function) {
   return taken.size() == 1 && std::find(whole.begin(), whole.end(), taken.front().type) != whole.end();
 }
 
-std::vector<Function> read_functions(const Rows& rows, const std::vector<Relation>& relations) {
+/// Relations by name, while they are being read.
+class Index {
+ public:
+  explicit Index(std::vector<Relation>& relations) {
+    for (Relation& relation : relations) by_name_.emplace(relation.name, &relation);
+  }
+  [[nodiscard]] Relation* find(std::string_view name) const {
+    auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::map<std::string_view, Relation*> by_name_;
+};
+
+std::vector<Function> read_functions(const Rows& rows, const Index& relations) {
   std::vector<Function> functions;
   for (std::size_t r = 0; r < rows.size();) {
     Function function;
@@ -245,22 +299,13 @@ std::vector<Function> read_functions(const Rows& rows, const std::vector<Relatio
     for (std::size_t inputs = 0; r < rows.size() && rows.text(r, 1) == oid; ++r)
       add_part(function, rows, r, inputs);
     function.signature.push_back(')');
-    const bool served = std::any_of(relations.begin(), relations.end(), [&](const Relation& relation) {
-      return relation.name == function.relation;
-    });
-    if (!served) function.relation.clear();
+    if (!relations.find(function.relation)) function.relation.clear();
     if (can_be_called(function)) functions.push_back(std::move(function));
   }
   return functions;
 }
 
-Relation* find(std::vector<Relation>& relations, std::string_view name) {
-  auto found = std::find_if(relations.begin(), relations.end(),
-                            [&](const Relation& relation) { return relation.name == name; });
-  return found == relations.end() ? nullptr : &*found;
-}
-
-void read_keys(const Rows& rows, std::vector<Relation>& relations) {
+void read_keys(const Rows& rows, const Index& relations) {
   for (std::size_t r = 0; r < rows.size();) {
     std::string_view table = rows.text(r, 0), index = rows.text(r, 1);
     const bool primary = is_true(rows.text(r, 2));
@@ -268,7 +313,7 @@ void read_keys(const Rows& rows, std::vector<Relation>& relations) {
     std::vector<std::string> columns;
     for (; r < rows.size() && rows.text(r, 1) == index; ++r)
       if (rows.text(r, 3) != tenant_column) columns.emplace_back(rows.text(r, 3));
-    Relation* relation = find(relations, table);
+    Relation* relation = relations.find(table);
     if (!relation || columns.empty()) continue;
     if (primary) relation->primary_key = columns;
     relation->unique_keys.push_back(std::move(columns));
@@ -282,7 +327,7 @@ bool covers(const std::vector<std::string>& columns, const std::vector<std::stri
   });
 }
 
-std::vector<ForeignKey> read_foreign_keys(const Rows& rows, std::vector<Relation>& relations) {
+std::vector<ForeignKey> read_foreign_keys(const Rows& rows, const Index& relations) {
   std::vector<ForeignKey> keys;
   for (std::size_t r = 0; r < rows.size();) {
     ForeignKey key;
@@ -295,14 +340,133 @@ std::vector<ForeignKey> read_foreign_keys(const Rows& rows, std::vector<Relation
       key.from_columns.emplace_back(rows.text(r, 3));
       key.to_columns.emplace_back(rows.text(r, 4));
     }
-    Relation* from = find(relations, key.from);
-    if (!from || !find(relations, key.to) || key.from_columns.empty()) continue;
+    const Relation* from = relations.find(key.from);
+    if (!from || !relations.find(key.to) || key.from_columns.empty()) continue;
     key.from_unique =
         std::any_of(from->unique_keys.begin(), from->unique_keys.end(),
                     [&](const std::vector<std::string>& unique) { return covers(key.from_columns, unique); });
     keys.push_back(std::move(key));
   }
   return keys;
+}
+
+void read_computed(const Rows& rows, const Index& relations) {
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    Relation* relation = relations.find(rows.text(r, 0));
+    if (!relation || relation->column(rows.text(r, 1))) continue;  // a column of the name is meant first
+    if (!rows.is_null(r, 6)) {
+      if (relations.find(rows.text(r, 6)))
+        relation->relationships.push_back(
+            {std::string(rows.text(r, 1)), std::string(rows.text(r, 6)), is_true(rows.text(r, 7))});
+      continue;
+    }
+    if (is_true(rows.text(r, 8))) continue;
+    Column column;
+    column.name = rows.text(r, 1);
+    column.computed = true;
+    column.type_oid = number(rows.text(r, 2));
+    column.type = column.sql_type = rows.text(r, 3);
+    set_json_kind(column, rows.text(r, 4).front(), rows.text(r, 5).front());
+    relation->computed.push_back(std::move(column));
+  }
+}
+
+/// What a view shows of one table: the view's columns for each of the table's.
+struct Shown {
+  const Relation* view = nullptr;
+  std::map<std::string_view, std::vector<std::string_view>> columns;
+};
+using ShownTables = std::map<std::string_view, std::vector<Shown>>;
+
+// The table's column that a view's column shows, through the views between them.
+Place base_of(Places::key_type at, const Places& places,
+              const std::map<Places::key_type, Places::key_type>& from) {
+  for (int views = 0; views < 32; ++views) {
+    const auto next = from.find(at);
+    if (next == from.end()) break;
+    at = next->second;
+  }
+  const auto found = places.find(at);
+  return found == places.end() ? Place() : found->second;
+}
+
+ShownTables read_views(const Rows& rows, const Places& places, const Index& relations) {
+  std::map<Places::key_type, Places::key_type> from;
+  for (std::size_t r = 0; r < rows.size(); ++r)
+    for (const ViewColumn& column : view_columns(rows.text(r, 2)))
+      from[{number(rows.text(r, 1)), column.number}] = {column.relation, column.column};
+  ShownTables tables;
+  for (const auto& [view_column, origin] : from) {
+    const auto place = places.find(view_column);
+    if (place == places.end()) continue;
+    const Place base = base_of(origin, places, from);
+    if (base.relation.empty() || base.column == tenant_column || place->second.column == tenant_column)
+      continue;
+    const Relation* view = relations.find(place->second.relation);
+    if (!view || !view->view) continue;
+    std::vector<Shown>& shown = tables[base.relation];
+    if (shown.empty() || shown.back().view != view) shown.push_back({view, {}});
+    shown.back().columns[base.column].push_back(place->second.column);
+  }
+  return tables;
+}
+
+// Every way to say `columns` of the table in the view's columns; none if the view lacks one.
+std::vector<std::vector<std::string>> in_view(const Shown& shown, const std::vector<std::string>& columns) {
+  constexpr std::size_t ways_max = 8;
+  std::vector<std::vector<std::string>> ways(1);
+  for (const std::string& column : columns) {
+    const auto found = shown.columns.find(column);
+    if (found == shown.columns.end()) return {};
+    std::vector<std::vector<std::string>> longer;
+    for (const std::vector<std::string>& way : ways)
+      for (std::string_view name : found->second)
+        if (longer.size() < ways_max) longer.emplace_back(way).emplace_back(name);
+    ways = std::move(longer);
+  }
+  return ways;
+}
+
+struct Side {
+  std::string relation;
+  std::vector<std::string> columns;
+};
+
+std::vector<Side> sides_of(const std::string& table, const std::vector<std::string>& columns,
+                           const ShownTables& tables) {
+  std::vector<Side> sides(1, {table, columns});
+  const auto found = tables.find(table);
+  if (found == tables.end()) return sides;
+  for (const Shown& shown : found->second)
+    for (std::vector<std::string>& way : in_view(shown, columns))
+      sides.push_back({shown.view->name, std::move(way)});
+  return sides;
+}
+
+// A view has the foreign keys and keys of what it shows.
+void add_views(std::vector<ForeignKey>& keys, const ShownTables& tables, const Index& relations) {
+  const std::size_t of_tables = keys.size();
+  for (std::size_t i = 0; i < of_tables; ++i) {
+    const ForeignKey key = keys[i];
+    const std::vector<Side> froms = sides_of(key.from, key.from_columns, tables),
+                            tos = sides_of(key.to, key.to_columns, tables);
+    for (const Side& from : froms)
+      for (const Side& to : tos)
+        if (from.relation != key.from || to.relation != key.to)
+          keys.push_back({key.name, from.relation, to.relation, from.columns, to.columns, key.from_unique});
+  }
+  for (const auto& [table, shown_in] : tables) {
+    const Relation* base = relations.find(table);
+    if (!base || base->view) continue;
+    for (const Shown& shown : shown_in) {
+      Relation* view = relations.find(shown.view->name);
+      for (const std::vector<std::string>& unique : base->unique_keys)
+        for (std::vector<std::string>& way : in_view(shown, unique)) {
+          if (unique == base->primary_key && view->primary_key.empty()) view->primary_key = way;
+          view->unique_keys.push_back(std::move(way));
+        }
+    }
+  }
 }
 
 }  // namespace
@@ -314,11 +478,17 @@ Result<std::shared_ptr<const Relations>> Relations::load(pg::Blocking& connectio
   BULKHEAD_TRY(Rows foreign_keys, connection.query(foreign_keys_sql, params));
   BULKHEAD_TRY(Rows functions, connection.query(functions_sql, params));
   BULKHEAD_TRY(Rows sets_response, connection.query(sets_response_sql, params));
+  BULKHEAD_TRY(Rows computed, connection.query(computed_sql, params));
+  BULKHEAD_TRY(Rows views, connection.query(views_sql, params));
   std::vector<Relation> relations;
-  read_columns(columns, relations);
-  read_keys(keys, relations);
-  std::vector<ForeignKey> links = read_foreign_keys(foreign_keys, relations);
-  std::vector<Function> callable = read_functions(functions, relations);
+  Places places;
+  read_columns(columns, relations, places);
+  const Index index(relations);
+  read_keys(keys, index);
+  std::vector<ForeignKey> links = read_foreign_keys(foreign_keys, index);
+  read_computed(computed, index);
+  add_views(links, read_views(views, places, index), index);
+  std::vector<Function> callable = read_functions(functions, index);
   return std::shared_ptr<const Relations>(std::make_shared<Relations>(
       std::move(relations), std::move(links), std::move(callable), is_true(sets_response.text(0, 0))));
 }

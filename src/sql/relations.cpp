@@ -42,6 +42,13 @@ const Column* Relation::column(std::string_view column_name) const noexcept {
   return nullptr;
 }
 
+const Column* Relation::field(std::string_view field_name) const noexcept {
+  if (const Column* found = column(field_name)) return found;
+  for (const Column& column : computed)
+    if (column.name == field_name) return &column;
+  return nullptr;
+}
+
 const Column* Function::parameter(std::string_view parameter_name) const noexcept {
   for (const Column& taken : parameters)
     if (taken.name == parameter_name) return &taken;

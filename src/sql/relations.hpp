@@ -44,12 +44,22 @@ struct Column {
   JsonKind json = JsonKind::string;  ///< How its text form becomes JSON.
   bool convert = false;  ///< Must be wrapped in `to_json()` to be JSON (arrays, composite types, extensions).
   bool is_json = false;  ///< json or jsonb: a payload's value is stored as the JSON text that it is.
+  bool computed = false;  ///< A function of the row; read only, and not among `columns`.
   std::string comment;
 
   [[nodiscard]] bool operator==(const Column&) const = default;
 };
 
-/// A foreign key, tenant column left out on both sides.
+/// A function from a row of one relation to rows of another: a relationship that the app made.
+struct ComputedRelationship {
+  std::string name;  ///< The function's.
+  std::string to;    ///< Relation.
+  bool to_one = false;
+
+  [[nodiscard]] bool operator==(const ComputedRelationship&) const = default;
+};
+
+/// A foreign key, tenant column left out on both sides. That of a view is its base table's.
 struct ForeignKey {
   std::string name;  ///< Without the tenant column's name, too: errors show it and clients give it as a hint.
   std::string from, to;  ///< Relations.
@@ -71,8 +81,12 @@ struct Relation {
   std::vector<std::vector<std::string>> unique_keys;
   std::vector<std::string> unique_names;  ///< Of the same, as errors show them.
   std::string comment;
+  std::vector<Column> computed;  ///< Functions of a row that are read like columns.
+  std::vector<ComputedRelationship> relationships;
 
   [[nodiscard]] const Column* column(std::string_view column_name) const noexcept;
+  /// A column or computed column.
+  [[nodiscard]] const Column* field(std::string_view field_name) const noexcept;
   [[nodiscard]] bool operator==(const Relation&) const = default;
 };
 

@@ -4,6 +4,8 @@
 
 #include <bulkhead/json.hpp>
 
+#include "sql/alike.hpp"
+
 namespace bulkhead::sql {
 
 namespace {
@@ -28,12 +30,11 @@ std::vector<Relationship> ways_from(const Relations& relations, const Relation& 
   std::vector<Relationship> ways;
   for (const ForeignKey* key : relations.around(origin.name)) {
     if (key->from == origin.name)
-      ways.push_back({key->from_unique ? Kind::one_to_one : Kind::many_to_one, relations.find(key->to), key,
-                      true, nullptr, nullptr});
+      ways.push_back(
+          {key->from_unique ? Kind::one_to_one : Kind::many_to_one, relations.find(key->to), key, true});
     if (key->to != origin.name) continue;
     const Relation* from = relations.find(key->from);
-    ways.push_back(
-        {key->from_unique ? Kind::one_to_one : Kind::one_to_many, from, key, false, nullptr, nullptr});
+    ways.push_back({key->from_unique ? Kind::one_to_one : Kind::one_to_many, from, key, false});
     // A junction's primary or unique key holds both foreign keys: else it is a table in its own right.
     for (const ForeignKey* other : relations.around(from->name)) {
       if (other == key || other->from != from->name) continue;
@@ -58,7 +59,9 @@ bool matches(const Relationship& way, const Relation& origin, std::string_view n
   }
   if (hint.empty()) {
     if (named) return true;
-    return way.forward && (way.key->name == name || is_single(way.key->from_columns, name));
+    // A foreign key's name or column means its table: the views of that have the same key.
+    return way.forward && !way.target->view &&
+           (way.key->name == name || is_single(way.key->from_columns, name));
   }
   if (!named) return false;
   if (many_to_many) return way.junction->name == hint;
@@ -122,22 +125,39 @@ Error ambiguous(const std::vector<Relationship>& ways, const Relation& origin, s
             ". Find the desired relationship in the 'details' key.");
 }
 
+Error unknown(const Relations& relations, const Relation& origin, std::string_view name,
+              std::string_view hint) {
+  const std::string target(name);
+  std::string searched =
+      "Searched for a foreign key relationship between '" + origin.name + "' and '" + target;
+  if (!hint.empty()) searched.append("' using the hint '").append(hint);
+  Error error = Error(Errc::relationship_unknown, "Could not find a relationship between '" + origin.name +
+                                                      "' and '" + target + "' in the schema cache")
+                    .details(searched + "' in the schema '" + std::string(api_schema) +
+                             "', but no matches were found.");
+  std::vector<std::string_view> around;
+  for (const Relationship& way : ways_from(relations, origin)) around.push_back(way.target->name);
+  const std::string_view meant = most_alike(target, around);
+  if (meant.empty() || meant == target) return error;
+  return std::move(error).hint("Perhaps you meant '" + std::string(meant) + "' instead of '" + target + "'.");
+}
+
 }  // namespace
 
 Result<Relationship> find_relationship(const Relations& relations, const Relation& origin,
                                        std::string_view name, std::string_view hint) {
+  for (const ComputedRelationship& computed : origin.relationships)
+    if (computed.name == name) {
+      Relationship way{computed.to_one ? Kind::many_to_one : Kind::one_to_many, relations.find(computed.to)};
+      way.function = &computed;
+      return way;
+    }
   std::vector<Relationship> found;
   for (Relationship& way : ways_from(relations, origin))
     if (matches(way, origin, name, hint)) found.push_back(way);
   if (found.size() == 1) return found.front();
   if (!found.empty()) return ambiguous(found, origin, name);
-  std::string target(name);
-  std::string searched =
-      "Searched for a foreign key relationship between '" + origin.name + "' and '" + target;
-  if (!hint.empty()) searched.append("' using the hint '").append(hint);
-  return Error(Errc::relationship_unknown, "Could not find a relationship between '" + origin.name +
-                                               "' and '" + target + "' in the schema cache")
-      .details(searched + "' in the schema '" + std::string(api_schema) + "', but no matches were found.");
+  return unknown(relations, origin, name, hint);
 }
 
 }  // namespace bulkhead::sql

@@ -28,7 +28,7 @@ Result<const Relation*> Renderer::writable(std::string_view name) const {
 }
 
 Result<const Column*> Renderer::column(const Relation& of, std::string_view name) const {
-  if (const Column* found = of.column(name)) return found;
+  if (const Column* found = of.field(name)) return found;
   return Error(Errc::column_unknown, "column " + of.name + "." + std::string(name) + " does not exist")
       .sqlstate("42703");
 }
@@ -42,7 +42,8 @@ void Renderer::from(std::string& out, const Scope& scope) {
   if (scope.called) return from_function(out, scope);
   append_identifier(out, schema_);
   out.push_back('.');
-  append_identifier(out, scope.relation->name);
+  append_identifier(out, scope.function ? scope.function->name : scope.relation->name);
+  if (scope.function) out.append("(").append(scope.argument).append(")");
   out.push_back(' ');
   out.append(scope.alias);
 }

@@ -69,7 +69,8 @@ Result<Rendered> Renderer::call(const statement::Call& call) {
     BULKHEAD_TRY(rows, relation(function->relation));
   }
   Called called{function, &call};
-  Scope scope{rows, "t", &called};
+  Scope scope{rows, "t"};
+  scope.called = &called;
 
   // What is counted or bounded must be there before any of it is shown, and what writes is called once.
   const bool counts = call.select.exact_count && !call.read_only;
@@ -85,22 +86,27 @@ Result<Rendered> Renderer::call(const statement::Call& call) {
     called.apart = true;
     filters = statement::Condition();
   }
+  aggregates_ = call.select.aggregates;
+  plain_ = call.select.plain;
+  embed_limit_ = call.select.embed_limit;
   text.append("select ");
-  std::string joins;
-  BULKHEAD_CHECK(outputs(text, joins, call.select.outputs, scope));
+  BULKHEAD_TRY(const Level made, level(call.select, scope, 0));
+  output_list(text, made, scope);
   own_guard_ = false;  // a row of NULLs has none
   if (counts) text.append(", (select count(*) from f)");
   text.append(" from ");
   from(text, scope);
-  text.append(joins);
-  BULKHEAD_CHECK(where(text, scope, filters));
-  BULKHEAD_CHECK(order(text, scope, call.select.order));
+  text.append(made.joins);
+  BULKHEAD_CHECK(where(text, scope, filters, &made));
+  group(text, made);
+  BULKHEAD_CHECK(order(text, scope, call.select.order, made));
   if (bounded)
     bounded_range(text, call);
   else
     range(text, call.select);
   Rendered rendered = finish(std::move(text));
-  if (call.select.exact_count && !counts) BULKHEAD_CHECK(count(rendered, call.select, scope, tenant_param_));
+  if (call.select.exact_count && !counts)
+    BULKHEAD_CHECK(count(rendered, call.select, scope, made.aggregated, tenant_param_));
   rendered.writes = !call.read_only;
   rendered.read_only = call.read_only;
   rendered.tells_total = counts;

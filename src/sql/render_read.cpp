@@ -1,3 +1,5 @@
+// Reads: the outermost select, what is embedded in it at any depth, and the count.
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -6,113 +8,10 @@
 
 namespace bulkhead::sql {
 
+using statement::Aggregate;
 using statement::Condition;
-using statement::Operator;
 
 namespace {
-
-struct Cast {
-  std::string_view name;
-  JsonKind json;
-};
-
-// What `column::type` in a select may name. A type's name cannot be a parameter, so it comes from here or not
-// at all.
-constexpr std::array casts{
-    Cast{"text", JsonKind::string},
-    Cast{"varchar", JsonKind::string},
-    Cast{"character varying", JsonKind::string},
-    Cast{"char", JsonKind::string},
-    Cast{"character", JsonKind::string},
-    Cast{"bpchar", JsonKind::string},
-    Cast{"smallint", JsonKind::number},
-    Cast{"integer", JsonKind::number},
-    Cast{"bigint", JsonKind::number},
-    Cast{"int", JsonKind::number},
-    Cast{"int2", JsonKind::number},
-    Cast{"int4", JsonKind::number},
-    Cast{"int8", JsonKind::number},
-    Cast{"numeric", JsonKind::number},
-    Cast{"real", JsonKind::number},
-    Cast{"float4", JsonKind::number},
-    Cast{"float8", JsonKind::number},
-    Cast{"double precision", JsonKind::number},
-    Cast{"boolean", JsonKind::boolean},
-    Cast{"bool", JsonKind::boolean},
-    Cast{"date", JsonKind::string},
-    Cast{"time", JsonKind::string},
-    Cast{"timestamp", JsonKind::timestamp},
-    Cast{"timestamptz", JsonKind::timestamptz},
-    Cast{"uuid", JsonKind::string},
-    Cast{"json", JsonKind::raw},
-    Cast{"jsonb", JsonKind::raw},
-    Cast{"float", JsonKind::number},
-    Cast{"decimal", JsonKind::number},
-    Cast{"timestamp without time zone", JsonKind::timestamp},
-    Cast{"timestamp with time zone", JsonKind::timestamptz},
-    Cast{"time without time zone", JsonKind::string},
-    Cast{"time with time zone", JsonKind::string},
-    Cast{"timetz", JsonKind::string},
-    Cast{"interval", JsonKind::string},
-    Cast{"bytea", JsonKind::string},
-    Cast{"money", JsonKind::string},
-    Cast{"inet", JsonKind::string},
-};
-
-// As PostgreSQL reads a type's name that is not quoted: in any case.
-const Cast* find_cast(std::string_view name) {
-  const auto same = [](char c, char known) {
-    return (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) == known;
-  };
-  for (const Cast& cast : casts)
-    if (std::equal(name.begin(), name.end(), cast.name.begin(), cast.name.end(), same)) return &cast;
-  return nullptr;
-}
-
-std::string_view operator_text(Operator op) {
-  switch (op) {
-    case Operator::eq:
-      return " = ";
-    case Operator::neq:
-      return " <> ";
-    case Operator::gt:
-      return " > ";
-    case Operator::gte:
-      return " >= ";
-    case Operator::lt:
-      return " < ";
-    case Operator::lte:
-      return " <= ";
-    case Operator::like:
-      return " like ";
-    case Operator::ilike:
-      return " ilike ";
-    case Operator::in:
-    case Operator::is:
-      break;
-  }
-  return " = ";
-}
-
-// PostgreSQL's text form of an array.
-std::string array_text(const std::vector<statement::Value>& values) {
-  std::string out = "{";
-  for (const statement::Value& value : values) {
-    if (out.size() > 1) out.push_back(',');
-    if (!value) {
-      out.append("NULL");
-      continue;
-    }
-    out.push_back('"');
-    for (char c : *value) {
-      if (c == '"' || c == '\\') out.push_back('\\');
-      out.push_back(c);
-    }
-    out.push_back('"');
-  }
-  out.push_back('}');
-  return out;
-}
 
 // The conditions under which a row of the relationship's target belongs to a row of its origin.
 void join_condition(std::string& out, std::string_view target, const std::vector<std::string>& target_columns,
@@ -125,155 +24,7 @@ void join_condition(std::string& out, std::string_view target, const std::vector
   }
 }
 
-}  // namespace
-
-std::string_view Renderer::Flat::name() const {
-  if (!output) return column->name;
-  if (!output->alias.empty()) return output->alias;
-  if (!output->embed) return column->name;
-  return output->embed->alias.empty() ? output->embed->select.relation : output->embed->alias;
-}
-
-Result<std::vector<Renderer::Flat>> Renderer::flatten(const std::vector<statement::Output>& outputs,
-                                                      const Relation& of) const {
-  std::vector<Flat> flat;
-  flat.reserve(outputs.size() + of.columns.size());
-  if (outputs.empty())
-    for (const Column& every : of.columns) flat.push_back({&every, nullptr});
-  for (const statement::Output& output : outputs) {
-    if (output.star) {
-      for (const Column& every : of.columns) flat.push_back({&every, nullptr});
-    } else if (output.embed) {
-      flat.push_back({nullptr, &output});
-    } else {
-      BULKHEAD_TRY(const Column* named, column(of, output.column));
-      flat.push_back({named, &output});
-    }
-  }
-  return flat;
-}
-
-Result<JsonKind> Renderer::expression(std::string& out, const Scope& scope, const Flat& flat) const {
-  if (flat.output && !flat.output->cast.empty()) {
-    const Cast* cast = find_cast(flat.output->cast);
-    if (!cast)
-      return Error(Errc::filter_malformed, "type \"" + flat.output->cast + "\" does not exist")
-          .sqlstate("42704");
-    append_column(out, scope.alias, flat.column->name);
-    out.append("::").append(cast->name);
-    return cast->json;
-  }
-  if (flat.column->convert) out.append("to_json(");
-  append_column(out, scope.alias, flat.column->name);
-  if (flat.column->convert) out.push_back(')');
-  return flat.column->json;
-}
-
-Result<void> Renderer::outputs(std::string& list, std::string& joins,
-                               const std::vector<statement::Output>& outputs, const Scope& scope) {
-  BULKHEAD_TRY(std::vector<Flat> flats, flatten(outputs, *scope.relation));
-  columns_.reserve(flats.size());
-  std::string guards;
-  std::size_t guard_count = 0;
-  if (scope.relation->tenant) {
-    guards.append(", ");
-    append_column(guards, scope.alias, tenant_column);
-    ++guard_count;
-    own_guard_ = true;
-  }
-  for (const Flat& flat : flats) {
-    const statement::Embed* embedded = flat.embed();
-    std::string alias;
-    if (embedded) {
-      alias = next_alias('x');
-      BULKHEAD_TRY(bool guarded, embed(joins, *embedded, scope, alias, 1));
-      if (guarded) {
-        guards.append(", ").append(alias).append(".g");
-        ++guard_count;
-      }
-      if (embedded->hidden) continue;
-    }
-    if (!columns_.empty()) list.append(", ");
-    JsonKind kind = JsonKind::raw;
-    if (embedded) {
-      list.append(alias).append(".j");
-    } else {
-      BULKHEAD_TRY(kind, expression(list, scope, flat));
-    }
-    columns_.push_back({std::string(flat.name()), kind});
-  }
-  // A relation whose only column is the tenant's has a row to show and no column to show of it.
-  if (columns_.empty() && guards.empty()) list.append("1");
-  list.append(guards, columns_.empty() && !guards.empty() ? 2 : 0);
-  for (std::size_t i = 0; i < guard_count; ++i) guards_.push_back(columns_.size() + i);
-  return {};
-}
-
-Result<bool> Renderer::embed(std::string& joins, const statement::Embed& embed, const Scope& origin,
-                             const std::string& alias, std::size_t depth) {
-  if (depth > embed_depth_max)
-    return Error(Errc::relationship_unknown,
-                 "embedding is deeper than " + std::to_string(embed_depth_max) + " levels")
-        .hint("Ask for the inner rows in a request of their own.");
-  BULKHEAD_TRY(Relationship way,
-               find_relationship(relations_, *origin.relation, embed.select.relation, embed.hint));
-  std::string row;
-  BULKHEAD_TRY(bool guarded, embedded_row(row, embed, origin, way, depth));
-  joins.append(embed.inner ? " join lateral (" : " left join lateral (");
-  if (way.to_one()) {
-    joins.append(row).append(") ").append(alias).append(" on true");
-    return guarded;
-  }
-  joins.append(embed.inner ? "select json_agg(s.j) as j" : "select coalesce(json_agg(s.j), '[]') as j");
-  if (guarded) joins.append(", string_agg(distinct s.g, ',') as g");
-  joins.append(" from (").append(row).append(") s) ").append(alias);
-  if (embed.inner)
-    joins.append(" on ").append(alias).append(".j is not null");
-  else
-    joins.append(" on true");
-  return guarded;
-}
-
-Result<void> Renderer::embedded_fields(std::string& fields, EmbeddedRow& row, const std::vector<Flat>& flats,
-                                       const Scope& scope, std::size_t depth) {
-  for (const Flat& flat : flats) {
-    const statement::Embed* inner = flat.embed();
-    std::string alias;
-    if (inner) {
-      alias = next_alias('x');
-      BULKHEAD_TRY(bool guarded, embed(row.joins, *inner, scope, alias, depth + 1));
-      if (guarded) row.guards.push_back(alias + ".g");
-      if (inner->hidden) continue;
-    }
-    if (!fields.empty()) fields.append(", ");
-    if (!row.wide) {
-      append_literal(fields, flat.name());
-      fields.append(", ");
-    }
-    if (inner) {
-      fields.append(alias).append(".j");
-    } else {
-      BULKHEAD_CHECK(expression(fields, scope, flat));
-    }
-    if (row.wide) {
-      fields.append(" as ");
-      append_identifier(fields, flat.name());
-    }
-  }
-  return {};
-}
-
-namespace {
-
-// `relation(count)`: the number of rows, unless there is a column of that name.
-const statement::Output* count_of(const statement::Embed& embedded, const Relation& target) {
-  if (embedded.select.outputs.size() != 1) return nullptr;
-  const statement::Output& only = embedded.select.outputs.front();
-  const bool counts = only.column == "count" && only.cast.empty() && !only.embed && !target.column("count");
-  return counts ? &only : nullptr;
-}
-
-// `guards` as one column: of one row, or of all that an aggregate counts.
+// `guards` as one column: of one row, or of all that an aggregate puts together.
 void append_guards(std::string& out, const std::vector<std::string>& guards, bool aggregate) {
   if (guards.empty()) return;
   const auto append = [&](const std::string& guard) {
@@ -292,39 +43,107 @@ void append_guards(std::string& out, const std::vector<std::string>& guards, boo
   out.append(" as g");
 }
 
+std::string_view embed_name(const statement::Output& output) {
+  if (!output.alias.empty()) return output.alias;
+  return output.embed->alias.empty() ? output.embed->select.relation : output.embed->alias;
+}
+
+bool mentions(const Condition& condition, std::string_view name) {
+  if (condition.kind == Condition::Kind::compare)
+    return condition.column == name && condition.op == statement::Operator::is;
+  return std::any_of(condition.children.begin(), condition.children.end(),
+                     [&](const Condition& child) { return mentions(child, name); });
+}
+
+std::string place(std::string_view alias, std::size_t number) {
+  return std::string(alias) + ".c" + std::to_string(number);
+}
+
 }  // namespace
 
-Result<bool> Renderer::embedded_row(std::string& out, const statement::Embed& embedded, const Scope& origin,
-                                    const Relationship& way, std::size_t depth) {
-  const Scope scope{way.target, next_alias('e')};
-  const Scope junction{way.junction, way.junction ? next_alias('k') : std::string()};
-  const statement::Output* counted = count_of(embedded, *way.target);
-  std::vector<Flat> flats;
-  if (!counted && !(embedded.hidden && embedded.select.outputs.empty())) {
-    BULKHEAD_TRY(flats, flatten(embedded.select.outputs, *way.target));
-  }
+Renderer::Scope Renderer::target_scope(const Relationship& way, const Scope& origin) {
+  Scope scope{way.target, next_alias('e')};
+  scope.function = way.function;
+  if (way.function) scope.argument = origin.row.empty() ? origin.alias : origin.row;
+  return scope;
+}
 
-  EmbeddedRow row;
-  // json_build_object takes 100 arguments; a wider row goes through row_to_json, which is slower.
-  row.wide = flats.size() > 50;
-  if (way.target->tenant) append_column(row.guards.emplace_back(), scope.alias, tenant_column);
-  if (way.junction && way.junction->tenant)
-    append_column(row.guards.emplace_back(), junction.alias, tenant_column);
-  for (std::string& guard : row.guards) guard.append("::text");
-  std::string fields;
-  BULKHEAD_CHECK(embedded_fields(fields, row, flats, scope, depth));
-  if (counted) {
-    append_literal(fields, counted->alias.empty() ? counted->column : counted->alias);
-    fields.append(", count(*)");
-  }
+Result<void> Renderer::join_embed(Level& level, const statement::Output& output, const Scope& origin,
+                                  const statement::Select& select, std::size_t depth) {
+  const statement::Embed& embed = *output.embed;
+  if (++depth > embed_depth_max)
+    return Error(Errc::relationship_unknown,
+                 "embedding is deeper than " + std::to_string(embed_depth_max) + " levels")
+        .hint("Ask for the inner rows in a request of their own.");
+  BULKHEAD_TRY(const Relationship way,
+               find_relationship(relations_, *origin.relation, embed.select.relation, embed.hint));
+  if (embed.spread && !way.to_one() && !aggregates_)
+    return Error(Errc::filter_malformed, "Use of aggregate functions is not allowed").sqlstate("PGRST123");
 
-  out.append("select ");
-  if (row.wide)
-    out.append("(select row_to_json(r) from (select ").append(fields).append(") r)");
+  Joined joined;
+  joined.name = embed_name(output);
+  joined.alias = next_alias('x');
+  joined.to_one = way.to_one();
+  Embedding embedding{&embed, &origin, joined.alias, depth, {}};
+  for (const statement::Order& term : select.order)
+    if (term.embed == joined.name && joined.to_one) embedding.orders.push_back(&term);
+
+  std::string rows;
+  std::vector<Field> fields;
+  bool guarded = false;
+  if (embed.spread) {
+    BULKHEAD_TRY(guarded, spread_rows(rows, embedding, way, joined, fields));
+  } else {
+    BULKHEAD_TRY(guarded, embedded_rows(rows, embedding, way, joined));
+    Field& field = fields.emplace_back();
+    field.name = joined.name;
+    field.expression = joined.alias + ".j";
+    if (!joined.to_one && !embed.inner) field.expression = "coalesce(" + field.expression + ", '[]')";
+    field.kind = JsonKind::raw;
+    field.embedded = true;
+  }
+  level.joins.append(embed.inner ? " join lateral (" : " left join lateral (").append(rows).append(") ");
+  level.joins.append(joined.alias);
+  if (embed.inner && !joined.to_one)
+    level.joins.append(" on ").append(joined.alias).append(".j is not null");
   else
-    out.append("json_build_object(").append(fields).push_back(')');
-  out.append(" as j");
-  append_guards(out, row.guards, counted != nullptr);
+    level.joins.append(" on true");
+  if (guarded) level.guards.push_back(joined.alias + ".g");
+  if (!embed.hidden)
+    level.fields.insert(level.fields.end(), std::make_move_iterator(fields.begin()),
+                        std::make_move_iterator(fields.end()));
+  level.embeds.push_back(std::move(joined));
+  return {};
+}
+
+// A column of a to-one embed that its origin is ordered by leaves the embed as one more column.
+Result<void> Renderer::export_orders(std::string& out, const Embedding& embedding, const Scope& scope,
+                                     const Level& level, Joined& joined) {
+  for (std::size_t i = 0; i < embedding.orders.size(); ++i) {
+    const statement::Order& term = *embedding.orders[i];
+    const auto shown = std::find_if(level.fields.begin(), level.fields.end(), [&](const Field& field) {
+      return embedding.embed->spread && term.path.empty() && field.column &&
+             field.column->name == term.column && field.aggregate == Aggregate::none;
+    });
+    if (shown != level.fields.end()) {
+      // The same expression as in the select list, so that rows put together can be ordered by it.
+      const auto number = static_cast<std::size_t>(shown - level.fields.begin());
+      joined.orders.emplace_back(&term, place(joined.alias, number));
+      continue;
+    }
+    statement::Order inner = term;
+    inner.embed.clear();
+    BULKHEAD_TRY(const std::string by, ordered_by(inner, scope, level));
+    const std::string name = "o" + std::to_string(i);
+    out.append(", ").append(by).append(" as ").append(name);
+    joined.orders.emplace_back(&term, joined.alias + "." + name);
+  }
+  return {};
+}
+
+Result<void> Renderer::embedded_source(std::string& out, const Embedding& embedding, const Relationship& way,
+                                       const Scope& scope, const Scope& junction, const Level& level) {
+  const Condition& filter = embedding.embed->select.where;
   out.append(" from ");
   from(out, scope);
   if (way.junction) {
@@ -335,86 +154,150 @@ Result<bool> Renderer::embedded_row(std::string& out, const statement::Embed& em
     join_condition(out, junction.alias, way.junction_key->from_columns, scope.alias,
                    way.junction_key->to_columns);
   }
-  out.append(row.joins);
-  BULKHEAD_CHECK(where(out, scope, embedded.select.where));
-  out.append(way.target->tenant || !embedded.select.where.empty() ? " and " : " where ");
+  out.append(level.joins);
+  BULKHEAD_CHECK(where(out, scope, filter, &level));
+  if (way.function) return {};
+  out.append(scope.relation->tenant || !filter.empty() ? " and " : " where ");
+  const std::string& origin = embedding.origin->alias;
   if (way.forward)
-    join_condition(out, scope.alias, way.key->to_columns, origin.alias, way.key->from_columns);
+    join_condition(out, scope.alias, way.key->to_columns, origin, way.key->from_columns);
   else
-    join_condition(out, way.junction ? junction.alias : scope.alias, way.key->from_columns, origin.alias,
+    join_condition(out, way.junction ? junction.alias : scope.alias, way.key->from_columns, origin,
                    way.key->to_columns);
-  if (!counted) BULKHEAD_CHECK(order(out, scope, embedded.select.order));
-  range(out, embedded.select);
-  return !row.guards.empty();
-}
-
-Result<void> Renderer::where(std::string& out, const Scope& scope, const Condition& filter) {
-  if (!scope.relation->tenant && filter.empty()) return {};
-  out.append(" where ");
-  bool bound = tenant_predicate(out, scope);
-  if (filter.empty()) return {};
-  if (bound) out.append(" and ");
-  return condition(out, scope, filter);
-}
-
-Result<void> Renderer::condition(std::string& out, const Scope& scope, const Condition& filter) {
-  if (filter.kind == Condition::Kind::compare) return compare(out, scope, filter);
-  if (filter.negated) out.append("not ");
-  if (filter.children.empty()) {
-    out.append(filter.kind == Condition::Kind::all ? "true" : "false");
-    return {};
-  }
-  // The parentheses keep an OR from reaching the tenant predicate beside it.
-  out.push_back('(');
-  for (std::size_t i = 0; i < filter.children.size(); ++i) {
-    if (i > 0) out.append(filter.kind == Condition::Kind::all ? " and " : " or ");
-    BULKHEAD_CHECK(condition(out, scope, filter.children[i]));
-  }
-  out.push_back(')');
   return {};
 }
 
-Result<void> Renderer::compare(std::string& out, const Scope& scope, const Condition& filter) {
-  BULKHEAD_TRY(const Column* named, column(*scope.relation, filter.column));
-  if (filter.negated) out.append("not (");
-  if (filter.op == Operator::in && filter.values.empty()) {
-    out.append("false");
-  } else if (filter.op == Operator::in) {
-    append_column(out, scope.alias, named->name);
-    out.append(" = any(");
-    parameter(out, array_text(filter.values));
-    out.push_back(')');
-  } else if (filter.op == Operator::is) {
-    append_column(out, scope.alias, named->name);
-    const std::string what = filter.value.value_or("null");
-    if (what == "null" || what == "true" || what == "false" || what == "unknown")
-      out.append(" is ").append(what);
-    else if (what == "not_null")
-      out.append(" is not null");
-    else
-      return Error(Errc::filter_malformed, "`is` takes null, not_null, true, false or unknown");
+void Renderer::embedded_range(std::string& out, const statement::Select& select, const Relationship& way) {
+  if (way.to_one() || !embed_limit_) return range(out, select);
+  statement::Select bounded;
+  bounded.limit = std::min(select.limit.value_or(*embed_limit_), *embed_limit_);
+  bounded.offset = select.offset;
+  range(out, bounded);
+}
+
+namespace {
+
+// json_build_object takes 100 arguments; a wider row goes through row_to_json, which is slower.
+constexpr std::size_t object_fields_max = 50;
+
+}  // namespace
+
+Result<bool> Renderer::embedded_rows(std::string& out, const Embedding& embedding, const Relationship& way,
+                                     Joined& joined) {
+  const statement::Embed& embed = *embedding.embed;
+  const Scope scope = target_scope(way, *embedding.origin);
+  const Scope junction{way.junction, way.junction ? next_alias('k') : std::string()};
+  Level made;
+  if (!(embed.hidden && embed.select.outputs.empty())) {
+    BULKHEAD_TRY(made, level(embed.select, scope, embedding.depth));
+  }
+  std::vector<std::string> guards;
+  if (way.target->tenant) append_column(guards.emplace_back(), scope.alias, tenant_column);
+  if (way.junction && way.junction->tenant)
+    append_column(guards.emplace_back(), junction.alias, tenant_column);
+  for (std::string& guard : guards) guard.append("::text");
+  guards.insert(guards.end(), made.guards.begin(), made.guards.end());
+
+  const bool grouped =
+      made.aggregated && std::any_of(made.fields.begin(), made.fields.end(),
+                                     [](const Field& f) { return f.aggregate == Aggregate::none; });
+  // Rows that are put together are made before they become objects.
+  const bool wide = made.fields.size() > object_fields_max;
+  std::string object, list;
+  for (std::size_t i = 0; i < made.fields.size(); ++i) {
+    const Field& field = made.fields[i];
+    std::string text = finished(field, made, made.aggregated);
+    if (grouped) {
+      list.append(i == 0 ? "" : ", ").append(text).append(" as c").append(std::to_string(i));
+      text = place("r", i);
+    }
+    if (i > 0) object.append(", ");
+    if (wide) {
+      object.append(text).append(" as ");
+      append_identifier(object, field.name);
+    } else {
+      append_literal(object, field.name);
+      object.append(", ").append(text);
+    }
+  }
+  object =
+      wide ? "(select row_to_json(w) from (select " + object + ") w)" : "json_build_object(" + object + ")";
+
+  std::string rows = "select ";
+  rows.append(grouped ? list : object + " as j");
+  append_guards(rows, guards, made.aggregated);
+  if (!made.aggregated) BULKHEAD_CHECK(export_orders(rows, embedding, scope, made, joined));
+  BULKHEAD_CHECK(embedded_source(rows, embedding, way, scope, junction, made));
+  if (grouped) group(rows, made);
+  if (!made.aggregated || grouped) BULKHEAD_CHECK(order(rows, scope, embed.select.order, made));
+  embedded_range(rows, embed.select, way);
+  if (grouped)
+    rows = "select " + object + " as j" + (guards.empty() ? "" : ", r.g") + " from (" + rows + ") r";
+
+  if (joined.to_one) {
+    out.append(rows);
   } else {
-    append_column(out, scope.alias, named->name);
-    out.append(operator_text(filter.op));
-    parameter(out, filter.value);
+    out.append("select json_agg(s.j) as j");
+    if (!guards.empty()) out.append(", string_agg(distinct s.g, ',') as g");
+    out.append(" from (").append(rows).append(") s");
   }
-  if (filter.negated) out.push_back(')');
-  return {};
+  return !guards.empty();
 }
 
-Result<void> Renderer::order(std::string& out, const Scope& scope,
-                             const std::vector<statement::Order>& order) {
-  bool first = true;
-  for (const statement::Order& term : order) {
-    BULKHEAD_TRY(const Column* named, column(*scope.relation, term.column));
-    out.append(first ? " order by " : ", ");
-    first = false;
-    append_column(out, scope.alias, named->name);
-    if (term.descending) out.append(" desc");
-    if (term.nulls == statement::Order::Nulls::first) out.append(" nulls first");
-    if (term.nulls == statement::Order::Nulls::last) out.append(" nulls last");
+Result<bool> Renderer::spread_rows(std::string& out, const Embedding& embedding, const Relationship& way,
+                                   Joined& joined, std::vector<Field>& fields) {
+  const statement::Embed& embed = *embedding.embed;
+  const Scope scope = target_scope(way, *embedding.origin);
+  const Scope junction{way.junction, way.junction ? next_alias('k') : std::string()};
+  BULKHEAD_TRY(Level made, level(embed.select, scope, embedding.depth));
+  std::vector<std::string> guards;
+  if (way.target->tenant) append_column(guards.emplace_back(), scope.alias, tenant_column);
+  if (way.junction && way.junction->tenant)
+    append_column(guards.emplace_back(), junction.alias, tenant_column);
+  for (std::string& guard : guards) guard.append("::text");
+  guards.insert(guards.end(), made.guards.begin(), made.guards.end());
+
+  // To one, aggregates are the origin's: it puts the rows together.
+  const bool own_aggregates = !joined.to_one && made.aggregated;
+  std::string rows = "select ";
+  for (std::size_t i = 0; i < made.fields.size(); ++i) {
+    Field field = made.fields[i];
+    if (i > 0) rows.append(", ");
+    if (own_aggregates)
+      rows.append(finished(field, made, false));
+    else
+      rows.append(field.expression.empty() ? "1" : field.expression);
+    rows.append(" as c").append(std::to_string(i));
+    field.expression = place(joined.alias, i);
+    if (!joined.to_one) {
+      field.expression = "coalesce(" + field.expression + ", '[]')";
+      field.kind = JsonKind::raw;
+      field.convert = false;
+      field.embedded = true;
+      field.aggregate = Aggregate::none;
+      field.aggregate_cast = {};
+      field.column = nullptr;
+    }
+    fields.push_back(std::move(field));
   }
-  return {};
+  if (joined.to_one || made.fields.empty()) rows.append(made.fields.empty() ? "true as j" : ", true as j");
+  append_guards(rows, guards, own_aggregates);
+  BULKHEAD_CHECK(export_orders(rows, embedding, scope, made, joined));
+  BULKHEAD_CHECK(embedded_source(rows, embedding, way, scope, junction, made));
+  if (own_aggregates) group(rows, made);
+  BULKHEAD_CHECK(order(rows, scope, embed.select.order, made));
+  embedded_range(rows, embed.select, way);
+  if (joined.to_one) {
+    out.append(rows);
+    return !guards.empty();
+  }
+  out.append("select ");
+  for (std::size_t i = 0; i < made.fields.size(); ++i)
+    out.append("json_agg(").append(place("s", i)).append(") as c").append(std::to_string(i)).append(", ");
+  out.append("nullif(count(*), 0) as j");
+  if (!guards.empty()) out.append(", string_agg(distinct s.g, ',') as g");
+  out.append(" from (").append(rows).append(") s");
+  return !guards.empty();
 }
 
 namespace {
@@ -447,50 +330,89 @@ void Renderer::range(std::string& out, const statement::Select& select) {
 Result<Rendered> Renderer::select(const statement::Select& select) {
   BULKHEAD_TRY(const Relation* top, relation(select.relation));
   const Scope scope{top, "t"};
-  std::string text = "select ", joins;
+  aggregates_ = select.aggregates;
+  plain_ = select.plain;
+  embed_limit_ = select.embed_limit;
+  std::string text = "select ";
   text.reserve(512);
-  BULKHEAD_CHECK(outputs(text, joins, select.outputs, scope));
+  BULKHEAD_TRY(const Level made, level(select, scope, 0));
+  output_list(text, made, scope);
   text.append(" from ");
   from(text, scope);
-  text.append(joins);
-  BULKHEAD_CHECK(where(text, scope, select.where));
-  BULKHEAD_CHECK(order(text, scope, select.order));
+  text.append(made.joins);
+  BULKHEAD_CHECK(where(text, scope, select.where, &made));
+  group(text, made);
+  BULKHEAD_CHECK(order(text, scope, select.order, made));
   range(text, select);
   Rendered rendered = finish(std::move(text));
   if (!select.exact_count) return rendered;
 
-  BULKHEAD_CHECK(count(rendered, select, scope, tenant_param_));
+  BULKHEAD_CHECK(count(rendered, select, scope, made.aggregated, tenant_param_));
   return rendered;
+}
+
+// What is counted, from the word FROM on; `foreign` gets the condition under which a counted row holds another
+// tenant's id.
+Result<std::string> Renderer::counted_rows(const statement::Select& select, const Scope& scope,
+                                           bool aggregated, std::string& foreign) {
+  // A guard may be a list; what is left of it without the own id and the commas is another's.
+  const auto add_foreign = [&foreign](std::string_view guard) {
+    foreign.append(foreign.empty() ? "" : " or ").append("translate(replace(").append(guard);
+    foreign.append("::text, $1::uuid::text, ''), ',', '') <> ''");
+  };
+  statement::Select needed = select;
+  needed.order.clear();
+  // Left joins change no count, unless a filter asks what they found.
+  if (!aggregated)
+    std::erase_if(needed.outputs, [&](const statement::Output& output) {
+      return !output.embed || !(output.embed->inner || mentions(select.where, embed_name(output)));
+    });
+  Level made;
+  if (aggregated || !needed.outputs.empty()) {
+    BULKHEAD_TRY(made, level(needed, scope, 0));
+  }
+  std::string rows;
+  from(rows, scope);
+  rows.append(made.joins);
+  BULKHEAD_CHECK(where(rows, scope, select.where, &made));
+  if (!aggregated) {
+    if (scope.relation->tenant) {
+      append_column(foreign, scope.alias, tenant_column);
+      foreign.append(" <> $1");
+    }
+    for (const std::string& guard : made.guards) add_foreign(guard);
+    return rows;
+  }
+  // The rows that the answer's are put together to.
+  std::string list;
+  for (const Field& field : made.fields)
+    list.append(list.empty() ? "" : ", ").append(finished(field, made, true)).append(" as c");
+  if (scope.relation->tenant) append_column(made.guards.emplace_back(), scope.alias, tenant_column);
+  for (std::size_t i = 0; i < made.guards.size(); ++i) {
+    const std::string name = "g" + std::to_string(i);
+    list.append(", string_agg(distinct ").append(made.guards[i]).append("::text, ',') as ").append(name);
+    add_foreign("n." + name);
+  }
+  group(rows, made);
+  return "(select " + list + " from " + rows + ") n";
 }
 
 // The count has parameters of its own: it needs neither the left joins nor the range.
 Result<void> Renderer::count(Rendered& rendered, const statement::Select& select, const Scope& scope,
-                             bool with_tenant) {
+                             bool aggregated, bool with_tenant) {
   params_ = pg::Params();
   if (with_tenant) params_.add(tenant_);
   const bool used_before = std::exchange(tenant_used_, false);
-  std::string rest = " from ", foreign;
-  from(rest, scope);
-  if (scope.relation->tenant) append_column(foreign, scope.alias, tenant_column);
-  if (!foreign.empty()) foreign.append(" <> $1");
-  for (const statement::Output& output : select.outputs) {
-    if (!output.embed || !output.embed->inner) continue;
-    const std::string alias = next_alias('x');
-    BULKHEAD_TRY(const bool guarded, embed(rest, *output.embed, scope, alias, 1));
-    if (!guarded) continue;
-    // A guard may be a list; what is left of it without the own id and the commas is another's.
-    foreign.append(foreign.empty() ? "" : " or ").append("translate(replace(").append(alias);
-    foreign.append(".g::text, $1::uuid::text, ''), ',', '') <> ''");
-  }
-  BULKHEAD_CHECK(where(rest, scope, select.where));
+  std::string foreign;
+  BULKHEAD_TRY(const std::string rows, counted_rows(select, scope, aggregated, foreign));
   std::string text = "select count(*)";
   if (walls_.row_check && !foreign.empty())
     text.append(", count(*) filter (where ").append(foreign).append(")");
-  text.append(rest);
+  text.append(" from ").append(rows);
   const bool unused = with_tenant && !tenant_used_;
   tenant_used_ = used_before;
   // Tenant relations were in the left joins alone: PostgreSQL refuses a parameter that no expression uses.
-  if (unused) return count(rendered, select, scope, false);
+  if (unused) return count(rendered, select, scope, aggregated, false);
   rendered.count_text = std::move(text);
   rendered.count_params = std::move(params_);
   return {};

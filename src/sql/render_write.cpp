@@ -19,6 +19,16 @@ Error payload_column(const Relation& of, std::string_view name) {
                                          "' in the schema cache");
 }
 
+// Functions of the row take it as a whole.
+bool calls_functions(const std::vector<statement::Output>& outputs, const Relation& of) {
+  return std::any_of(outputs.begin(), outputs.end(), [&](const statement::Output& output) {
+    if (!output.embed) return !output.star && of.field(output.column) && of.field(output.column)->computed;
+    return std::any_of(
+        of.relationships.begin(), of.relationships.end(),
+        [&](const ComputedRelationship& way) { return way.name == output.embed->select.relation; });
+  });
+}
+
 Error filter_required(std::string_view verb) {
   return Error(Errc::filter_required, std::string(verb) + " requires a WHERE clause")
       .sqlstate("21000")
@@ -98,7 +108,7 @@ Result<void> Renderer::insert_source(std::string& out, const statement::Insert& 
     if (insert.where.empty()) return {};
     // Of the payload's rows, which are nobody's yet: the tenant comes in beside them.
     out.append(" where ");
-    return condition(out, {&into, "r"}, insert.where);
+    return condition(out, {&into, "r"}, insert.where, nullptr);
   }
 
   if (insert.rows.empty()) return Error(Errc::payload_invalid, "there is no row to insert");
@@ -224,12 +234,21 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope, c
       returning && std::any_of(returning->begin(), returning->end(),
                                [](const statement::Output& output) { return output.embed != nullptr; });
   const bool wrapped = embeds || asked.at_most || (returning && !asked.order.empty());
-  const Scope seen{scope.relation, wrapped ? "w" : scope.alias};
+  const bool whole = returning && calls_functions(*returning, *scope.relation);
+  const Scope seen{scope.relation, wrapped ? "w" : scope.alias, wrapped && whole ? "w.\"whole row\"" : ""};
 
   write.append(" returning ");
-  std::string list, joins;
+  statement::Select shown;
+  shown.order = asked.order;
+  Level made;
+  std::string list;
   if (returning) {
-    BULKHEAD_CHECK(outputs(list, joins, *returning, seen));
+    shown.outputs = *returning;
+    BULKHEAD_TRY(made, level(shown, seen, 0));
+    if (made.aggregated)
+      return Error(Errc::filter_malformed, "what a write returns cannot be put together by aggregates")
+          .hint("Ask for the rows, or for the aggregate in a request of its own.");
+    output_list(list, made, seen);
   } else {
     // Even without a representation each row says whose it was.
     append_column(list, seen.alias, tenant_column);
@@ -250,6 +269,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope, c
     write.append(", ");
     append_column(write, scope.alias, every.name);
   }
+  if (whole) write.append(", ").append(scope.alias).append(" as \"whole row\"");
   written_row_check(write, scope);
   if (asked.tells_inserted) {
     write.append(", ").append(inserted).append(" as ");
@@ -258,8 +278,8 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope, c
     append_column(list, "w", inserted_name);
   }
   std::string text = "with w as (" + write + ") select " + list;
-  text.append(" from w").append(joins);
-  if (returning) BULKHEAD_CHECK(order(text, seen, asked.order));
+  text.append(" from w").append(made.joins);
+  if (returning) BULKHEAD_CHECK(order(text, seen, shown.order, made));
   if (asked.at_most) {
     // The cast fails on more rows, and the failure undoes the write in the same round trip. A limit is computed
     // even if no row is to be shown; without a failure it is NULL, which is none.

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sql/relationships.hpp"
@@ -35,14 +37,37 @@ class Renderer {
   struct Scope {
     const Relation* relation;
     std::string alias;
-    const Called* called = nullptr;
+    std::string row = {};  ///< What a function of its row is called with, where that is not the alias.
+    const ComputedRelationship* function = nullptr;  ///< The rows are what it returns
+    std::string argument = {};                       ///< of this row.
+    const Called* called = nullptr;                  ///< The rows are those of a call.
   };
-  /// One output with `*` already taken apart.
-  struct Flat {
-    const Column* column = nullptr;
-    const statement::Output* output = nullptr;
-    [[nodiscard]] const statement::Embed* embed() const { return output ? output->embed.get() : nullptr; }
-    [[nodiscard]] std::string_view name() const;
+  /// A value of a row of the output, before it is known whether rows are put together.
+  struct Field {
+    std::string name;
+    std::string expression;  ///< Empty: the number of rows.
+    JsonKind kind = JsonKind::string;
+    bool convert = false;            ///< To be JSON it must be made JSON.
+    bool embedded = false;           ///< JSON that was made here.
+    const Column* column = nullptr;  ///< If it is that column as it is.
+    statement::Aggregate aggregate = statement::Aggregate::none;
+    std::string_view aggregate_cast = {};
+  };
+  /// An embed that was joined.
+  struct Joined {
+    std::string_view name;
+    std::string alias;
+    bool to_one = false;
+    std::vector<std::pair<const statement::Order*, std::string>> orders;  ///< Its columns to order by.
+  };
+  /// A row of the output.
+  struct Level {
+    std::vector<Field> fields;
+    std::string joins;                ///< What the fields need beside the relation.
+    std::vector<std::string> guards;  ///< Expressions that hold tenant ids.
+    std::vector<Joined> embeds;
+    bool aggregated = false;
+    [[nodiscard]] const Joined* find(std::string_view name) const noexcept;
   };
 
   [[nodiscard]] Result<const Relation*> relation(std::string_view name) const;
@@ -55,38 +80,64 @@ class Renderer {
   bool tenant_predicate(std::string& out, const Scope& scope);
   void parameter(std::string& out, const statement::Value& value);
 
-  [[nodiscard]] Result<std::vector<Flat>> flatten(const std::vector<statement::Output>& outputs,
-                                                  const Relation& of) const;
-  [[nodiscard]] Result<JsonKind> expression(std::string& out, const Scope& scope, const Flat& flat) const;
-  /// The top level's output list with its guards; the joins that its embeds need go to `joins`.
-  [[nodiscard]] Result<void> outputs(std::string& list, std::string& joins,
-                                     const std::vector<statement::Output>& outputs, const Scope& scope);
-  /// A lateral join that gives `alias.j` (JSON) and, if true is returned, `alias.g` (tenant ids).
-  [[nodiscard]] Result<bool> embed(std::string& joins, const statement::Embed& embed, const Scope& origin,
-                                   const std::string& alias, std::size_t depth);
-  /// What a row of an embed gathers beside its fields.
-  struct EmbeddedRow {
-    std::string joins;
-    std::vector<std::string> guards;  ///< Expressions that hold tenant ids.
-    bool wide = false;                ///< `fields` are a select list, else json_build_object's arguments.
-  };
-  [[nodiscard]] Result<void> embedded_fields(std::string& fields, EmbeddedRow& row,
-                                             const std::vector<Flat>& flats, const Scope& scope,
-                                             std::size_t depth);
-  [[nodiscard]] Result<bool> embedded_row(std::string& out, const statement::Embed& embed,
-                                          const Scope& origin, const Relationship& way, std::size_t depth);
-  [[nodiscard]] Result<void> count(Rendered& rendered, const statement::Select& select, const Scope& scope,
-                                   bool with_tenant);
+  /// A column of the scope's row, or a step into it.
+  [[nodiscard]] Result<std::string> value(const Scope& scope, const Column& column,
+                                          const std::vector<statement::JsonStep>& path);
+  [[nodiscard]] Result<void> add_field(Level& level, const Scope& scope, const statement::Output& output);
+  void add_columns(Level& level, const Scope& scope) const;
+  /// What is read of a row of `scope`, at this depth of embedding.
+  [[nodiscard]] Result<Level> level(const statement::Select& select, const Scope& scope, std::size_t depth);
+  /// A field as it stands in a select list; `json`: made JSON where it is none.
+  [[nodiscard]] static std::string finished(const Field& field, const Level& level, bool json);
+  /// ` group by …` of the fields by their places in the select list.
+  static void group(std::string& out, const Level& level);
 
-  /// ` where …` with the tenant predicate first.
+  /// The top level's output list with its guards.
+  void output_list(std::string& list, const Level& level, const Scope& scope);
+
+  struct Embedding {
+    const statement::Embed* embed;
+    const Scope* origin;
+    std::string alias;
+    std::size_t depth;
+    std::vector<const statement::Order*> orders;  ///< Terms of the origin's that name it.
+  };
+  /// Joins an embed to `level`, laterally, and adds its fields.
+  [[nodiscard]] Result<void> join_embed(Level& level, const statement::Output& output, const Scope& origin,
+                                        const statement::Select& select, std::size_t depth);
+  /// The rows of an embed as a select that gives `j` (JSON) and, if true is returned, `g` (tenant ids).
+  [[nodiscard]] Result<bool> embedded_rows(std::string& out, const Embedding& embedding,
+                                           const Relationship& way, Joined& joined);
+  /// The rows of a spread embed: `c0`, `c1`, … for its fields, `j` for their presence, perhaps `g`.
+  [[nodiscard]] Result<bool> spread_rows(std::string& out, const Embedding& embedding,
+                                         const Relationship& way, Joined& joined, std::vector<Field>& fields);
+  [[nodiscard]] Scope target_scope(const Relationship& way, const Scope& origin);
+  [[nodiscard]] Result<void> export_orders(std::string& out, const Embedding& embedding, const Scope& scope,
+                                           const Level& level, Joined& joined);
+  /// ` from …` with the junction, the level's joins, the filters and the way to the origin.
+  [[nodiscard]] Result<void> embedded_source(std::string& out, const Embedding& embedding,
+                                             const Relationship& way, const Scope& scope,
+                                             const Scope& junction, const Level& level);
+  void embedded_range(std::string& out, const statement::Select& select, const Relationship& way);
+
+  [[nodiscard]] Result<void> count(Rendered& rendered, const statement::Select& select, const Scope& scope,
+                                   bool aggregated, bool with_tenant);
+  [[nodiscard]] Result<std::string> counted_rows(const statement::Select& select, const Scope& scope,
+                                                 bool aggregated, std::string& foreign);
+
+  /// ` where …` with the tenant predicate first. `level`: whose embeds a filter may name.
   [[nodiscard]] Result<void> where(std::string& out, const Scope& scope,
-                                   const statement::Condition& condition);
+                                   const statement::Condition& condition, const Level* level = nullptr);
   [[nodiscard]] Result<void> condition(std::string& out, const Scope& scope,
-                                       const statement::Condition& condition);
+                                       const statement::Condition& condition, const Level* level);
   [[nodiscard]] Result<void> compare(std::string& out, const Scope& scope,
-                                     const statement::Condition& condition);
+                                     const statement::Condition& condition, const Level* level);
+  [[nodiscard]] Result<void> comparison(std::string& out, std::string_view value, const Column& column,
+                                        const statement::Condition& condition);
   [[nodiscard]] Result<void> order(std::string& out, const Scope& scope,
-                                   const std::vector<statement::Order>& order);
+                                   const std::vector<statement::Order>& order, const Level& level);
+  [[nodiscard]] Result<std::string> ordered_by(const statement::Order& term, const Scope& scope,
+                                               const Level& level);
   void range(std::string& out, const statement::Select& select);
 
   [[nodiscard]] Result<void> insert_source(std::string& out, const statement::Insert& insert,
@@ -124,6 +175,8 @@ class Renderer {
   bool tenant_param_;
   bool tenant_used_ = false;
   bool own_guard_ = false;
+  bool aggregates_ = false, plain_ = false;
+  std::optional<std::uint64_t> embed_limit_;
   unsigned aliases_ = 0;
   pg::Params params_;
   std::vector<OutputColumn> columns_;

@@ -1,8 +1,10 @@
 #include "api/rest/asked.hpp"
 
 #include <utility>
+#include <vector>
 
 #include "api/rest/scanner.hpp"
+#include "sql/alike.hpp"
 
 namespace bulkhead::api {
 
@@ -17,9 +19,15 @@ Result<std::string> relation_name(std::string_view segment) {
 
 }  // namespace
 
-Error unknown_relation(const std::string& name) {
-  return Error(Errc::relation_unknown, "Could not find the table '" + std::string(sql::api_schema) + "." +
-                                           name + "' in the schema cache");
+Error unknown_relation(const sql::Relations& relations, const std::string& name) {
+  const std::string schema(sql::api_schema);
+  Error error(Errc::relation_unknown,
+              "Could not find the table '" + schema + "." + name + "' in the schema cache");
+  std::vector<std::string_view> names;
+  for (const sql::Relation& relation : relations.all()) names.emplace_back(relation.name);
+  const std::string_view meant = sql::most_alike(name, names);
+  if (meant.empty()) return error;
+  return std::move(error).hint("Perhaps you meant the table '" + schema + "." + std::string(meant) + "'");
 }
 
 Result<Asked> read_request(const Request& request, sql::RelationsRef relations, std::string_view segment,
@@ -29,7 +37,7 @@ Result<Asked> read_request(const Request& request, sql::RelationsRef relations, 
   BULKHEAD_CHECK(check_profile(request));
   asked.relations = std::move(relations);
   asked.relation = asked.relations->find(name);
-  if (!asked.relation) return unknown_relation(name);
+  if (!asked.relation) return unknown_relation(*asked.relations, name);
   BULKHEAD_TRY(asked.media, read_accept(request));
   BULKHEAD_TRY(asked.query, parse_query(request.query));
   BULKHEAD_CHECK(apply_range(request, asked.query.select));

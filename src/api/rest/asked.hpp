@@ -6,6 +6,7 @@
 #include <bulkhead/http.hpp>
 #include <bulkhead/result.hpp>
 
+#include "api/rest/media.hpp"
 #include "api/rest/preferences.hpp"
 #include "api/rest/query.hpp"
 #include "sql/relations.hpp"
@@ -21,7 +22,7 @@ struct Asked {
   Media media;
 };
 
-[[nodiscard]] Error unknown_relation(const std::string& name);
+[[nodiscard]] Error unknown_relation(const sql::Relations& relations, const std::string& name);
 
 /// `segment`: the path behind `/rest/v1/`, percent-encoding untouched. Errors: `relation_unknown` (also for what
 /// is no path of a relation: PGRST125), and those of the parts it is read from.

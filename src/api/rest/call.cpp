@@ -228,6 +228,9 @@ Result<AskedCall> read_call(const Request& request, sql::RelationsRef relations,
   }
   asked.call.select = std::move(query.select);
   asked.call.select.exact_count = asked.preferences.count;
+  asked.call.select.aggregates = settings.aggregates;
+  asked.call.select.embed_limit = settings.max_rows;
+  asked.call.select.plain = asked.media.csv && choice.function->returns == Returns::row;
   BULKHEAD_CHECK(add_bounds(asked, settings));
   return asked;
 }
@@ -237,13 +240,15 @@ Response call_response(const AskedCall& asked, const QueryResult& result) {
   const std::uint64_t offset = asked.call.select.offset.value_or(0);
   Media media = asked.media;
   // One row is one object, whatever was asked for.
-  if (function.returns == Returns::row && !function.set && result.rows.size() == 1) media.object = true;
+  if (function.returns == Returns::row && !function.set && !media.csv && result.rows.size() == 1)
+    media.object = true;
   Response response = read_response(result, media, offset);
   if (response.error || response.status == 416) return response;
   if (function.returns == Returns::row) {
     response.content_type = content_type(asked.media);
     return response;
   }
+  if (function.returns == Returns::value && media.csv) return response;
   response.body = values_of(result, function.set && !asked.media.object);
   if (function.returns != Returns::nothing) return response;
   response.status = 204;

@@ -5,6 +5,7 @@
 #include <bulkhead/data.hpp>
 #include <bulkhead/http.hpp>
 
+#include "api/rest/media.hpp"
 #include "api/rest/preferences.hpp"
 #include "api/rest/rest_api.hpp"
 #include "sql/relations.hpp"

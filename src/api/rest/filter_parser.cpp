@@ -17,13 +17,39 @@ constexpr std::string_view expecting_operator = "\"not\" or operator (eq, gt, ..
 struct Named {
   std::string_view name;
   Operator op;
+  bool quantified = false;  // may be followed by (any) or (all)
 };
 constexpr std::array operators{
-    Named{"eq", Operator::eq},     Named{"neq", Operator::neq},     Named{"gt", Operator::gt},
-    Named{"gte", Operator::gte},   Named{"lt", Operator::lt},       Named{"lte", Operator::lte},
-    Named{"like", Operator::like}, Named{"ilike", Operator::ilike}, Named{"in", Operator::in},
+    Named{"eq", Operator::eq, true},
+    Named{"neq", Operator::neq},
+    Named{"gt", Operator::gt, true},
+    Named{"gte", Operator::gte, true},
+    Named{"lt", Operator::lt, true},
+    Named{"lte", Operator::lte, true},
+    Named{"like", Operator::like, true},
+    Named{"ilike", Operator::ilike, true},
+    Named{"match", Operator::match, true},
+    Named{"imatch", Operator::imatch, true},
+    Named{"in", Operator::in},
     Named{"is", Operator::is},
+    Named{"isdistinct", Operator::is_distinct},
+    Named{"fts", Operator::fts},
+    Named{"plfts", Operator::plfts},
+    Named{"phfts", Operator::phfts},
+    Named{"wfts", Operator::wfts},
+    Named{"cs", Operator::cs},
+    Named{"cd", Operator::cd},
+    Named{"ov", Operator::ov},
+    Named{"sl", Operator::sl},
+    Named{"sr", Operator::sr},
+    Named{"nxr", Operator::nxr},
+    Named{"nxl", Operator::nxl},
+    Named{"adj", Operator::adj},
 };
+
+bool is_full_text(Operator op) {
+  return op == Operator::fts || op == Operator::plfts || op == Operator::phfts || op == Operator::wfts;
+}
 
 // Where a value ends: at the end of the parameter, or in a tree at `,` and `)`.
 enum class Place { parameter, tree };
@@ -40,6 +66,15 @@ std::string element(Scanner& in) {
     }
   }
   const std::string_view rest = in.rest();
+  // An array has commas of its own.
+  if (in.peek() == '{') {
+    const std::size_t close = rest.find_first_of("{}", 1);
+    if (close != std::string_view::npos && rest[close] == '}' &&
+        (close + 1 == rest.size() || rest[close + 1] == ',' || rest[close + 1] == ')')) {
+      in.skip(close + 1);
+      return std::string(rest.substr(0, close + 1));
+    }
+  }
   std::string value(rest.substr(0, rest.find_first_of(",)")));
   in.skip(value.size());
   return value;
@@ -55,7 +90,10 @@ std::string single_value(Scanner& in, Place place) {
 Result<std::vector<statement::Value>> list_value(Scanner& in) {
   std::vector<statement::Value> values;
   if (!in.take("(")) return in.error("\"(\"");
+  const Scanner before = in;
+  in.skip_spaces();
   if (in.take(")")) return values;
+  in = before;
   while (true) {
     values.emplace_back(element(in));
     if (in.take(")")) return values;
@@ -73,39 +111,64 @@ Result<std::string> is_value(Scanner& in, Place place) {
   return before.error("isVal: (null, not_null, true, false, unknown)");
 }
 
-Result<Condition> operation(Scanner& in, std::string column, Place place) {
-  Condition condition;
-  condition.kind = Condition::Kind::compare;
-  condition.column = std::move(column);
-  condition.negated = in.take("not.");
-  std::string_view rest = in.rest();
-  std::string_view word = rest.substr(0, std::min(rest.find_first_of(".(,)"), rest.size()));
-  auto known = std::find_if(operators.begin(), operators.end(),
-                            [&](const Named& named) { return named.name == word; });
-  if (known == operators.end()) return in.error(expecting_operator);
-  in.skip(word.size());
-  if (in.peek() == '(') return in.error("\".\"; quantifiers are not supported");
-  if (!in.take(".")) return in.error("\".\"");
-  condition.op = known->op;
-  switch (known->op) {
+// `(any)`, `(all)`, or the language of a full text search.
+Result<void> parse_modifier(Scanner& in, const Named& named, Condition& condition) {
+  if (in.peek() != '(') return {};
+  if (named.quantified && in.take("(any)")) {
+    condition.quantifier = Condition::Quantifier::any;
+  } else if (named.quantified && in.take("(all)")) {
+    condition.quantifier = Condition::Quantifier::all;
+  } else if (is_full_text(named.op)) {
+    in.skip(1);
+    BULKHEAD_TRY(condition.language, in.name());
+    if (!in.take(")")) return in.error("\")\"");
+  } else {
+    return in.error(named.quantified ? "\".\", \"(any)\" or \"(all)\"" : "\".\"");
+  }
+  return {};
+}
+
+Result<void> parse_value(Scanner& in, Place place, Condition& condition) {
+  switch (condition.op) {
     case Operator::in: {
       BULKHEAD_TRY(condition.values, list_value(in));
-      break;
+      return {};
     }
     case Operator::is: {
       BULKHEAD_TRY(condition.value, is_value(in, place));
-      break;
+      return {};
     }
     case Operator::like:
     case Operator::ilike: {
       std::string pattern = single_value(in, place);
       std::replace(pattern.begin(), pattern.end(), '*', '%');
       condition.value = std::move(pattern);
-      break;
+      return {};
     }
     default:
       condition.value = single_value(in, place);
+      return {};
   }
+}
+
+Result<Condition> operation(Scanner& in, std::string column, std::vector<statement::JsonStep> path,
+                            Place place) {
+  Condition condition;
+  condition.kind = Condition::Kind::compare;
+  condition.column = std::move(column);
+  condition.path = std::move(path);
+  condition.negated = in.take("not.");
+  std::string_view rest = in.rest();
+  std::string_view word = rest.substr(0, std::min(rest.find_first_of(".(,)"), rest.size()));
+  auto known = std::find_if(operators.begin(), operators.end(),
+                            [&](const Named& named) { return named.name == word; });
+  if (known == operators.end())
+    return condition.negated ? in.error("operator (eq, gt, ...)") : in.error(expecting_operator, "not");
+  in.skip(word.size());
+  condition.op = known->op;
+  BULKHEAD_CHECK(parse_modifier(in, *known, condition));
+  if (!in.take(".")) return in.error("delimiter (.)");
+  BULKHEAD_CHECK(parse_value(in, place, condition));
   return condition;
 }
 
@@ -116,6 +179,7 @@ Result<Condition> group(Scanner& in, bool negated, bool any, std::size_t depth) 
   Condition condition;
   condition.kind = any ? Condition::Kind::any : Condition::Kind::all;
   condition.negated = negated;
+  in.skip_spaces();
   if (!in.take("(")) return in.error("\"(\"");
   while (true) {
     in.skip_spaces();
@@ -127,34 +191,47 @@ Result<Condition> group(Scanner& in, bool negated, bool any, std::size_t depth) 
   }
 }
 
+// `and`, `or`, `not.and`, `not.or`, if a parenthesis follows: a column may have such a name.
+bool take_operator(Scanner& in, std::string_view word) {
+  if (!in.rest().starts_with(word)) return false;
+  Scanner ahead = in;
+  ahead.skip(word.size());
+  ahead.skip_spaces();
+  if (ahead.peek() != '(') return false;
+  in = ahead;
+  return true;
+}
+
 Result<Condition> tree(Scanner& in, std::size_t depth) {
   for (bool negated : {false, true})
-    for (bool any : {false, true}) {
-      std::string_view word = negated ? (any ? "not.or(" : "not.and(") : (any ? "or(" : "and(");
-      if (!in.rest().starts_with(word)) continue;
-      in.skip(word.size() - 1);
-      return group(in, negated, any, depth);
-    }
-  BULKHEAD_TRY(std::string column, in.name());
-  if (in.rest().starts_with("->")) return in.error("\".\"; JSON paths are not supported");
-  if (!in.take(".")) return in.error("\".\"");
-  return operation(in, std::move(column), Place::tree);
+    for (bool any : {false, true})
+      if (take_operator(in, negated ? (any ? "not.or" : "not.and") : (any ? "or" : "and")))
+        return group(in, negated, any, depth);
+  const Scanner before = in;
+  auto column = in.name();
+  if (column.has_error())
+    return before.error(
+        "field name (* or [a..z0..9_$]), negation operator (not) or logic operator (and, or)");
+  BULKHEAD_TRY(std::vector<statement::JsonStep> path, in.json_path());
+  if (!in.take(".")) return in.error("delimiter (.)");
+  return operation(in, std::move(*column), std::move(path), Place::tree);
 }
 
 }  // namespace
 
-Result<Condition> parse_filter(std::string column, std::string_view text) {
+Result<Condition> parse_filter(std::string column, std::vector<statement::JsonStep> path,
+                               std::string_view text) {
   Scanner in("filter", text);
-  BULKHEAD_TRY(Condition condition, operation(in, std::move(column), Place::parameter));
+  BULKHEAD_TRY(Condition condition, operation(in, std::move(column), std::move(path), Place::parameter));
   if (!in.at_end()) return in.error("end of input");
   return condition;
 }
 
 Result<Condition> parse_logic(bool negated, bool any, std::string_view text) {
-  Scanner in("logic tree", text);
-  BULKHEAD_TRY(Condition condition, group(in, negated, any, 0));
-  if (!in.at_end()) return in.error("end of input");
-  return condition;
+  const std::string_view word = negated ? (any ? "not.or" : "not.and") : (any ? "or" : "and");
+  Scanner in("logic tree", text, word.size());
+  // What follows the last parenthesis is nobody's; PostgREST, too, leaves it.
+  return group(in, negated, any, 0);
 }
 
 }  // namespace bulkhead::api

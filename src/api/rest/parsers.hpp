@@ -26,8 +26,10 @@ struct Selection {
 
 /// `id,title,artist(name),n:name::text`
 [[nodiscard]] Result<Selection> parse_select(std::string_view text);
-/// `[not.]op.value` of a parameter whose column is `column`.
-[[nodiscard]] Result<statement::Condition> parse_filter(std::string column, std::string_view text);
+/// `[not.]op.value` of a parameter whose column is `column`, or a path into it.
+[[nodiscard]] Result<statement::Condition> parse_filter(std::string column,
+                                                        std::vector<statement::JsonStep> path,
+                                                        std::string_view text);
 /// `(a.eq.1,or(…))` of a parameter `and`, `or`, `not.and` or `not.or`.
 [[nodiscard]] Result<statement::Condition> parse_logic(bool negated, bool any, std::string_view text);
 /// `title.desc.nullslast,id`

@@ -42,13 +42,6 @@ std::optional<std::uint64_t> whole_number(std::string_view text) {
   return static_cast<std::uint64_t>(value);
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
-
 template <class T>
 bool set_once(T& preference, T value) {
   if (preference == T::unset) preference = value;
@@ -168,46 +161,6 @@ std::string preferences_applied(const Preferences& preferences, Applies to) {
   const bool bounded = to == Applies::update || to == Applies::remove || to == Applies::call;
   if (auto most = most_affected(preferences); most && bounded) add("max-affected=" + std::to_string(*most));
   return out;
-}
-
-namespace {
-
-std::optional<Media> media_of(std::string_view element) {
-  const std::size_t semicolon = std::min(element.find(';'), element.size());
-  const std::string type = lower(trimmed(element.substr(0, semicolon)));
-  if (type == "application/json" || type == "*/*" || type == "application/*") return Media();
-  Media media;
-  media.object = type == "application/vnd.pgrst.object" || type == "application/vnd.pgrst.object+json";
-  if (!media.object && type != "application/vnd.pgrst.array" && type != "application/vnd.pgrst.array+json")
-    return std::nullopt;
-  const std::string parameters = lower(element.substr(semicolon));
-  media.without_nulls = parameters.find("nulls=stripped") != std::string::npos;
-  return media;
-}
-
-}  // namespace
-
-Result<Media> read_accept(const Request& request) {
-  bool any = false;
-  std::optional<Media> found;
-  std::string asked;
-  for_each_element(request, "accept", [&](std::string_view element) {
-    any = true;
-    if (!asked.empty()) asked.append(", ");
-    asked.append(element);
-    if (!found) found = media_of(element);
-  });
-  if (found) return *found;
-  if (!any) return Media();
-  return Error(Errc::not_acceptable, "None of these media types are available: " + asked);
-}
-
-std::string_view content_type(Media media) noexcept {
-  if (media.without_nulls)
-    return media.object ? "application/vnd.pgrst.object+json; nulls=stripped; charset=utf-8"
-                        : "application/vnd.pgrst.array+json; nulls=stripped; charset=utf-8";
-  return media.object ? "application/vnd.pgrst.object+json; charset=utf-8"
-                      : "application/json; charset=utf-8";
 }
 
 Result<void> check_profile(const Request& request) {

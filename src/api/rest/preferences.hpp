@@ -38,15 +38,6 @@ enum class Applies : std::uint8_t { read, insert, update, put, remove, call };
 /// The value of `Preference-Applied`; empty: none was.
 [[nodiscard]] std::string preferences_applied(const Preferences& preferences, Applies to);
 
-/// What the rows are written as.
-struct Media {
-  bool object = false;         ///< One object instead of an array.
-  bool without_nulls = false;  ///< `nulls=stripped`
-};
-/// Errors: `not_acceptable`.
-[[nodiscard]] Result<Media> read_accept(const Request& request);
-[[nodiscard]] std::string_view content_type(Media media) noexcept;
-
 /// The one schema may be named (`Accept-Profile` of a read, `Content-Profile` of a write), and no other. Errors:
 /// `not_acceptable` (PGRST106).
 [[nodiscard]] Result<void> check_profile(const Request& request);

@@ -29,16 +29,22 @@ Result<std::vector<Parameter>> split(std::string_view query) {
   return parameters;
 }
 
-// `a.b.c` as names; a name in quotes may hold dots.
-Result<std::vector<std::string>> parse_path(std::string_view key) {
-  Scanner in("tree path", key);
+/// `a.b.c->>d`: the way to a column, and into it.
+struct Path {
   std::vector<std::string> names;
+  std::vector<statement::JsonStep> json;
+};
+
+// A name in quotes may hold dots.
+Result<Path> parse_path(std::string_view key) {
+  Scanner in("tree path", key);
+  Path path;
   while (true) {
     BULKHEAD_TRY(std::string name, in.name());
-    names.push_back(std::move(name));
-    if (in.at_end()) return names;
-    if (in.rest().starts_with("->")) return in.error("\".\" or end of input; JSON paths are not supported");
-    if (!in.take(".")) return in.error("\".\" or end of input");
+    path.names.push_back(std::move(name));
+    BULKHEAD_TRY(path.json, in.json_path());
+    if (in.at_end()) return path;
+    if (!path.json.empty() || !in.take(".")) return in.error("delimiter (.) or end of input");
   }
 }
 
@@ -82,7 +88,8 @@ Result<std::uint64_t> parse_count(std::string_view key, std::string_view text) {
 }
 
 Result<void> apply(Query& query, std::vector<EmbedNode>& embeds, const Parameter& parameter) {
-  BULKHEAD_TRY(std::vector<std::string> path, parse_path(parameter.key));
+  BULKHEAD_TRY(Path key, parse_path(parameter.key));
+  const std::vector<std::string>& path = key.names;
   const std::string& last = path.back();
   std::size_t levels = path.size() - 1;
   const bool logic = last == "and" || last == "or";
@@ -100,7 +107,7 @@ Result<void> apply(Query& query, std::vector<EmbedNode>& embeds, const Parameter
   } else if (last == "offset") {
     BULKHEAD_TRY(level->offset, parse_count("offset", parameter.value));
   } else {
-    BULKHEAD_TRY(statement::Condition condition, parse_filter(last, parameter.value));
+    BULKHEAD_TRY(statement::Condition condition, parse_filter(last, std::move(key.json), parameter.value));
     level->where.children.push_back(std::move(condition));
   }
   return {};
@@ -111,7 +118,7 @@ bool is_argument(const Parameter& parameter) {
   for (std::string_view reserved : {"order", "limit", "offset", "and", "or"})
     if (parameter.key == reserved) return false;
   return parameter.key.find('.') == std::string::npos &&
-         parse_filter(parameter.key, parameter.value).has_error();
+         parse_filter(parameter.key, {}, parameter.value).has_error();
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <bulkhead/data.hpp>
 #include <bulkhead/http.hpp>
 
+#include "api/rest/media.hpp"
 #include "api/rest/preferences.hpp"
 
 /// Parts of answers that relations' and functions' have in common.

@@ -7,6 +7,7 @@
 #include "api/rest/asked.hpp"
 #include "api/rest/body.hpp"
 #include "api/rest/call.hpp"
+#include "api/rest/csv_writer.hpp"
 #include "api/rest/error_details.hpp"
 #include "api/rest/json_writer.hpp"
 #include "api/rest/payload.hpp"
@@ -39,21 +40,25 @@ namespace {
 
 // True if the filters name one row by its primary key, so that no limit is needed to bound the answer.
 bool names_one_row(const statement::Condition& where, const sql::Relation& relation) {
-  if (relation.primary_key.empty() || where.kind != statement::Condition::Kind::all || where.negated)
+  if (relation.primary_key.empty() || relation.view || where.kind != statement::Condition::Kind::all ||
+      where.negated)
     return false;
   return std::all_of(
       relation.primary_key.begin(), relation.primary_key.end(), [&](const std::string& column) {
         return std::any_of(
             where.children.begin(), where.children.end(), [&](const statement::Condition& child) {
               return child.kind == statement::Condition::Kind::compare &&
-                     child.op == statement::Operator::eq && !child.negated && child.column == column;
+                     child.op == statement::Operator::eq && !child.negated && child.column == column &&
+                     child.path.empty() && child.quantifier == statement::Condition::Quantifier::none;
             });
       });
 }
 
 void write_body(Response& response, const QueryResult& result, Media media) {
   response.content_type = content_type(media);
-  if (media.object)
+  if (media.csv)
+    append_csv(response.body, result.rows, *result.shape);
+  else if (media.object)
     append_row(response.body, result.rows, *result.shape, 0, media.without_nulls);
   else
     append_rows(response.body, result.rows, *result.shape, media.without_nulls);
@@ -302,6 +307,9 @@ struct RestApi::Impl {
   [[nodiscard]] Result<statement::Statement> read(Asked& asked) const {
     statement::Select& select = asked.query.select;
     select.exact_count = asked.preferences.count;
+    select.aggregates = settings.aggregates;
+    select.embed_limit = settings.max_rows;
+    select.plain = asked.media.csv;
     if (select.limit || !names_one_row(select.where, *asked.relation))
       select.limit = std::min<std::uint64_t>(select.limit.value_or(settings.max_rows), settings.max_rows);
     return statement::Statement(std::move(select));
@@ -404,8 +412,9 @@ Response options(const data::Target& target, std::string_view segment) {
     return methods_of(overloads.front().is_volatile ? "OPTIONS,POST" : "OPTIONS,GET,HEAD,POST");
   }
   const auto name = decode_segment(segment);
-  const sql::Relation* relation = name.has_value() ? target.relations->find(*name) : nullptr;
-  if (!relation) return error_response(unknown_relation(std::string(segment)));
+  if (name.has_error()) return error_response(name.error());
+  const sql::Relation* relation = target.relations->find(*name);
+  if (!relation) return error_response(unknown_relation(*target.relations, *name));
   return methods_of(methods(*relation));
 }
 

@@ -15,8 +15,10 @@ namespace bulkhead::api {
 
 struct RestSettings {
   RestSettings() = default;
-  std::size_t max_rows = 1000;      ///< Most rows of one answer; a larger `limit` is cut to it.
+  std::size_t max_rows =
+      1000;  ///< Most rows of one answer, and of an embed in a row; a larger `limit` is cut to it.
   std::size_t json_depth = 100;     ///< Deepest nesting of a body.
+  bool aggregates = false;          ///< Clients may have rows put together: count(), sum(), spreads to many.
   bool rollback = false;            ///< Transactions are rolled back in the end, unless the client may choose
   bool choose_transaction = false;  ///< and says `Prefer: tx=commit`.
   std::vector<std::string>

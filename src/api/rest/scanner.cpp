@@ -87,20 +87,68 @@ Result<std::string> Scanner::name() {
   return error("field name (* or [a..z0..9_$])");
 }
 
+Result<statement::JsonStep> Scanner::json_step() {
+  constexpr std::string_view expecting = "\"-\", digit or any non reserved character different from: .,>()";
+  statement::JsonStep step;
+  step.text = take(">");
+  if (peek() == '"') {
+    BULKHEAD_TRY(step.key, quoted());
+    return step;
+  }
+  const std::string_view reserved = ".,>():";
+  const std::size_t begin = at_;
+  if (peek() == '-' && peek(1) == '-') {
+    ++at_;
+    return error("digit");
+  }
+  while (!at_end() && reserved.find(peek()) == std::string_view::npos && !(peek() == '-' && peek(1) == '>'))
+    ++at_;
+  step.key = text_.substr(begin, at_ - begin);
+  if (step.key.empty()) return error(expecting);
+  const std::size_t digits = step.key.front() == '-' ? 1 : 0;
+  // A key of many digits is no index of anything.
+  step.index = step.key.size() > digits && step.key.size() < 10 &&
+               step.key.find_first_not_of("0123456789", digits) == std::string::npos;
+  return step;
+}
+
+Result<std::vector<statement::JsonStep>> Scanner::json_path() {
+  constexpr std::size_t steps_max = 32;
+  std::vector<statement::JsonStep> path;
+  while (take("->")) {
+    if (path.size() == steps_max) return error("fewer steps into a JSON value");
+    BULKHEAD_TRY(statement::JsonStep step, json_step());
+    path.push_back(std::move(step));
+  }
+  return path;
+}
+
 Error Scanner::error(std::string_view expecting) const {
+  return error_at(at_, expecting);
+}
+
+Error Scanner::error(std::string_view expecting, std::string_view word) const {
+  std::size_t alike = 0;
+  while (alike < word.size() && peek(alike) == word[alike]) ++alike;
+  return error_at(std::min(at_ + alike, text_.size()), expecting);
+}
+
+Error Scanner::error_at(std::size_t unexpected, std::string_view expecting) const {
   std::string message = "\"failed to parse ";
   message.append(what_).append(" (").append(text_).append(")\" (line 1, column ");
   // Columns count characters, not bytes.
   auto column = std::count_if(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at_),
                               [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-  message.append(std::to_string(column + 1)).append(")");
+  message.append(std::to_string(static_cast<std::size_t>(column) + before_ + 1)).append(")");
   std::string details = "unexpected ";
-  if (at_end()) {
+  if (unexpected >= text_.size()) {
     details.append("end of input");
   } else {
-    std::size_t end = at_ + 1;
+    std::size_t end = unexpected + 1;
     while (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80) ++end;
-    details.append("\"").append(text_.substr(at_, end - at_)).append("\"");
+    const char quote = expecting.ends_with("end of input") ? '\'' : '"';
+    details.push_back(quote);
+    details.append(text_.substr(unexpected, end - unexpected)).push_back(quote);
   }
   details.append(" expecting ").append(expecting);
   return Error(Errc::filter_malformed, std::move(message)).details(std::move(details));

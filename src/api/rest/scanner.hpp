@@ -3,8 +3,10 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <bulkhead/result.hpp>
+#include <bulkhead/statement.hpp>
 
 namespace bulkhead::api {
 
@@ -19,7 +21,9 @@ namespace bulkhead::api {
 class Scanner {
  public:
   /// `what`: "select parameter", "filter", … for the error's message.
-  Scanner(std::string_view what, std::string_view text) : what_(what), text_(text) {}
+  /// `before`: how many characters of the parameter stand before the text, for the errors' columns.
+  Scanner(std::string_view what, std::string_view text, std::size_t before = 0)
+      : what_(what), text_(text), before_(before) {}
 
   [[nodiscard]] bool at_end() const noexcept { return at_ == text_.size(); }
   [[nodiscard]] char peek(std::size_t ahead = 0) const noexcept {
@@ -36,11 +40,20 @@ class Scanner {
   /// `"…"` with `\` escapes; the opening quote stands here.
   [[nodiscard]] Result<std::string> quoted();
 
+  /// `->key`, `->>0`, `->"a key"`, … as long as they follow; nothing if none does.
+  [[nodiscard]] Result<std::vector<statement::JsonStep>> json_path();
+
+  /// The text does not go on as it should: `expecting` one of these.
   [[nodiscard]] Error error(std::string_view expecting) const;
+  /// The same where one of `words` should stand here, and what stands here begins like the first of them.
+  [[nodiscard]] Error error(std::string_view expecting, std::string_view word) const;
 
  private:
+  [[nodiscard]] Error error_at(std::size_t unexpected, std::string_view expecting) const;
+  [[nodiscard]] Result<statement::JsonStep> json_step();
+
   std::string_view what_, text_;
-  std::size_t at_ = 0;
+  std::size_t before_ = 0, at_ = 0;
 };
 
 }  // namespace bulkhead::api

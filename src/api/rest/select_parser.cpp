@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "api/rest/parsers.hpp"
@@ -33,19 +34,39 @@ bool shows_nothing(const std::vector<statement::Output>& outputs) {
                      [](const statement::Output& output) { return output.embed && output.embed->hidden; });
 }
 
-// `count()`, `total.sum()`: PostgREST knows them and, as long as nobody turns them on, refuses them.
-bool is_aggregate(std::string_view name, std::string_view rest) {
-  if (name == "count" && rest.starts_with("()")) return true;
-  for (std::string_view call : {".count()", ".sum()", ".avg()", ".max()", ".min()"})
-    if (rest.starts_with(call)) return true;
-  return false;
+using statement::Aggregate;
+
+struct NamedAggregate {
+  std::string_view call;
+  Aggregate aggregate;
+};
+constexpr std::array aggregates{
+    NamedAggregate{".count()", Aggregate::count}, NamedAggregate{".sum()", Aggregate::sum},
+    NamedAggregate{".avg()", Aggregate::avg},     NamedAggregate{".min()", Aggregate::min},
+    NamedAggregate{".max()", Aggregate::max},
+};
+
+Result<std::string> parse_cast(Scanner& in) {
+  if (!in.take("::")) return std::string();
+  return in.name();
 }
 
-Result<void> parse_embed(Scanner& in, std::string name, std::string alias, Selection& into,
+Result<void> parse_aggregate(Scanner& in, statement::Output& output) {
+  for (const NamedAggregate& known : aggregates) {
+    if (!in.take(known.call)) continue;
+    output.aggregate = known.aggregate;
+    BULKHEAD_TRY(output.aggregate_cast, parse_cast(in));
+    return {};
+  }
+  return {};
+}
+
+Result<void> parse_embed(Scanner& in, std::string name, std::string alias, bool spread, Selection& into,
                          std::size_t depth) {
   auto embed = std::make_shared<statement::Embed>();
   embed->select.relation = std::move(name);
   embed->alias = std::move(alias);
+  embed->spread = spread;
   BULKHEAD_CHECK(parse_hints(in, *embed));
   in.skip(1);
   BULKHEAD_TRY(Selection inner, parse_fields(in, depth + 1));
@@ -63,7 +84,11 @@ Result<void> parse_embed(Scanner& in, std::string name, std::string alias, Selec
 }
 
 Result<void> parse_field(Scanner& in, Selection& into, std::size_t depth) {
-  if (in.rest().starts_with("...")) return in.error("field name; spread is not supported");
+  if (in.take("...") || in.take("..")) {
+    BULKHEAD_TRY(std::string relation, in.name());
+    if (in.peek() != '(' && in.peek() != '!') return in.error("\"(\"");
+    return parse_embed(in, std::move(relation), std::string(), true, into, depth);
+  }
   if (in.take("*")) {
     into.outputs.emplace_back().star = true;
     return {};
@@ -73,23 +98,24 @@ Result<void> parse_field(Scanner& in, Selection& into, std::size_t depth) {
   if (in.peek() == ':' && in.peek(1) != ':') {
     in.skip(1);
     alias = std::move(name);
+    in.skip_spaces();
     BULKHEAD_TRY(name, in.name());
   }
-  if (is_aggregate(name, in.rest()))
-    return Error(Errc::filter_malformed, "Use of aggregate functions is not allowed")
-        .sqlstate("PGRST123")
-        .hint("The number of related rows is `relation(count)`.");
+  if (name == "count" && in.take("()")) {
+    statement::Output& output = into.outputs.emplace_back();
+    output.alias = std::move(alias);
+    output.aggregate = Aggregate::count;
+    BULKHEAD_TRY(output.aggregate_cast, parse_cast(in));
+    return {};
+  }
   if (in.peek() == '(' || in.peek() == '!')
-    return parse_embed(in, std::move(name), std::move(alias), into, depth);
-  if (in.rest().starts_with("->"))
-    return in.error("\"::\", \",\" or end of input; JSON paths are not supported");
+    return parse_embed(in, std::move(name), std::move(alias), false, into, depth);
   statement::Output& output = into.outputs.emplace_back();
   output.column = std::move(name);
   output.alias = std::move(alias);
-  if (in.take("::")) {
-    BULKHEAD_TRY(output.cast, in.name());
-  }
-  return {};
+  BULKHEAD_TRY(output.path, in.json_path());
+  BULKHEAD_TRY(output.cast, parse_cast(in));
+  return parse_aggregate(in, output);
 }
 
 Result<Selection> parse_fields(Scanner& in, std::size_t depth) {
@@ -114,29 +140,54 @@ Result<Selection> parse_select(std::string_view text) {
   return found;
 }
 
+namespace {
+
+// `column`, `column->>key`, `embed(column)`
+Result<void> parse_ordered(Scanner& in, statement::Order& term) {
+  BULKHEAD_TRY(term.column, in.name());
+  const bool related = in.take("(");
+  if (related) {
+    term.embed = std::move(term.column);
+    BULKHEAD_TRY(term.column, in.name());
+  }
+  BULKHEAD_TRY(term.path, in.json_path());
+  if (related && !in.take(")")) return in.error("\")\"");
+  return {};
+}
+
+Result<void> parse_direction(Scanner& in, statement::Order& term) {
+  if (in.peek() != '.') return {};
+  const bool descending = in.take(".desc");
+  term.descending = descending;
+  const bool directed = descending || in.take(".asc");
+  if (in.take(".nullsfirst"))
+    term.nulls = statement::Order::Nulls::first;
+  else if (in.take(".nullslast"))
+    term.nulls = statement::Order::Nulls::last;
+  else if (in.peek() == '.') {
+    in.skip(1);
+    return directed ? in.error("\"nullsfirst\" or \"nullslast\"", "nullsfirst")
+                    : in.error("\"asc\", \"desc\", \"nullsfirst\" or \"nullslast\"", "asc");
+  }
+  in.skip_spaces();
+  if (in.at_end() || in.peek() == ',') return {};
+  return term.nulls == statement::Order::Nulls::unset ? in.error("delimiter (.), \",\" or end of input")
+                                                      : in.error("\",\" or end of input");
+}
+
+}  // namespace
+
 Result<std::vector<statement::Order>> parse_order(std::string_view text) {
   Scanner in("order", text);
   std::vector<statement::Order> terms;
   while (true) {
     in.skip_spaces();
     statement::Order& term = terms.emplace_back();
-    BULKHEAD_TRY(term.column, in.name());
-    if (in.peek() == '(')
-      return in.error("\".\", \",\" or end of input; order by a related column is not supported");
-    if (in.rest().starts_with("->"))
-      return in.error("\".\", \",\" or end of input; JSON paths are not supported");
-    if (in.take(".desc"))
-      term.descending = true;
-    else
-      static_cast<void>(in.take(".asc"));
-    if (in.take(".nullsfirst"))
-      term.nulls = statement::Order::Nulls::first;
-    else if (in.take(".nullslast"))
-      term.nulls = statement::Order::Nulls::last;
+    BULKHEAD_CHECK(parse_ordered(in, term));
+    BULKHEAD_CHECK(parse_direction(in, term));
     in.skip_spaces();
     if (in.at_end()) return terms;
-    if (in.peek() == '.') return in.error("\"asc\", \"desc\", \"nullsfirst\" or \"nullslast\"");
-    if (!in.take(",")) return in.error("\".\", \",\" or end of input");
+    if (!in.take(",")) return in.error("delimiter (.), \",\" or end of input");
   }
 }
 

@@ -22,7 +22,7 @@
 ///   get, head, post, patch, put, delete, options   the request's target, behind /rest/v1
 ///   headers, send, text  of the request: an object, a body as JSON, a body as it stands
 ///   as, role             the tenant (alpha) and the caller's role in it (owner)
-///   server               default, small (answers of 3 rows) or as named in `servers()`
+///   server               default, small (answers of 3 rows) or aggregates (they are on)
 ///   status               of the answer (200)
 ///   json, body           the answer's body: as JSON, byte by byte
 ///   has                  headers of the answer: name and value; null is a header that is not there
@@ -128,6 +128,9 @@ class Postgrest : public ::testing::TestWithParam<std::string> {
     servers()["default"] = std::make_unique<TestServer>(agency()->database(), TestServerSettings());
     TestServerSettings small;
     small.configure = [](AppConfig& config) { config.max_rows = 3; };
+    TestServerSettings aggregates;
+    aggregates.configure = [](AppConfig& config) { config.aggregates = true; };
+    servers()["aggregates"] = std::make_unique<TestServer>(agency()->database(), aggregates);
     servers()["small"] = std::make_unique<TestServer>(agency()->database(), small);
   }
   static void TearDownTestSuite() {

@@ -95,16 +95,23 @@ TEST_F(RestWrite, ConstraintsNameNoTenantAndShowNoValues) {
   EXPECT_EQ(response.status, 409u);
   EXPECT_EQ(response.body,
             R"({"code":"23505","message":"duplicate key value violates unique constraint \"artist_pkey\"",)"
-            R"("details":null,"hint":null})");
+            R"("details":"Key (id)=(1) already exists.","hint":null})");
   response = write(Method::post, "artist", R"({"id":77,"name":"x","slug":"s1"})");
   EXPECT_EQ(
       response.body,
       R"({"code":"23505","message":"duplicate key value violates unique constraint \"artist_slug_key\"",)"
-      R"("details":null,"hint":null})");
+      R"("details":"Key (slug)=(s1) already exists.","hint":null})");
   response = write(Method::post, "album", R"({"id":99,"title":"x","artist_id":99})");
   EXPECT_EQ(response.status, 409u);
   EXPECT_NE(response.body.find("23503"), std::string::npos);
+  EXPECT_NE(response.body.find(R"("details":"Key (artist_id)=(99) is not present in table \"artist\".")"),
+            std::string::npos)
+      << response.body;
   EXPECT_EQ(response.body.find("tenant"), std::string::npos) << response.body;
+  response = write(Method::del, "artist?id=eq.1", "");
+  EXPECT_NE(response.body.find(R"("details":"Key (id)=(1) is still referenced from table \"album\".")"),
+            std::string::npos)
+      << response.body;
   response = write(Method::post, "artist", R"({"id":78,"name":""})");
   EXPECT_NE(response.body.find(R"(violates check constraint \"name_not_empty\")"), std::string::npos);
   response = write(Method::post, "artist", R"({"id":78})");

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "api/rest/media.hpp"
 #include "api/rest/rest_api.hpp"
 
 namespace bulkhead::api {
@@ -101,7 +102,7 @@ TEST(Preferences, AcceptSaysHowRowsAreWritten) {
         Case{"application/vnd.pgrst.array+json", "application/json; charset=utf-8"},
         Case{"application/vnd.pgrst.array+json;nulls=stripped",
              "application/vnd.pgrst.array+json; nulls=stripped; charset=utf-8"},
-        Case{"text/csv, Application/vnd.pgrst.object+json; nulls=stripped",
+        Case{"text/html, Application/vnd.pgrst.object+json; nulls=stripped",
              "application/vnd.pgrst.object+json; nulls=stripped; charset=utf-8"},
         Case{"application/vnd.pgrst.object", "application/vnd.pgrst.object+json; charset=utf-8"}}) {
     const std::vector<HeaderView> headers{{"Accept", c.accept}};

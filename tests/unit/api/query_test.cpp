@@ -138,17 +138,82 @@ TEST(Query, AnEmbedWithNothingInItShowsNothing) {
   EXPECT_FALSE(outputs[3].embed->hidden);
 }
 
-TEST(Query, AggregatesAreNotAllowed) {
-  for (std::string_view text :
-       {"select=count()", "select=id,n:count()", "select=total.sum()", "select=album(count())"})
-    EXPECT_NE(body_of(text).find("PGRST123"), std::string::npos) << text;
-  EXPECT_EQ(parsed("select=album(count)").select.outputs[0].embed->select.outputs[0].column, "count");
+TEST(Query, Aggregates) {
+  const Query query =
+      parsed("select=count(),n:count()::text,t:total.sum()::text,meta->>a::integer.max(),album(count),id");
+  const auto& outputs = query.select.outputs;
+  ASSERT_EQ(outputs.size(), 6u);
+  EXPECT_EQ(outputs[0].aggregate, statement::Aggregate::count);
+  EXPECT_EQ(outputs[0].column, "");
+  EXPECT_EQ(outputs[1].alias, "n");
+  EXPECT_EQ(outputs[1].aggregate_cast, "text");
+  EXPECT_EQ(outputs[2].aggregate, statement::Aggregate::sum);
+  EXPECT_EQ(outputs[2].column, "total");
+  EXPECT_EQ(outputs[3].cast, "integer");
+  EXPECT_EQ(outputs[3].path.at(0).key, "a");
+  EXPECT_EQ(outputs[3].aggregate, statement::Aggregate::max);
+  EXPECT_EQ(outputs[4].embed->select.outputs[0].column, "count");
+  EXPECT_EQ(outputs[5].aggregate, statement::Aggregate::none);
+}
+
+TEST(Query, StepsIntoJson) {
+  const Query query = parsed(
+      "select=meta->a->>b,x:meta->0->>-1,meta->\"a.b\"->23-xy-45::text&meta->>a=eq.1&or=(meta->a->>b.eq.2,id."
+      "gt.1)"
+      "&order=meta->>a.desc,artist(name)");
+  const auto& outputs = query.select.outputs;
+  ASSERT_EQ(outputs[0].path.size(), 2u);
+  EXPECT_FALSE(outputs[0].path[0].text);
+  EXPECT_EQ(outputs[0].path[1].key, "b");
+  EXPECT_TRUE(outputs[0].path[1].text);
+  EXPECT_TRUE(outputs[1].path[0].index);
+  EXPECT_EQ(outputs[1].path[1].key, "-1");
+  EXPECT_TRUE(outputs[1].path[1].index);
+  EXPECT_EQ(outputs[2].path[0].key, "a.b");
+  EXPECT_EQ(outputs[2].path[1].key, "23-xy-45");
+  EXPECT_FALSE(outputs[2].path[1].index);
+  EXPECT_EQ(outputs[2].cast, "text");
+  EXPECT_EQ(query.select.where.children[0].path.at(0).key, "a");
+  EXPECT_EQ(query.select.where.children[1].children[0].path.at(1).key, "b");
+  EXPECT_EQ(query.select.order[0].path.at(0).key, "a");
+  EXPECT_TRUE(query.select.order[0].descending);
+  EXPECT_EQ(query.select.order[1].embed, "artist");
+  EXPECT_EQ(query.select.order[1].column, "name");
+}
+
+TEST(Query, OperatorsOfTheLongTail) {
+  const Query query = parsed(
+      "a=fts(english).x%26y&a=not.plfts.x&a=eq(any).{1,2}&a=like(all).{*a*,b}&a=isdistinct.1&a=cs.{a,b}"
+      "&or=(a.cs.{a,b},a.ov.{c},a.match.^x)");
+  const auto& all = query.select.where.children;
+  ASSERT_EQ(all.size(), 7u);
+  EXPECT_EQ(all[0].op, Operator::fts);
+  EXPECT_EQ(all[0].language, "english");
+  EXPECT_EQ(all[0].value, "x&y");
+  EXPECT_TRUE(all[1].negated);
+  EXPECT_EQ(all[2].quantifier, Condition::Quantifier::any);
+  EXPECT_EQ(all[3].quantifier, Condition::Quantifier::all);
+  EXPECT_EQ(all[3].value, "{%a%,b}");
+  EXPECT_EQ(all[4].op, Operator::is_distinct);
+  EXPECT_EQ(all[6].children[0].value, "{a,b}");
+  EXPECT_EQ(all[6].children[1].value, "{c}");
+  EXPECT_EQ(all[6].children[2].op, Operator::match);
+  EXPECT_NE(body_of("a=neq(any).{1}").find("PGRST100"), std::string::npos);
+  EXPECT_NE(body_of("a=eq(some).{1}").find("PGRST100"), std::string::npos);
+}
+
+TEST(Query, Spreads) {
+  const Query query = parsed("select=id,...artist!inner(name),..label(a:name)&artist.name=eq.x");
+  EXPECT_TRUE(query.select.outputs[1].embed->spread);
+  EXPECT_TRUE(query.select.outputs[1].embed->inner);
+  EXPECT_EQ(query.select.outputs[1].embed->select.where.children.size(), 1u);
+  EXPECT_TRUE(query.select.outputs[2].embed->spread);
 }
 
 TEST(Query, ErrorsSayWhereAndWhat) {
   EXPECT_EQ(body_of("a=noop.0"),
             R"x({"code":"PGRST100","message":"\"failed to parse filter (noop.0)\" (line 1, column 1)",)x"
-            R"x("details":"unexpected \"n\" expecting \"not\" or operator (eq, gt, ...)","hint":null})x");
+            R"x("details":"unexpected \"o\" expecting \"not\" or operator (eq, gt, ...)","hint":null})x");
   EXPECT_NE(body_of("select=id,album(").find("(line 1, column 10)"), std::string::npos);
   EXPECT_NE(body_of("select=id,,x").find("field name"), std::string::npos);
   EXPECT_NE(body_of("order=id.up").find("PGRST100"), std::string::npos);

@@ -200,14 +200,168 @@ TEST(Render, CountOfAnEmbedIsOfTheTenantsRowsAndGuarded) {
   ASSERT_TRUE(rendered) << rendered.error().message();
   EXPECT_EQ(
       rendered->text,
-      R"(select x1.j, t."tenant_id", x1.g from "app"."playlist" t left join lateral (select )"
-      R"(coalesce(json_agg(s.j), '[]') as j, string_agg(distinct s.g, ',') as g from (select )"
+      R"(select coalesce(x1.j, '[]'), t."tenant_id", x1.g from "app"."playlist" t left join lateral (select )"
+      R"(json_agg(s.j) as j, string_agg(distinct s.g, ',') as g from (select )"
       R"(json_build_object('count', count(*)) as j, concat_ws(',', string_agg(distinct e2."tenant_id"::text, ','), )"
       R"(string_agg(distinct k3."tenant_id"::text, ',')) as g from "app"."track" e2 join "app"."playlist_track" k3 )"
       R"(on k3."tenant_id" = $1 and k3."track_id" = e2."id" where e2."tenant_id" = $1 and k3."playlist_id" = )"
       R"(t."id") s) x1 on true where t."tenant_id" = $1)");
   select.outputs = {named("count")};
-  EXPECT_EQ(render_shop(select).error().sqlstate(), "42703") << "of an embed alone";
+  rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select count(*), string_agg(distinct t."tenant_id"::text, ',') from "app"."playlist" t where t."tenant_id" = $1)");
+  EXPECT_FALSE(rendered->own_guard) << "no rows have no tenant";
+}
+
+TEST(Render, StepsIntoJsonAreParameters) {
+  Select select;
+  select.relation = "track";
+  Output output = named("meta");
+  output.path = {{"a'b", false, false}, {"-1", true, true}};
+  output.cast = "integer";
+  Output array = named("tags");
+  array.path = {{"0", true, false}};
+  select.outputs = {output, array};
+  select.where = where("meta", Operator::eq, "x");
+  select.where.path = {{"a", false, true}};
+  select.order = {{"meta", true, Order::Nulls::unset, {{"a", false, false}}, ""}};
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select (t."meta"->$2->>$3::integer)::integer, (to_jsonb(t."tags")->$4::integer), t."tenant_id" from )"
+      R"("app"."track" t where t."tenant_id" = $1 and (t."meta"->>$5) = $6 order by (t."meta"->$7) desc)");
+  EXPECT_EQ(rendered->outputs[0].name, "a'b");
+  EXPECT_EQ(rendered->outputs[1].name, "tags");
+}
+
+TEST(Render, AggregatesPutRowsTogetherAndTheirTenants) {
+  Select select;
+  select.relation = "album";
+  select.aggregates = true;
+  Output sum = named("producer_id");
+  sum.aggregate = Aggregate::sum;
+  select.outputs = {sum, named("artist_id"), embed("artist", {named("name")})};
+  select.exact_count = true;
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select sum(t."producer_id"), t."artist_id", x1.j::jsonb, string_agg(distinct t."tenant_id"::text, ','), )"
+      R"(string_agg(distinct x1.g::text, ',') from "app"."album" t left join lateral (select )"
+      R"(json_build_object('name', e2."name") as j, e2."tenant_id"::text as g from "app"."artist" e2 where )"
+      R"(e2."tenant_id" = $1 and e2."id" = t."artist_id") x1 on true where t."tenant_id" = $1 group by 2, 3)");
+  EXPECT_TRUE(
+      rendered->count_text.starts_with("select count(*), count(*) filter (where translate(replace(n.g0"))
+      << rendered->count_text;
+  select.aggregates = false;
+  EXPECT_EQ(render_shop(select).error().sqlstate(), "PGRST123");
+}
+
+TEST(Render, SpreadsGiveTheirColumnsToTheRow) {
+  Select select;
+  select.relation = "track";
+  Output spread = embed("album", {named("title"), embed("artist", {named("name")})});
+  Embed changed = *spread.embed;
+  changed.spread = true;
+  spread.embed = std::make_shared<Embed>(changed);
+  select.outputs = {named("name"), spread};
+  Order by_title;
+  by_title.column = "title";
+  by_title.embed = "album";
+  select.order = {by_title};
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select t."name", x1.c0, x1.c1, t."tenant_id", x1.g from "app"."track" t left join lateral (select )"
+      R"(e2."title" as c0, x3.j as c1, true as j, concat_ws(',', e2."tenant_id"::text, x3.g) as g from )"
+      R"("app"."album" e2 left join lateral (select json_build_object('name', e4."name") as j, )"
+      R"(e4."tenant_id"::text as g from "app"."artist" e4 where e4."tenant_id" = $1 and e4."id" = )"
+      R"(e2."artist_id") x3 on true where e2."tenant_id" = $1 and e2."id" = t."album_id") x1 on true where )"
+      R"(t."tenant_id" = $1 order by x1.c0)");
+  EXPECT_EQ(rendered->outputs[2].name, "artist");
+  select.order.front().embed = "playlist";
+  EXPECT_EQ(render_shop(select).error().sqlstate(), "PGRST108");
+}
+
+TEST(Render, AFilterMayAskForAnEmbedsAbsence) {
+  Select select;
+  select.relation = "album";
+  select.outputs = {named("title"), embed("artist", {named("name")}), embed("track", {named("name")})};
+  select.where = where("artist", Operator::is, "null");
+  select.exact_count = true;
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_TRUE(rendered->text.ends_with(R"(where t."tenant_id" = $1 and x1.j is null)")) << rendered->text;
+  EXPECT_NE(rendered->count_text.find("\"artist\""), std::string::npos) << "the count asks for it, too";
+  EXPECT_EQ(rendered->count_text.find("\"track\""), std::string::npos) << rendered->count_text;
+  select.where.op = Operator::eq;
+  EXPECT_EQ(render_shop(select).error().sqlstate(), "PGRST120");
+}
+
+TEST(Render, AnOrderByAnEmbedNeedsOneToOne) {
+  Select select;
+  select.relation = "artist";
+  select.outputs = {named("name"), embed("album", {named("title")})};
+  Order by_title;
+  by_title.column = "title";
+  by_title.embed = "album";
+  select.order = {by_title};
+  EXPECT_EQ(render_shop(select).error().sqlstate(), "PGRST118");
+}
+
+TEST(Render, EmbedsToManyHoldAtMost) {
+  Select select;
+  select.relation = "artist";
+  select.outputs = {embed("album", {named("title"), embed("artist", {named("name")})})};
+  select.embed_limit = 100;
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_NE(rendered->text.find(R"(e2."artist_id" = t."id" limit 100) s)"), std::string::npos)
+      << rendered->text;
+  EXPECT_EQ(rendered->text.find("limit", rendered->text.find("limit") + 1), std::string::npos)
+      << "to one there is no more than one";
+}
+
+TEST(Render, FullTextSearchesMakeVectorsWhereThereAreNone) {
+  Select select;
+  select.relation = "track";
+  select.outputs = {named("id")};
+  select.where = where("name", Operator::wfts, "fun");
+  select.where.language = "english";
+  auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_TRUE(rendered->text.ends_with(
+      R"(and to_tsvector($2::regconfig, t."name") @@ websearch_to_tsquery($3::regconfig, $4))"))
+      << rendered->text;
+}
+
+TEST(Render, FunctionsOfARowAreFieldsAndRelationships) {
+  std::vector<Relation> tables;
+  tables.push_back(
+      test::table("album", {test::column("id", "integer"), test::column("artist_id", "integer")}, {"id"}));
+  tables.push_back(test::table("artist", {test::column("id", "integer")}, {"id"}));
+  Column shouted = test::column("shouted", "text");
+  shouted.computed = true;
+  tables[0].computed.push_back(shouted);
+  tables[0].relationships.push_back({"maker", "artist", true});
+  const Relations relations(std::move(tables), {});
+  Select select;
+  select.relation = "album";
+  select.outputs = {named("shouted"), embed("maker", {named("id")})};
+  select.where = where("shouted", Operator::eq, "X");
+  auto rendered = render(select, relations, "app", tenant);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select "app"."shouted"(t), x1.j, t."tenant_id", x1.g from "app"."album" t left join lateral (select )"
+      R"(json_build_object('id', e2."id") as j, e2."tenant_id"::text as g from "app"."maker"(t) e2 where )"
+      R"(e2."tenant_id" = $1) x1 on true where t."tenant_id" = $1 and "app"."shouted"(t) = $2)");
+  select.outputs.clear();
+  EXPECT_EQ(render(select, relations, "app", tenant)->outputs.size(), 2u) << "`*` is the columns alone";
 }
 
 TEST(Render, EmbedsNest) {

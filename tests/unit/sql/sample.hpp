@@ -31,6 +31,20 @@ inline ForeignKey link(std::string name, std::string from, std::string from_colu
   return {std::move(name), std::move(from), std::move(to), {std::move(from_column)}, {"id"}, false};
 }
 
+/// The record shop has functions of a row: `track.loud` is read like a column, `album.maker` is an artist, `artist.works` are
+/// albums.
+inline void add_functions(std::vector<Relation>& tables) {
+  for (Relation& relation : tables) {
+    if (relation.name == "track") {
+      Column loud = column("loud", "text");
+      loud.computed = true;
+      relation.computed.push_back(std::move(loud));
+    }
+    if (relation.name == "album") relation.relationships.push_back({"maker", "artist", true});
+    if (relation.name == "artist") relation.relationships.push_back({"works", "album", false});
+  }
+}
+
 /// A record shop in small: artists with albums, albums with two links to people, tracks of a shared genre,
 /// playlists over a junction, people who report to people.
 inline RelationsRef record_shop() {
@@ -65,6 +79,7 @@ inline RelationsRef record_shop() {
       link("playlist_track_playlist_fkey", "playlist_track", "playlist_id", "playlist"),
       link("playlist_track_track_fkey", "playlist_track", "track_id", "track"),
   };
+  add_functions(tables);
   return std::make_shared<Relations>(std::move(tables), std::move(keys));
 }
 

@@ -1,0 +1,109 @@
+#include "api/rest/media.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bulkhead::api {
+
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+/// A media range of the header, in lower case.
+struct Accepted {
+  std::string type, parameters;
+  std::string_view written;
+  double quality = 1;
+};
+
+Accepted accepted(std::string_view element) {
+  Accepted range;
+  range.written = element;
+  std::size_t semicolon = std::min(element.find(';'), element.size());
+  range.type = lower(trimmed(element.substr(0, semicolon)));
+  while (semicolon < element.size()) {
+    const std::size_t next = std::min(element.find(';', semicolon + 1), element.size());
+    const std::string parameter = lower(trimmed(element.substr(semicolon + 1, next - semicolon - 1)));
+    semicolon = next;
+    if (parameter.starts_with("q="))
+      std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), range.quality);
+    else
+      range.parameters.append(parameter).append(";");
+  }
+  return range;
+}
+
+std::vector<Accepted> accepted_ranges(const Request& request) {
+  std::vector<Accepted> ranges;
+  for (const HeaderView& header : request.headers) {
+    if (lower(header.name) != "accept") continue;
+    for (std::string_view rest = header.value; !rest.empty();) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      if (const std::string_view element = trimmed(rest.substr(0, comma)); !element.empty())
+        ranges.push_back(accepted(element));
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+  }
+  return ranges;
+}
+
+std::optional<Media> media_of(const Accepted& range) {
+  Media media;
+  if (range.type == "application/json" || range.type == "*/*" || range.type == "application/*") return media;
+  media.csv = range.type == "text/csv";
+  if (media.csv) return media;
+  media.object =
+      range.type == "application/vnd.pgrst.object" || range.type == "application/vnd.pgrst.object+json";
+  if (!media.object && range.type != "application/vnd.pgrst.array" &&
+      range.type != "application/vnd.pgrst.array+json")
+    return std::nullopt;
+  media.without_nulls = range.parameters.find("nulls=stripped;") != std::string::npos;
+  return media;
+}
+
+}  // namespace
+
+Result<Media> read_accept(const Request& request) {
+  const std::vector<Accepted> ranges = accepted_ranges(request);
+  if (ranges.empty()) return Media();
+  std::optional<Media> best;
+  double quality = 0;
+  std::string asked;
+  for (const Accepted& range : ranges) {
+    if (!asked.empty()) asked.append(", ");
+    asked.append(range.written);
+    // Of two that are liked as well the first counts.
+    if (range.quality <= quality) continue;
+    if (const std::optional<Media> media = media_of(range)) {
+      best = media;
+      quality = range.quality;
+    }
+  }
+  if (best) return *best;
+  return Error(Errc::not_acceptable, "None of these media types are available: " + asked);
+}
+
+std::string_view content_type(Media media) noexcept {
+  if (media.csv) return "text/csv; charset=utf-8";
+  if (media.without_nulls)
+    return media.object ? "application/vnd.pgrst.object+json; nulls=stripped; charset=utf-8"
+                        : "application/vnd.pgrst.array+json; nulls=stripped; charset=utf-8";
+  return media.object ? "application/vnd.pgrst.object+json; charset=utf-8"
+                      : "application/json; charset=utf-8";
+}
+
+}  // namespace bulkhead::api

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string_view>
+
+#include <bulkhead/http.hpp>
+#include <bulkhead/result.hpp>
+
+namespace bulkhead::api {
+
+/// What the rows are written as.
+struct Media {
+  bool object = false;         ///< One object instead of an array.
+  bool without_nulls = false;  ///< `nulls=stripped`
+  bool csv = false;
+};
+
+/// The type that `Accept` likes best of those that there are; JSON where it is not set. Errors: `not_acceptable`.
+[[nodiscard]] Result<Media> read_accept(const Request& request);
+[[nodiscard]] std::string_view content_type(Media media) noexcept;
+
+}  // namespace bulkhead::api
