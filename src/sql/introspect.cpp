@@ -15,28 +15,31 @@ namespace {
 // Partition children answer to their parent's name; a view without tenant_id is left out because nobody could
 // check whose rows it shows.
 constexpr std::string_view columns_sql = R"(
+with recursive chain(oid, base, typtype, typcategory, typbasetype) as (
+  select d.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from pg_catalog.pg_type d join pg_catalog.pg_type b on b.oid = d.typbasetype where d.typtype = 'd'
+  union all
+  select chain.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from chain join pg_catalog.pg_type b on b.oid = chain.typbasetype where chain.typtype = 'd')
 select c.relname, c.relkind in ('v','m'),
-       a.attname, case when t.typtype = 'd' then bt.oid else t.oid end,
+       a.attname, case when t.typtype = 'd' then bt.base else t.oid end,
        pg_catalog.format_type(a.atttypid, a.atttypmod), not a.attnotnull,
        a.atthasdef or a.attidentity <> '', a.attgenerated <> '' or a.attidentity = 'a',
        case when tn.nspname = 'pg_catalog' then pg_catalog.format_type(a.atttypid, a.atttypmod)
             when tn.nspname = $1 then pg_catalog.quote_ident(t.typname)
             else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
        coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
-       pg_catalog.col_description(c.oid, a.attnum), pg_catalog.obj_description(c.oid, 'pg_class'),
-       tn.nspname = $1, c.oid, a.attnum
+       of_column.description, of_relation.description, tn.nspname = $1, c.oid, a.attnum
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_catalog.pg_type t on t.oid = a.atttypid
 join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
-left join lateral (
-  with recursive base(oid, typtype, typcategory, typbasetype) as (
-    select p.oid, p.typtype, p.typcategory, p.typbasetype from pg_catalog.pg_type p where p.oid = t.typbasetype
-    union all
-    select p.oid, p.typtype, p.typcategory, p.typbasetype
-    from base join pg_catalog.pg_type p on p.oid = base.typbasetype where base.typtype = 'd')
-  select base.oid, base.typtype, base.typcategory from base where base.typtype <> 'd') bt on true
+left join chain bt on bt.oid = t.oid and bt.typtype <> 'd'
+left join pg_catalog.pg_description of_column on of_column.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  and of_column.objoid = c.oid and of_column.objsubid = a.attnum
+left join pg_catalog.pg_description of_relation on of_relation.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  and of_relation.objoid = c.oid and of_relation.objsubid = 0
 where n.nspname = $1 and c.relkind in ('r','p','v','m') and not c.relispartition
   and (c.relkind in ('r','p') or exists (select from pg_catalog.pg_attribute x where x.attrelid = c.oid
                                            and x.attname = 'tenant_id' and not x.attisdropped))
@@ -69,7 +72,13 @@ order by f.relname, k.conname, c.place)";
 // Functions of one argument that is a row of a relation: they are read like columns, or, where they return rows of a
 // relation, like a foreign key.
 constexpr std::string_view computed_sql = R"(
-select c.relname, p.proname, case when t.typtype = 'd' then bt.oid else t.oid end,
+with recursive chain(oid, base, typtype, typcategory, typbasetype) as (
+  select d.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from pg_catalog.pg_type d join pg_catalog.pg_type b on b.oid = d.typbasetype where d.typtype = 'd'
+  union all
+  select chain.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from chain join pg_catalog.pg_type b on b.oid = chain.typbasetype where chain.typtype = 'd')
+select c.relname, p.proname, case when t.typtype = 'd' then bt.base else t.oid end,
        pg_catalog.format_type(t.oid, null), coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
        target.relname, not p.proretset or p.prorows = 1, p.proretset
 from pg_catalog.pg_proc p
@@ -79,13 +88,7 @@ join pg_catalog.pg_class c on c.oid = row_type.typrelid and c.relnamespace = n.o
 join pg_catalog.pg_type t on t.oid = p.prorettype
 left join pg_catalog.pg_class target
   on target.oid = t.typrelid and target.relnamespace = n.oid and target.relkind in ('r','p','v','m')
-left join lateral (
-  with recursive base(oid, typtype, typcategory, typbasetype) as (
-    select b.oid, b.typtype, b.typcategory, b.typbasetype from pg_catalog.pg_type b where b.oid = t.typbasetype
-    union all
-    select b.oid, b.typtype, b.typcategory, b.typbasetype
-    from base join pg_catalog.pg_type b on b.oid = base.typbasetype where base.typtype = 'd')
-  select base.oid, base.typtype, base.typcategory from base where base.typtype <> 'd') bt on true
+left join chain bt on bt.oid = t.oid and bt.typtype <> 'd'
 where n.nspname = $1 and p.pronargs = 1 and p.prokind = 'f' and p.provariadic = 0 and t.typtype <> 'p'
   and c.relkind in ('r','p','v','m')
 order by c.relname, p.proname)";
