@@ -29,13 +29,15 @@ select c.relname, c.relkind in ('v','m'),
             when tn.nspname = $1 then pg_catalog.quote_ident(t.typname)
             else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
        coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
-       of_column.description, of_relation.description, tn.nspname = $1, c.oid, a.attnum
+       of_column.description, of_relation.description, tn.nspname = $1, c.oid, a.attnum, a.atttypid,
+       coalesce(pg_catalog.has_table_privilege(lowest.oid, c.oid, 'select'), false)
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_catalog.pg_type t on t.oid = a.atttypid
 join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
 left join chain bt on bt.oid = t.oid and bt.typtype <> 'd'
+left join pg_catalog.pg_roles lowest on lowest.rolname = $1 || '_viewer'
 left join pg_catalog.pg_description of_column on of_column.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
   and of_column.objoid = c.oid and of_column.objsubid = a.attnum
 left join pg_catalog.pg_description of_relation on of_relation.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -93,6 +95,17 @@ where n.nspname = $1 and p.pronargs = 1 and p.prokind = 'f' and p.provariadic = 
   and c.relkind in ('r','p','v','m')
 order by c.relname, p.proname)";
 
+// How values of the app's domains are shown (a cast to json) and read (a cast from text), if the app says so.
+constexpr std::string_view casts_sql = R"(
+select d.oid, k.casttarget = d.oid, p.proname
+from pg_catalog.pg_cast k
+join pg_catalog.pg_proc p on p.oid = k.castfunc
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+join pg_catalog.pg_type d on d.typtype = 'd' and d.typnamespace = n.oid
+  and (d.oid = k.castsource and k.casttarget = 'pg_catalog.json'::pg_catalog.regtype
+       or d.oid = k.casttarget and k.castsource = 'pg_catalog.text'::pg_catalog.regtype)
+where n.nspname = $1)";
+
 constexpr std::string_view views_sql = R"(
 select c.relname, c.oid, r.ev_action::text
 from pg_catalog.pg_rewrite r
@@ -130,13 +143,26 @@ struct Place {
 };
 using Places = std::map<std::pair<std::uint32_t, std::uint32_t>, Place>;
 
-void read_columns(const Rows& rows, std::vector<Relation>& relations, Places& places) {
+/// The functions of the app's casts, by the domain's object id.
+struct Casts {
+  std::map<std::uint32_t, std::string> as_json, from_text;
+};
+
+Casts read_casts(const Rows& rows) {
+  Casts casts;
+  for (std::size_t r = 0; r < rows.size(); ++r)
+    (is_true(rows.text(r, 1)) ? casts.from_text : casts.as_json)[number(rows.text(r, 0))] = rows.text(r, 2);
+  return casts;
+}
+
+void read_columns(const Rows& rows, const Casts& casts, std::vector<Relation>& relations, Places& places) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
     if (relations.empty() || relations.back().name != rows.text(r, 0)) {
       Relation relation;
       relation.name = rows.text(r, 0);
       relation.view = is_true(rows.text(r, 1));
       relation.comment = rows.text(r, 12);
+      relation.seen_by_all = is_true(rows.text(r, 17));
       relations.push_back(std::move(relation));
     }
     Relation& relation = relations.back();
@@ -156,6 +182,11 @@ void read_columns(const Rows& rows, std::vector<Relation>& relations, Places& pl
     column.own_type = is_true(rows.text(r, 13));
     column.comment = rows.text(r, 11);
     set_json_kind(column, rows.text(r, 9).front(), rows.text(r, 10).front());
+    const std::uint32_t declared = number(rows.text(r, 16));
+    if (const auto cast = casts.as_json.find(declared); cast != casts.as_json.end())
+      column.as_json = cast->second;
+    if (const auto cast = casts.from_text.find(declared); cast != casts.from_text.end())
+      column.from_text = cast->second;
     relation.columns.push_back(std::move(column));
   }
 }
@@ -345,10 +376,11 @@ Result<std::shared_ptr<const Relations>> Relations::load(pg::Blocking& connectio
   BULKHEAD_TRY(Rows keys, connection.query(keys_sql, params));
   BULKHEAD_TRY(Rows foreign_keys, connection.query(foreign_keys_sql, params));
   BULKHEAD_TRY(Rows computed, connection.query(computed_sql, params));
+  BULKHEAD_TRY(Rows casts, connection.query(casts_sql, params));
   BULKHEAD_TRY(Rows views, connection.query(views_sql, params));
   std::vector<Relation> relations;
   Places places;
-  read_columns(columns, relations, places);
+  read_columns(columns, read_casts(casts), relations, places);
   const Index index(relations);
   read_keys(keys, index);
   std::vector<ForeignKey> links = read_foreign_keys(foreign_keys, index);

@@ -135,7 +135,9 @@ Error unknown(const Relations& relations, const Relation& origin, std::string_vi
                     .details(searched + "' in the schema '" + std::string(api_schema) +
                              "', but no matches were found.");
   std::vector<std::string_view> around;
-  for_each_way(relations, origin, [&](const Relationship& way) { around.push_back(way.target->name); });
+  for_each_way(relations, origin, [&](const Relationship& way) {
+    if (way.target->seen_by_all) around.push_back(way.target->name);
+  });
   const std::string_view meant = most_alike(target, around);
   if (meant.empty() || meant == target) return error;
   return std::move(error).hint("Perhaps you meant '" + std::string(meant) + "' instead of '" + target + "'.");
