@@ -16,28 +16,33 @@ namespace {
 // Partition children answer to their parent's name; a view without tenant_id is left out because nobody could
 // check whose rows it shows.
 constexpr std::string_view columns_sql = R"(
+with recursive chain(oid, base, typtype, typcategory, typbasetype) as (
+  select d.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from pg_catalog.pg_type d join pg_catalog.pg_type b on b.oid = d.typbasetype where d.typtype = 'd'
+  union all
+  select chain.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from chain join pg_catalog.pg_type b on b.oid = chain.typbasetype where chain.typtype = 'd')
 select c.relname, c.relkind in ('v','m'),
-       a.attname, case when t.typtype = 'd' then bt.oid else t.oid end,
+       a.attname, case when t.typtype = 'd' then bt.base else t.oid end,
        pg_catalog.format_type(a.atttypid, a.atttypmod), not a.attnotnull,
        a.atthasdef or a.attidentity <> '', a.attgenerated <> '' or a.attidentity = 'a',
        case when tn.nspname = 'pg_catalog' then pg_catalog.format_type(a.atttypid, a.atttypmod)
             when tn.nspname = $1 then pg_catalog.quote_ident(t.typname)
             else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
        coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
-       pg_catalog.col_description(c.oid, a.attnum), pg_catalog.obj_description(c.oid, 'pg_class'),
-       tn.nspname = $1, c.oid, a.attnum
+       of_column.description, of_relation.description, tn.nspname = $1, c.oid, a.attnum, a.atttypid,
+       coalesce(pg_catalog.has_table_privilege(lowest.oid, c.oid, 'select'), false)
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_catalog.pg_type t on t.oid = a.atttypid
 join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
-left join lateral (
-  with recursive base(oid, typtype, typcategory, typbasetype) as (
-    select p.oid, p.typtype, p.typcategory, p.typbasetype from pg_catalog.pg_type p where p.oid = t.typbasetype
-    union all
-    select p.oid, p.typtype, p.typcategory, p.typbasetype
-    from base join pg_catalog.pg_type p on p.oid = base.typbasetype where base.typtype = 'd')
-  select base.oid, base.typtype, base.typcategory from base where base.typtype <> 'd') bt on true
+left join chain bt on bt.oid = t.oid and bt.typtype <> 'd'
+left join pg_catalog.pg_roles lowest on lowest.rolname = $1 || '_viewer'
+left join pg_catalog.pg_description of_column on of_column.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  and of_column.objoid = c.oid and of_column.objsubid = a.attnum
+left join pg_catalog.pg_description of_relation on of_relation.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  and of_relation.objoid = c.oid and of_relation.objsubid = 0
 where n.nspname = $1 and c.relkind in ('r','p','v','m') and not c.relispartition
   and (c.relkind in ('r','p') or exists (select from pg_catalog.pg_attribute x where x.attrelid = c.oid
                                            and x.attname = 'tenant_id' and not x.attisdropped))
@@ -131,7 +136,13 @@ constexpr std::uint32_t uuid_oid = 2950;
 // Functions of one argument that is a row of a relation: they are read like columns, or, where they return rows of a
 // relation, like a foreign key.
 constexpr std::string_view computed_sql = R"(
-select c.relname, p.proname, case when t.typtype = 'd' then bt.oid else t.oid end,
+with recursive chain(oid, base, typtype, typcategory, typbasetype) as (
+  select d.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from pg_catalog.pg_type d join pg_catalog.pg_type b on b.oid = d.typbasetype where d.typtype = 'd'
+  union all
+  select chain.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from chain join pg_catalog.pg_type b on b.oid = chain.typbasetype where chain.typtype = 'd')
+select c.relname, p.proname, case when t.typtype = 'd' then bt.base else t.oid end,
        pg_catalog.format_type(t.oid, null), coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
        target.relname, not p.proretset or p.prorows = 1, p.proretset
 from pg_catalog.pg_proc p
@@ -141,16 +152,21 @@ join pg_catalog.pg_class c on c.oid = row_type.typrelid and c.relnamespace = n.o
 join pg_catalog.pg_type t on t.oid = p.prorettype
 left join pg_catalog.pg_class target
   on target.oid = t.typrelid and target.relnamespace = n.oid and target.relkind in ('r','p','v','m')
-left join lateral (
-  with recursive base(oid, typtype, typcategory, typbasetype) as (
-    select b.oid, b.typtype, b.typcategory, b.typbasetype from pg_catalog.pg_type b where b.oid = t.typbasetype
-    union all
-    select b.oid, b.typtype, b.typcategory, b.typbasetype
-    from base join pg_catalog.pg_type b on b.oid = base.typbasetype where base.typtype = 'd')
-  select base.oid, base.typtype, base.typcategory from base where base.typtype <> 'd') bt on true
+left join chain bt on bt.oid = t.oid and bt.typtype <> 'd'
 where n.nspname = $1 and p.pronargs = 1 and p.prokind = 'f' and p.provariadic = 0 and t.typtype <> 'p'
   and c.relkind in ('r','p','v','m')
 order by c.relname, p.proname)";
+
+// How values of the app's domains are shown (a cast to json) and read (a cast from text), if the app says so.
+constexpr std::string_view casts_sql = R"(
+select d.oid, k.casttarget = d.oid, p.proname
+from pg_catalog.pg_cast k
+join pg_catalog.pg_proc p on p.oid = k.castfunc
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+join pg_catalog.pg_type d on d.typtype = 'd' and d.typnamespace = n.oid
+  and (d.oid = k.castsource and k.casttarget = 'pg_catalog.json'::pg_catalog.regtype
+       or d.oid = k.casttarget and k.castsource = 'pg_catalog.text'::pg_catalog.regtype)
+where n.nspname = $1)";
 
 constexpr std::string_view views_sql = R"(
 select c.relname, c.oid, r.ev_action::text
@@ -189,13 +205,26 @@ struct Place {
 };
 using Places = std::map<std::pair<std::uint32_t, std::uint32_t>, Place>;
 
-void read_columns(const Rows& rows, std::vector<Relation>& relations, Places& places) {
+/// The functions of the app's casts, by the domain's object id.
+struct Casts {
+  std::map<std::uint32_t, std::string> as_json, from_text;
+};
+
+Casts read_casts(const Rows& rows) {
+  Casts casts;
+  for (std::size_t r = 0; r < rows.size(); ++r)
+    (is_true(rows.text(r, 1)) ? casts.from_text : casts.as_json)[number(rows.text(r, 0))] = rows.text(r, 2);
+  return casts;
+}
+
+void read_columns(const Rows& rows, const Casts& casts, std::vector<Relation>& relations, Places& places) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
     if (relations.empty() || relations.back().name != rows.text(r, 0)) {
       Relation relation;
       relation.name = rows.text(r, 0);
       relation.view = is_true(rows.text(r, 1));
       relation.comment = rows.text(r, 12);
+      relation.seen_by_all = is_true(rows.text(r, 17));
       relations.push_back(std::move(relation));
     }
     Relation& relation = relations.back();
@@ -215,6 +244,11 @@ void read_columns(const Rows& rows, std::vector<Relation>& relations, Places& pl
     column.own_type = is_true(rows.text(r, 13));
     column.comment = rows.text(r, 11);
     set_json_kind(column, rows.text(r, 9).front(), rows.text(r, 10).front());
+    const std::uint32_t declared = number(rows.text(r, 16));
+    if (const auto cast = casts.as_json.find(declared); cast != casts.as_json.end())
+      column.as_json = cast->second;
+    if (const auto cast = casts.from_text.find(declared); cast != casts.from_text.end())
+      column.from_text = cast->second;
     relation.columns.push_back(std::move(column));
   }
 }
@@ -479,10 +513,11 @@ Result<std::shared_ptr<const Relations>> Relations::load(pg::Blocking& connectio
   BULKHEAD_TRY(Rows functions, connection.query(functions_sql, params));
   BULKHEAD_TRY(Rows sets_response, connection.query(sets_response_sql, params));
   BULKHEAD_TRY(Rows computed, connection.query(computed_sql, params));
+  BULKHEAD_TRY(Rows casts, connection.query(casts_sql, params));
   BULKHEAD_TRY(Rows views, connection.query(views_sql, params));
   std::vector<Relation> relations;
   Places places;
-  read_columns(columns, relations, places);
+  read_columns(columns, read_casts(casts), relations, places);
   const Index index(relations);
   read_keys(keys, index);
   std::vector<ForeignKey> links = read_foreign_keys(foreign_keys, index);

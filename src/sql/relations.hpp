@@ -44,7 +44,9 @@ struct Column {
   JsonKind json = JsonKind::string;  ///< How its text form becomes JSON.
   bool convert = false;  ///< Must be wrapped in `to_json()` to be JSON (arrays, composite types, extensions).
   bool is_json = false;  ///< json or jsonb: a payload's value is stored as the JSON text that it is.
-  bool computed = false;  ///< A function of the row; read only, and not among `columns`.
+  bool computed = false;           ///< A function of the row; read only, and not among `columns`.
+  std::string as_json, from_text;  ///< Functions of the app's schema that its domain is shown and read with
+                                   ///< (CREATE CAST); empty: PostgreSQL's own way.
   std::string comment;
 
   [[nodiscard]] bool operator==(const Column&) const = default;
@@ -76,6 +78,7 @@ struct Relation {
   bool tenant =
       false;  ///< Has `tenant_id`: every statement gets the tenant predicate. Else a shared table: read-only.
   bool view = false;
+  bool seen_by_all = true;  ///< Every role may read it: a hint may name it to anyone.
   std::vector<Column> columns;
   std::vector<std::string> primary_key;
   std::vector<std::vector<std::string>> unique_keys;

@@ -141,14 +141,27 @@ Result<std::string> Renderer::value(const Scope& scope, const Column& column,
   return path.empty() ? out : "(" + out + ")";
 }
 
+// A column as it is shown: as it is, or as the app's own cast makes it JSON.
+void Renderer::show(Field& field, const Column& column) const {
+  field.kind = column.json;
+  field.convert = column.convert;
+  field.column = &column;
+  if (column.as_json.empty() || plain_) return;
+  std::string call;
+  append_identifier(call, schema_);
+  call.push_back('.');
+  append_identifier(call, column.as_json);
+  field.expression = call + "(" + field.expression + ")";
+  field.kind = JsonKind::raw;
+  field.convert = false;
+}
+
 void Renderer::add_columns(Level& level, const Scope& scope) const {
   for (const Column& every : scope.relation->columns) {
     Field& field = level.fields.emplace_back();
     field.name = every.name;
     append_column(field.expression, scope.alias, every.name);
-    field.kind = every.json;
-    field.convert = every.convert;
-    field.column = &every;
+    show(field, every);
   }
 }
 
@@ -168,10 +181,11 @@ Result<void> Renderer::add_field(Level& level, const Scope& scope, const stateme
   } else {
     BULKHEAD_TRY(const Column* named, column(*scope.relation, output.column));
     BULKHEAD_TRY(field.expression, value(scope, *named, output.path));
-    if (output.path.empty()) {
+    if (output.path.empty() && output.cast.empty() && field.aggregate == Aggregate::none) {
+      show(field, *named);
+    } else if (output.path.empty()) {
       field.kind = named->json;
       field.convert = named->convert;
-      field.column = output.cast.empty() ? named : nullptr;
     } else {
       field.kind = output.path.back().text ? JsonKind::string : JsonKind::raw;
     }

@@ -84,6 +84,7 @@ class Renderer {
   [[nodiscard]] Result<std::string> value(const Scope& scope, const Column& column,
                                           const std::vector<statement::JsonStep>& path);
   [[nodiscard]] Result<void> add_field(Level& level, const Scope& scope, const statement::Output& output);
+  void show(Field& field, const Column& column) const;
   void add_columns(Level& level, const Scope& scope) const;
   /// What is read of a row of `scope`, at this depth of embedding.
   [[nodiscard]] Result<Level> level(const statement::Select& select, const Scope& scope, std::size_t depth);
@@ -134,6 +135,8 @@ class Renderer {
                                      const statement::Condition& condition, const Level* level);
   [[nodiscard]] Result<void> comparison(std::string& out, std::string_view value, const Column& column,
                                         const statement::Condition& condition);
+  /// A value to compare a column with.
+  void compared_value(std::string& out, const Column& column, const statement::Condition& condition);
   [[nodiscard]] Result<void> order(std::string& out, const Scope& scope,
                                    const std::vector<statement::Order>& order, const Level& level);
   [[nodiscard]] Result<std::string> ordered_by(const statement::Order& term, const Scope& scope,

@@ -24,7 +24,8 @@ Error unknown_relation(const sql::Relations& relations, const std::string& name)
   Error error(Errc::relation_unknown,
               "Could not find the table '" + schema + "." + name + "' in the schema cache");
   std::vector<std::string_view> names;
-  for (const sql::Relation& relation : relations.all()) names.emplace_back(relation.name);
+  for (const sql::Relation& relation : relations.all())
+    if (relation.seen_by_all) names.emplace_back(relation.name);
   const std::string_view meant = sql::most_alike(name, names);
   if (meant.empty()) return error;
   return std::move(error).hint("Perhaps you meant the table '" + schema + "." + std::string(meant) + "'");

@@ -1,3 +1,6 @@
+#include <chrono>
+#include <cstdio>
+
 #include "shop.hpp"
 
 namespace bulkhead::test {
@@ -59,6 +62,82 @@ TEST_F(RelationsOfTheShop, PartitionsAndUncheckableViewsAreLeftOut) {
   EXPECT_EQ(typed->column("moods")->sql_type, "_mood");
   EXPECT_TRUE(typed->column("moods")->convert);
   EXPECT_EQ(typed->column("at")->json, sql::JsonKind::timestamp);
+}
+
+TEST_F(RelationsOfTheShop, ViewsAreRelatedAsTheTablesThatTheyShow) {
+  Postgres::migrate(database_, R"(
+    create view hits with (security_invoker = true) as
+      select t.tenant_id, t.id as no, t.album_id as record, upper(t.name) as loud from track t where t.id < 10;
+    create view hits_again with (security_invoker = true) as select tenant_id, no, record from hits;
+    create view twice with (security_invoker = true) as
+      select tenant_id, id, album_id, album_id as same_album from track;
+    create view sold with (security_invoker = true) as
+      select a.tenant_id, a.id, (select count(*) from track t where t.tenant_id = a.tenant_id and t.album_id = a.id)
+        from album a;)");
+  auto admin = database_.connect_admin();
+  const auto relations = must(sql::Relations::load(admin, "app"));
+  const auto ways = [&](std::string_view from, std::string_view to) {
+    std::vector<std::string> found;
+    for (const sql::ForeignKey* key : relations->around(from))
+      if (key->from == from && key->to == to)
+        found.push_back(key->from_columns.front() + " " + key->to_columns.front());
+    return found;
+  };
+  using Ways = std::vector<std::string>;
+  EXPECT_EQ(ways("hits", "album"), Ways{"record id"});
+  EXPECT_EQ(ways("hits_again", "album"), Ways{"record id"}) << "a view of a view";
+  EXPECT_EQ(ways("hits", "sold"), Ways{"record id"}) << "from view to view";
+  EXPECT_EQ(ways("track", "sold"), Ways{"album_id id"});
+  EXPECT_EQ(ways("twice", "album"), (Ways{"album_id id", "same_album id"})) << "each way that there is";
+  EXPECT_EQ(relations->find("hits")->primary_key, std::vector<std::string>{"no"});
+  EXPECT_TRUE(relations->find("sold")->view);
+}
+
+TEST_F(RelationsOfTheShop, FunctionsOfARowAreFieldsOrRelationships) {
+  Postgres::migrate(database_, R"(
+    create function loud(track) returns text language sql stable as $$ select upper($1.name) $$;
+    create function name(track) returns text language sql stable as $$ select 'hidden' $$;
+    create function record(track) returns setof album rows 1 language sql stable set search_path = app, pg_temp
+      as $$ select a.* from album a where a.tenant_id = $1.tenant_id and a.id = $1.album_id $$;
+    create function pieces(album) returns setof track language sql stable set search_path = app, pg_temp
+      as $$ select t.* from track t where t.tenant_id = $1.tenant_id and t.album_id = $1.id $$;
+    create function many(album) returns setof integer language sql stable as $$ select 1 $$;
+    create function of_two(album, integer) returns integer language sql stable as $$ select 1 $$;)");
+  auto admin = database_.connect_admin();
+  const auto relations = must(sql::Relations::load(admin, "app"));
+  const sql::Relation *track = relations->find("track"), *album = relations->find("album");
+  ASSERT_EQ(track->computed.size(), 1u) << "a column goes before a function of its name";
+  EXPECT_EQ(track->computed[0].name, "loud");
+  EXPECT_TRUE(track->computed[0].computed);
+  EXPECT_EQ(track->column("loud"), nullptr) << "no column to be written";
+  EXPECT_EQ(track->field("loud"), &track->computed[0]);
+  EXPECT_EQ(track->relationships, (std::vector<sql::ComputedRelationship>{{"record", "album", true}}));
+  EXPECT_EQ(album->relationships, (std::vector<sql::ComputedRelationship>{{"pieces", "track", false}}));
+  EXPECT_TRUE(album->computed.empty());
+}
+
+// Takes half a minute to prepare; run it with --gtest_also_run_disabled_tests.
+TEST_F(RelationsOfTheShop, DISABLED_TenThousandAreLoadedInTwoSeconds) {
+  auto admin = database_.connect_admin();
+  for (int batch = 0; batch < 100; ++batch)
+    must(admin.execute("do $$ begin for i in " + std::to_string(batch * 50) + ".." +
+                       std::to_string(batch * 50 + 49) +
+                       " loop execute format('create table app.big_%s (tenant_id uuid not null, id integer "
+                       "not null, a text, b text, c "
+                       "jsonb, album_id integer, primary key (tenant_id, id), foreign key (tenant_id, "
+                       "album_id) references app.album "
+                       "(tenant_id, id)); create view app.view_%s as select tenant_id, id, a, album_id from "
+                       "app.big_%s', i, i, i); end "
+                       "loop; end $$"));
+  must(admin.execute("analyze pg_class, pg_attribute, pg_type, pg_constraint, pg_index, pg_rewrite"));
+  const auto begun = std::chrono::steady_clock::now();
+  const auto relations = must(sql::Relations::load(admin, "app"));
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+  std::printf("%zu relations, %zu foreign keys: %lld ms\n", relations->all().size(),
+              relations->foreign_keys().size(), static_cast<long long>(took.count()));
+  EXPECT_GE(relations->all().size(), 10'000u);
+  EXPECT_LE(took.count(), 2000);
 }
 
 }  // namespace
