@@ -132,6 +132,9 @@ class Postgrest : public ::testing::TestWithParam<std::string> {
     aggregates.configure = [](AppConfig& config) { config.aggregates = true; };
     servers()["aggregates"] = std::make_unique<TestServer>(agency()->database(), aggregates);
     servers()["small"] = std::make_unique<TestServer>(agency()->database(), small);
+    TestServerSettings choosing;
+    choosing.configure = [](AppConfig& config) { config.transactions = "commit-allow-override"; };
+    servers()["choosing"] = std::make_unique<TestServer>(agency()->database(), choosing);
   }
   static void TearDownTestSuite() {
     callers().clear();
