@@ -30,6 +30,9 @@ struct QueryResult {
   Rows rows;
   std::shared_ptr<const data::OutputShape> shape;  ///< How to write the rows as JSON (used by the data API).
   std::optional<std::uint64_t> total_count;        ///< For `Select::exact_count`.
+  std::optional<std::uint64_t> inserted;           ///< Of an upsert: how many of its rows are new.
+  /// What the app's functions and triggers set for the response (`response.status`, `response.headers`).
+  std::string response_status, response_headers;
 };
 
 /// A statement of the typed query builder (query.hpp): a tree, and how its rows are read.

@@ -131,12 +131,21 @@ struct Cell {
   bool json = false;  ///< `value` is JSON text, which PostgreSQL turns into the column's type.
 };
 
+/// What an INSERT does with a row whose key is there already.
+struct Conflict {
+  bool merge = false;                ///< The row that is there takes the new values; else it stays as it is.
+  std::vector<std::string> columns;  ///< Of the key. Empty: the primary key.
+};
+
 struct Insert {
   std::string relation;
   std::vector<std::string> columns;
   std::vector<std::vector<Cell>> rows;  ///< Each as long as `columns`.
   std::string json_rows;                ///< Instead of `rows`: a JSON array of objects; absent keys are NULL.
+  std::optional<Conflict> conflict;     ///< None: a row whose key is there is an error.
+  Condition where;                      ///< Which of `json_rows` are meant.
   std::optional<std::vector<Output>> returning;
+  std::vector<Order> order;  ///< Of what is returned.
 };
 
 struct Update {
@@ -146,6 +155,7 @@ struct Update {
       json_row;  ///< Instead of the assignments' cells, defaults excepted: a JSON object of the columns.
   Condition where;
   std::optional<std::vector<Output>> returning;
+  std::vector<Order> order;              ///< Of what is returned.
   std::optional<std::uint64_t> at_most;  ///< More rows touched: undone, and the error `not_singular`.
 };
 
@@ -153,9 +163,23 @@ struct Delete {
   std::string relation;
   Condition where;
   std::optional<std::vector<Output>> returning;
+  std::vector<Order> order;              ///< As for Update.
   std::optional<std::uint64_t> at_most;  ///< As for Update.
 };
 
-using Statement = std::variant<Select, Insert, Update, Delete>;
+/// A function of the app, called, and what is read of its result.
+struct Call {
+  std::string function;  ///< Its name with the types of its parameters, which tells it from its overloads.
+  /// By name; the one parameter that has none by an empty name. Values in PostgreSQL's text form.
+  std::vector<std::pair<std::string, Value>> arguments;
+  /// Instead of the arguments' values: a JSON object that has them by name.
+  std::string json_arguments;
+  Select select;                         ///< Without its relation.
+  bool read_only = false;                ///< PostgreSQL refuses whatever it would write.
+  std::optional<std::uint64_t> at_most;  ///< Of the rows that are read; as for Update.
+  bool singular = false;                 ///< Of these there is exactly one, or it is undone, too.
+};
+
+using Statement = std::variant<Select, Insert, Update, Delete, Call>;
 
 }  // namespace bulkhead::statement

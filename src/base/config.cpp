@@ -383,6 +383,24 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().json_depth, 1, 512);
        }},
+      {"api", "transactions", "\"commit\"",
+       "How a request's transaction ends: `commit` or `rollback`; with `-allow-override` behind it the "
+       "client "
+       "may say "
+       "otherwise (`Prefer: tx=rollback`), which is for tests.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.one_of(n, k, r.config().transactions,
+                         {"commit", "commit-allow-override", "rollback", "rollback-allow-override"});
+       }},
+      {"api", "response_headers", "those of documents, and `x-*`",
+       "Headers that the app's functions may set (`response.headers`), in lower case; `x-*` is every name "
+       "that begins so. "
+       "A list takes the place of the usual one: cache-control, content-disposition, content-language, "
+       "content-location, "
+       "content-type, etag, expires, last-modified, link, location, retry-after, vary, x-*.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.texts_of(n, k, r.config().response_headers, is_filled, "a header's name");
+       }},
       {"api", "aggregates", "false",
        "Clients of the data API may ask for aggregates (`total.sum()`, `count()`) and spread rows to many. "
        "One request "

@@ -96,6 +96,8 @@ struct AppConfig {
   // [api]
   std::size_t max_rows = 1000;
   std::size_t json_depth = 100;
+  std::string transactions = "commit";
+  std::vector<std::string> response_headers;  ///< In lower case; empty: the usual ones.
   bool aggregates = false;
 
   // [log]

@@ -49,6 +49,8 @@ std::string public_message(const pg::Outcome& outcome, const Error& error,
     return "null value in column \"" + outcome.column + "\" of relation " + quoted(outcome.table) +
            " violates not-null constraint";
   if (family == "22") return with_own_values(error.message(), sent);
+  // Words of a function's own for the whole response (RAISE SQLSTATE 'PGRST').
+  if (state == "PGRST") return std::string(error.message());
   // These families speak of names and types, or are the app's own RAISE.
   if (family == "23" || family == "42" || family == "P0" || family == "PT" || family == "21" ||
       family == "0A" || family == "25" || family == "40" || family == "44" || family == "55" ||
@@ -57,6 +59,11 @@ std::string public_message(const pg::Outcome& outcome, const Error& error,
   if (family == "53") return "the database is out of resources";
   if (family == "54") return "the statement is too complex";
   return "the database could not run the statement";
+}
+
+// What only the app's own RAISE can say. PostgreSQL's errors have another class, and their details quote rows.
+bool is_raised(std::string_view state) {
+  return state == "P0001" || state == "PGRST" || state.starts_with("PT");
 }
 
 // Of PostgreSQL's whole report the functions in which it happened. The rest of CONTEXT, QUERY, LINE and DETAIL quote
@@ -93,9 +100,17 @@ Error client_error(const pg::Outcome& outcome, const std::vector<const pg::Param
   if (error.sqlstate() == "22P02" && error.message().find(sql::single_violation) != std::string_view::npos &&
       !was_sent(sql::single_violation, sent))
     return not_singular(error.message());
-  return Error(error.code(), public_message(outcome, error, sent))
-      .sqlstate(std::string(error.sqlstate()))
-      .internal(std::string(error.message()) + places_in(error.internal()));
+  Error told = Error(error.code(), public_message(outcome, error, sent))
+                   .sqlstate(std::string(error.sqlstate()))
+                   .internal(std::string(error.message()) + places_in(error.internal()));
+  const auto fit = [](const std::string& text) {
+    return text.find(sql::tenant_column) == std::string::npos ? text : std::string();
+  };
+  if (is_raised(error.sqlstate()))
+    return std::move(told).details(fit(outcome.detail)).hint(fit(outcome.hint));
+  // Of names and types alone, as the message is.
+  if (error.sqlstate().starts_with("42")) return std::move(told).hint(fit(outcome.hint));
+  return told;
 }
 
 Error client_error(const Error& error) {

@@ -32,6 +32,13 @@ std::shared_ptr<const OutputShape> shape_of(std::vector<sql::OutputColumn> colum
   return made;
 }
 
+// The same statement with and without its count are two entries, and so is a call that may write and one that may not.
+std::string key_of(const std::string& text, const std::string& count_text, bool read_only) {
+  std::string key = read_only ? "r:" + text : text;
+  if (!count_text.empty()) key.append("\n").append(count_text);
+  return key;
+}
+
 }  // namespace
 
 const pg::ShapeRef& Prepared::shape(Role role) {
@@ -51,8 +58,7 @@ Planned PlanCache::plan(sql::Rendered rendered, std::string_view schema) {
   Planned planned;
   planned.params = std::move(rendered.params);
   planned.count_params = std::move(rendered.count_params);
-  // The same statement with and without its count are two entries.
-  std::string key = rendered.count_text.empty() ? rendered.text : rendered.text + "\n" + rendered.count_text;
+  std::string key = key_of(rendered.text, rendered.count_text, rendered.read_only);
   if (auto found = by_text_.find(key); found != by_text_.end()) {
     order_.splice(order_.begin(), order_, found->second);
     planned.prepared = order_.front();
@@ -67,12 +73,15 @@ Planned PlanCache::plan(sql::Rendered rendered, std::string_view schema) {
   made->guards = std::move(rendered.guards);
   made->own_guard = rendered.own_guard;
   made->writes = rendered.writes;
+  made->read_only = rendered.read_only;
+  made->tells_inserted = rendered.tells_inserted;
+  made->tells_total = rendered.tells_total;
   made->output = shape_of(std::move(rendered.outputs));
   order_.push_front(made);
   by_text_.emplace(std::move(key), order_.begin());
   if (order_.size() > max_) {
     const Prepared& oldest = *order_.back();
-    by_text_.erase(oldest.count_text.empty() ? oldest.text : oldest.text + "\n" + oldest.count_text);
+    by_text_.erase(key_of(oldest.text, oldest.count_text, oldest.read_only));
     order_.pop_back();
   }
   planned.output = made->output;

@@ -17,6 +17,8 @@ struct Prepared {
   std::vector<std::size_t> guards;
   bool own_guard = false;
   bool writes = false;
+  bool read_only = false;
+  bool tells_inserted = false, tells_total = false;  ///< As in sql::Rendered.
   std::shared_ptr<const OutputShape>
       output;  ///< Of the request that made it; another may ask for other aliases.
 

@@ -41,6 +41,13 @@ Error moving() {
   return Error(Errc::placement_stale, "the tenant is moving to another place").hint("Try again in a moment.");
 }
 
+// A transaction that is read-only stays so: neither SQL that was injected nor a function can make it write again.
+constexpr const char* read_only_sql = "select set_config('transaction_read_only','on',true)";
+constexpr const char* timezone_sql = "select set_config('timezone',$1,true)";
+// What the app's functions and triggers want the response to be.
+constexpr const char* response_sql =
+    "select current_setting('response.status',true), current_setting('response.headers',true)";
+
 bool worth_a_retry(const Error& error, bool writes, Deadline deadline) {
   if (writes || std::chrono::steady_clock::now() >= deadline) return false;
   return error.code() == Errc::database_unavailable || error.code() == Errc::upstream_failed;
@@ -91,7 +98,11 @@ Plane::Impl::Impl(Homes& homes_in, catalog::View& view_in, RelationsSource& rela
       bind_write(std::make_shared<const pg::Shape>(bind_write_sql)),
       lock(std::make_shared<const pg::Shape>(lock_sql)),
       reset(std::make_shared<const pg::Shape>(reset_sql)),
-      version(std::make_shared<const pg::Shape>(version_sql)) {}
+      version(std::make_shared<const pg::Shape>(version_sql)),
+      read_only(std::make_shared<const pg::Shape>(read_only_sql)),
+      timezone(std::make_shared<const pg::Shape>(timezone_sql)),
+      response(std::make_shared<const pg::Shape>(response_sql)),
+      undo(std::make_shared<const pg::Shape>("rollback")) {}
 
 Result<catalog::TenantRef> Plane::Impl::record_of(const RequestContext& context) const {
   const catalog::TenantRef& record = ContextAccess::record(context.tenant());
@@ -225,6 +236,7 @@ Task<Result<Plane::Impl::Sent>> Plane::Impl::send(const RequestContext& context,
     pg::Unit unit;
     unit.steps.reserve(steps.size() + 3);  // reset, lock, bind
     add_bind(unit, context, *target, writes);
+    unit.read_only = !steps.empty() && steps.front().shape == read_only;
     unit.steps.insert(unit.steps.end(), steps.begin(), steps.end());
 
     const auto sent = std::chrono::steady_clock::now();
@@ -304,7 +316,24 @@ Result<QueryResult> Plane::Impl::answer(pg::Outcome outcome, const Planned& plan
     if (count.columns() > 1 && count.text(0, 1) != "0") return mismatch(prepared.count_text);
     result.total_count = std::stoull(std::string(count.text(0, 0)));
   }
+  const std::size_t last = result.rows.columns() - 1;
+  if (prepared.tells_inserted) {
+    result.inserted = 0;
+    for (std::size_t row = 0; row < result.rows.size(); ++row)
+      if (result.rows.text(row, last) == "t") ++*result.inserted;
+  }
+  // Without a row there is nobody to tell it.
+  if (prepared.tells_total)
+    result.total_count = result.rows.empty() ? 0 : std::stoull(std::string(result.rows.text(0, last)));
   return result;
+}
+
+void Plane::Impl::add_settings(std::vector<pg::Step>& steps, const Prepared& prepared,
+                               const RunOptions& options) const {
+  if (prepared.read_only) steps.push_back({read_only, pg::Params()});
+  if (options.timezone.empty()) return;
+  steps.push_back({timezone, pg::Params()});
+  steps.back().params.add(options.timezone);
 }
 
 Plane::Plane(Homes& homes, catalog::View& view, RelationsSource& relations, PlaneSettings settings)
@@ -356,12 +385,20 @@ Result<Planned> Plane::Impl::plan(const RequestContext& context, const Target& t
 }
 
 Task<Result<QueryResult>> Plane::Impl::try_once(const RequestContext& context, TargetRef target,
-                                                const statement::Statement& statement, bool& stale) {
+                                                const statement::Statement& statement,
+                                                const RunOptions& options, bool& stale) {
   BULKHEAD_CO_TRY(Planned planned, plan(context, *target, statement));
   const std::shared_ptr<Prepared> prepared = planned.prepared;
   const pg::Lane lane = lane_of(*prepared);
   const auto begun = std::chrono::steady_clock::now();
-  std::vector<pg::Step> steps = steps_of(planned, context.role());
+  std::vector<pg::Step> steps;
+  add_settings(steps, *prepared, options);
+  const std::size_t first = bind_place(prepared->writes) + 1 + steps.size();
+  for (pg::Step& step : steps_of(planned, context.role())) steps.push_back(std::move(step));
+  const bool told = (prepared->writes || prepared->read_only) && target->relations->sets_response();
+  if (told) steps.push_back({response, pg::Params()});
+  if (options.undo) steps.push_back({undo, pg::Params()});
+  const std::size_t response_place = bind_place(prepared->writes) + steps.size() - (options.undo ? 1 : 0);
   // Kept for the error's sake: a message may repeat what this request sent.
   BULKHEAD_CO_TRY(Sent sent, co_await send(context, target, steps, prepared->writes, lane));
   stale = sent.stale;
@@ -372,18 +409,24 @@ Task<Result<QueryResult>> Plane::Impl::try_once(const RequestContext& context, T
   prepared->took(took_us);
   if (lane == pg::Lane::read) read_mean_us += (took_us - read_mean_us) / 256;
   if (sent.outcome.error) co_return failure(sent.outcome, *prepared, steps);
-  const std::size_t first = bind_place(prepared->writes) + 1;
-  co_return answer(std::move(sent.outcome), planned, first, context.tenant());
+  Rows said;
+  if (told) said = std::move(sent.outcome.rows.at(response_place));
+  auto answered = answer(std::move(sent.outcome), planned, first, context.tenant());
+  if (!told || answered.has_error()) co_return answered;
+  answered->response_status = said.text(0, 0);
+  answered->response_headers = said.text(0, 1);
+  co_return answered;
 }
 
-Task<Result<QueryResult>> Plane::run(const RequestContext& context, statement::Statement statement) {
+Task<Result<QueryResult>> Plane::run(const RequestContext& context, statement::Statement statement,
+                                     RunOptions options) {
   TargetRef target = known(context);
   if (!target) {
     BULKHEAD_CO_TRY(target, co_await learn(context));
   }
   for (int left = tries_max;; --left) {
     bool stale = false;
-    auto result = co_await impl_->try_once(context, target, statement, stale);
+    auto result = co_await impl_->try_once(context, target, statement, options, stale);
     if (left == 1) co_return result;
     if (stale) {
       BULKHEAD_CO_TRY(target, co_await impl_->look_again(context, target));

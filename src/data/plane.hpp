@@ -21,6 +21,13 @@ struct PlaneSettings {
   sql::Walls walls;  ///< All on, but in the isolation tests.
 };
 
+/// What a request of the data API wants of its statement's transaction.
+struct RunOptions {
+  RunOptions() = default;
+  std::string timezone;  ///< Empty: UTC. One that PostgreSQL does not know is an error (22023).
+  bool undo = false;     ///< Rolled back in the end, and answered all the same.
+};
+
 /// How the rows of a statement are written as JSON.
 struct OutputShape {
   std::vector<sql::OutputColumn> columns;
@@ -77,7 +84,8 @@ class Plane {
   Plane(Homes& homes, catalog::View& view, RelationsSource& relations, PlaneSettings settings);
   ~Plane();
 
-  [[nodiscard]] Task<Result<QueryResult>> run(const RequestContext& context, statement::Statement statement);
+  [[nodiscard]] Task<Result<QueryResult>> run(const RequestContext& context, statement::Statement statement,
+                                              RunOptions options = RunOptions());
   [[nodiscard]] Task<Result<Rows>> raw(const RequestContext& context, std::string sql,
                                        std::vector<statement::Value> params);
 

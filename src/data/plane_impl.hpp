@@ -54,7 +54,10 @@ struct Plane::Impl {
                                      const statement::Statement& statement);
   /// `stale`: nothing was done at this target.
   [[nodiscard]] Task<Result<QueryResult>> try_once(const RequestContext& context, TargetRef target,
-                                                   const statement::Statement& statement, bool& stale);
+                                                   const statement::Statement& statement,
+                                                   const RunOptions& options, bool& stale);
+  /// The settings of the transaction that stand between the bind and the statement.
+  void add_settings(std::vector<pg::Step>& steps, const Prepared& prepared, const RunOptions& options) const;
   [[nodiscard]] Task<Result<Rows>> try_raw(const RequestContext& context, TargetRef target,
                                            const std::string& sql,
                                            const std::vector<statement::Value>& params, bool& stale);
@@ -87,7 +90,7 @@ struct Plane::Impl {
   PlaneSettings settings;
   PlanCache plans;
   catalog::Lru<Uuid, TargetRef> targets;
-  pg::ShapeRef bind_read, bind_write, lock, reset, version;
+  pg::ShapeRef bind_read, bind_write, lock, reset, version, read_only, timezone, response, undo;
   struct GuardedKey {
     std::string schema, sql;
     sql::RelationsRef judged_by;

@@ -245,6 +245,8 @@ void Connection::perform(std::span<const Action> actions) {
         outcome.constraint = error_field(result_.get(), PG_DIAG_CONSTRAINT_NAME);
         outcome.table = error_field(result_.get(), PG_DIAG_TABLE_NAME);
         outcome.column = error_field(result_.get(), PG_DIAG_COLUMN_NAME);
+        outcome.detail = error_field(result_.get(), PG_DIAG_MESSAGE_DETAIL);
+        outcome.hint = error_field(result_.get(), PG_DIAG_MESSAGE_HINT);
         break;
       }
       case Action::Kind::complete:

@@ -36,7 +36,8 @@ bool failed_by_residue(const Job& job) {
   const Outcome& outcome = job.outcome;
   if (!outcome.error || job.in_session || job.unit.prologue == 0) return false;
   const std::string_view state = outcome.error->sqlstate();
-  return state == "25006" || (state == "42501" && outcome.rows.size() < job.unit.prologue);
+  return (state == "25006" && !job.unit.read_only) ||
+         (state == "42501" && outcome.rows.size() < job.unit.prologue);
 }
 
 Error deadline_passed(const char* where) {

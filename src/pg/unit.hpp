@@ -63,6 +63,7 @@ struct Unit {
   /// refuses a later one as read-only (25006), a setting: the connection is retired, and the unit, of which nothing was
   /// done, is sent again on another. 0: errors are answers.
   std::size_t prologue = 0;
+  bool read_only = false;  ///< It makes itself read-only: 25006 is an answer.
 };
 
 /// What became of a unit that reached the server and was answered up to its Sync.
@@ -73,6 +74,7 @@ struct Outcome {
               ///< is PostgreSQL's primary message, not yet fit for a client; DETAIL, HINT
               ///< and CONTEXT are in `internal()`.
   std::string constraint, table, column;  ///< PostgreSQL's error fields n, t and c of `error`.
+  std::string detail, hint;               ///< D and H. They may quote anybody's row; see data/failure.hpp.
 };
 
 }  // namespace bulkhead::pg

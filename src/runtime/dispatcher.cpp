@@ -17,7 +17,8 @@ constexpr std::string_view challenge_prefix = "/.well-known/bulkhead-challenge/"
 /// Which of them a path takes is the control API's to say, once it knows who asks.
 constexpr Method control_methods[] = {Method::get,   Method::head, Method::post,   Method::put,
                                       Method::patch, Method::del,  Method::options};
-constexpr Method rest_methods[] = {Method::get, Method::head, Method::post, Method::patch, Method::del};
+constexpr Method rest_methods[] = {Method::get, Method::head,  Method::post,
+                                   Method::put, Method::patch, Method::del};
 
 /// What the log may hold of a request's failure. Texts that PostgreSQL makes of a statement, and those about what a
 /// client wrote, quote values ("invalid input syntax for type integer: …", "Failing row contains …"): of these the codes
@@ -33,6 +34,12 @@ Error for_log(const Error& error, unsigned status) {
       quotes_nothing = quotes_nothing || state.starts_with(family);
   if (quotes_nothing) return error;
   return Error(error.code(), "").sqlstate(std::string(state));
+}
+
+/// A caller who shows who it is asks what a relation takes. Browsers send no token along with what they ask before a call.
+bool asks_of_relation(const Request& request) {
+  return request.method == Method::options && request.path.starts_with(rest_prefix) &&
+         request.path.size() > rest_prefix.size() && request.header("authorization").has_value();
 }
 
 }  // namespace
@@ -145,7 +152,12 @@ Task<Response> Dispatcher::answer(Request& request) {
 Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen) {
   http::Router::Match match = routes_.match(request.method, request.path);
   if (match.kind == http::Router::Match::Kind::no_route) co_return no_route(request, seen);
-  if (match.kind == http::Router::Match::Kind::no_method) co_return no_method(request, match, seen);
+  if (match.kind == http::Router::Match::Kind::no_method && !asks_of_relation(request))
+    co_return no_method(request, match, seen);
+  if (match.kind == http::Router::Match::Kind::no_method) {
+    match.handler = RouteTable::rest_target;
+    match.rest = request.path.substr(rest_prefix.size());
+  }
   const RouteTable::Target& target = routes_.target(match.handler);
   seen.route = target.name;
   seen.metric = target.metric;

@@ -44,6 +44,7 @@ class RouteTable {
   [[nodiscard]] http::Router::Match match(Method method, std::string_view path) const {
     return router_.match(method, path);
   }
+  static constexpr std::size_t rest_target = 0;  ///< The data API's.
   [[nodiscard]] const Target& target(std::size_t number) const { return targets_[number]; }
   /// Of a request whose body was not read yet: what its route allows, where that is not what all are allowed.
   [[nodiscard]] std::optional<std::size_t> body_limit(const Request& request) const;

@@ -1,5 +1,6 @@
 #include "runtime/postgres_binaries.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <sstream>
@@ -43,20 +44,36 @@ std::vector<fs::path> candidates() {
   return out;
 }
 
-/// The first minor release of each major version without CVE-2026-14666. Later major versions never had it.
-constexpr std::array<std::pair<int, int>, 4> kRoleChangesHonoured{{{15, 19}, {16, 15}, {17, 11}, {18, 6}}};
+/// A minor release of a major version, and what the ones before it get wrong.
+struct Defect {
+  int major, first_good;
+  std::string_view what;
+};
+constexpr std::string_view kRoleChanges =
+    " may go on with cached row-level security after a change of roles (CVE-2026-14666)";
+constexpr std::string_view kUpserts =
+    " may pass over row-level security in INSERT … ON CONFLICT DO UPDATE (CVE-2026-120154)";
+/// Later major versions never had the first.
+constexpr std::array<Defect, 5> kDefects{{{15, 20, kUpserts},
+                                          {15, 19, kRoleChanges},
+                                          {16, 15, kRoleChanges},
+                                          {17, 11, kRoleChanges},
+                                          {18, 6, kRoleChanges}}};
 
 }  // namespace
 
 std::string known_defect(int version_number) {
   const int major = version_number / 10'000, minor = version_number % 10'000;
-  for (const auto& [version, first_good] : kRoleChangesHonoured) {
-    if (version != major || minor >= first_good) continue;
-    return "PostgreSQL " + std::to_string(major) + "." + std::to_string(minor) +
-           " may go on with cached row-level security after a change of roles (CVE-2026-14666); install " +
-           std::to_string(major) + "." + std::to_string(first_good) + " or newer and restart it";
+  std::string whats;
+  int first_good = 0;
+  for (const Defect& defect : kDefects) {
+    if (defect.major != major || minor >= defect.first_good) continue;
+    whats.append(whats.empty() ? "" : " and").append(defect.what);
+    first_good = std::max(first_good, defect.first_good);
   }
-  return {};
+  if (whats.empty()) return {};
+  return "PostgreSQL " + std::to_string(major) + "." + std::to_string(minor) + whats + "; install " +
+         std::to_string(major) + "." + std::to_string(first_good) + " or newer and restart it";
 }
 
 Result<PostgresBinaries> find_postgres(std::optional<int> wanted_major) {

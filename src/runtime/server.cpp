@@ -273,6 +273,9 @@ struct Server::IoThread {
     api::RestSettings settings;
     settings.max_rows = config.max_rows;
     settings.json_depth = config.json_depth;
+    settings.rollback = config.transactions.starts_with("rollback");
+    settings.choose_transaction = config.transactions.ends_with("-allow-override");
+    settings.response_headers = config.response_headers;
     settings.aggregates = config.aggregates;
     return settings;
   }

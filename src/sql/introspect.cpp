@@ -2,6 +2,7 @@
 // with its schema, so that no search_path can put something else in their way (but for unnest() of two
 // arrays, which is grammar rather than a function).
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 
@@ -15,37 +16,43 @@ namespace {
 // Partition children answer to their parent's name; a view without tenant_id is left out because nobody could
 // check whose rows it shows.
 constexpr std::string_view columns_sql = R"(
+with recursive chain(oid, base, typtype, typcategory, typbasetype) as (
+  select d.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from pg_catalog.pg_type d join pg_catalog.pg_type b on b.oid = d.typbasetype where d.typtype = 'd'
+  union all
+  select chain.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from chain join pg_catalog.pg_type b on b.oid = chain.typbasetype where chain.typtype = 'd')
 select c.relname, c.relkind in ('v','m'),
-       a.attname, case when t.typtype = 'd' then bt.oid else t.oid end,
+       a.attname, case when t.typtype = 'd' then bt.base else t.oid end,
        pg_catalog.format_type(a.atttypid, a.atttypmod), not a.attnotnull,
        a.atthasdef or a.attidentity <> '', a.attgenerated <> '' or a.attidentity = 'a',
        case when tn.nspname = 'pg_catalog' then pg_catalog.format_type(a.atttypid, a.atttypmod)
             when tn.nspname = $1 then pg_catalog.quote_ident(t.typname)
             else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
        coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
-       pg_catalog.col_description(c.oid, a.attnum), pg_catalog.obj_description(c.oid, 'pg_class'),
-       tn.nspname = $1, c.oid, a.attnum
+       of_column.description, of_relation.description, tn.nspname = $1, c.oid, a.attnum, a.atttypid,
+       coalesce(pg_catalog.has_table_privilege(lowest.oid, c.oid, 'select'), false)
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_catalog.pg_type t on t.oid = a.atttypid
 join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
-left join lateral (
-  with recursive base(oid, typtype, typcategory, typbasetype) as (
-    select p.oid, p.typtype, p.typcategory, p.typbasetype from pg_catalog.pg_type p where p.oid = t.typbasetype
-    union all
-    select p.oid, p.typtype, p.typcategory, p.typbasetype
-    from base join pg_catalog.pg_type p on p.oid = base.typbasetype where base.typtype = 'd')
-  select base.oid, base.typtype, base.typcategory from base where base.typtype <> 'd') bt on true
+left join chain bt on bt.oid = t.oid and bt.typtype <> 'd'
+left join pg_catalog.pg_roles lowest on lowest.rolname = $1 || '_viewer'
+left join pg_catalog.pg_description of_column on of_column.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  and of_column.objoid = c.oid and of_column.objsubid = a.attnum
+left join pg_catalog.pg_description of_relation on of_relation.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  and of_relation.objoid = c.oid and of_relation.objsubid = 0
 where n.nspname = $1 and c.relkind in ('r','p','v','m') and not c.relispartition
   and (c.relkind in ('r','p') or exists (select from pg_catalog.pg_attribute x where x.attrelid = c.oid
                                            and x.attname = 'tenant_id' and not x.attisdropped))
 order by c.relname, a.attnum)";
 
 constexpr std::string_view keys_sql = R"(
-select c.relname, i.indexrelid::text, i.indisprimary, a.attname
+select c.relname, i.indexrelid::text, i.indisprimary, a.attname, x.relname
 from pg_catalog.pg_index i
 join pg_catalog.pg_class c on c.oid = i.indrelid
+join pg_catalog.pg_class x on x.oid = i.indexrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 cross join lateral pg_catalog.unnest(i.indkey::int2[]) with ordinality k(attnum, place)
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
@@ -66,10 +73,76 @@ join pg_catalog.pg_attribute ta on ta.attrelid = t.oid and ta.attnum = c.to_num
 where k.contype = 'f' and k.conparentid = 0 and fn.nspname = $1 and tn.nspname = $1
 order by f.relname, k.conname, c.place)";
 
+// One row a parameter or column of the result (kind i, b, v, o, t, or c: an attribute of the composite type that is
+// returned), one without a kind for a function that has none. What nobody but the owner may execute is not the API's.
+constexpr std::string_view functions_sql = R"(
+with func as (
+  select p.*, r.typtype as ret_kind, c.oid as ret_class, c.relkind as ret_relkind, c.relname as ret_relname,
+         c.relnamespace = p.pronamespace as ret_own,
+         coalesce(p.proargmodes::text[] && array['o','b','t'], false) as has_out
+  from pg_catalog.pg_proc p
+  join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+  join pg_catalog.pg_type r on r.oid = p.prorettype
+  left join pg_catalog.pg_class c on c.oid = r.typrelid and r.typtype = 'c'
+  where n.nspname = $1 and p.prokind = 'f'
+    and p.prorettype not in (select t.oid from pg_catalog.pg_type t where t.typname in
+      ('trigger','event_trigger','internal','cstring','language_handler','fdw_handler','index_am_handler',
+       'table_am_handler','tsm_handler') and t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace)
+    and exists (select from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+                where a.privilege_type = 'EXECUTE' and a.grantee <> p.proowner)
+    and not exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                    and d.objid = p.oid and d.deptype = 'e')),
+part as (
+  select f.oid as func, coalesce(f.proargmodes[a.place]::text, 'i') as kind, a.type, -1 as typmod,
+         coalesce(f.proargnames[a.place], '') as name, a.place
+  from func f
+  cross join lateral pg_catalog.unnest(coalesce(f.proallargtypes, f.proargtypes::pg_catalog.oid[]))
+    with ordinality a(type, place)
+  union all
+  select f.oid, 'c', a.atttypid, a.atttypmod, a.attname, 10000 + a.attnum
+  from func f join pg_catalog.pg_attribute a on a.attrelid = f.ret_class and a.attnum > 0 and not a.attisdropped
+  where not f.has_out
+  union all
+  select f.oid, 'r', f.prorettype, -1, '', 20000 from func f
+  where f.ret_class is null and not f.has_out)
+select f.proname, f.oid::pg_catalog.text, f.provolatile = 'v', f.proretset, f.provariadic <> 0,
+       f.prorettype = 'pg_catalog.void'::pg_catalog.regtype,
+       case when f.ret_own and f.ret_relkind in ('r','p','v','m') and not f.has_out then f.ret_relname else '' end,
+       f.pronargs - f.pronargdefaults,
+       a.kind, a.name, case when t.typtype = 'd' then bt.oid else t.oid end,
+       pg_catalog.format_type(a.type, a.typmod),
+       case when tn.nspname = 'pg_catalog' then pg_catalog.format_type(a.type, a.typmod)
+            when tn.nspname = $1 then pg_catalog.quote_ident(t.typname)
+            else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
+       coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory), tn.nspname = $1
+from func f
+left join part a on a.func = f.oid
+left join pg_catalog.pg_type t on t.oid = a.type
+left join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
+left join lateral (
+  with recursive base(oid, typtype, typcategory, typbasetype) as (
+    select p.oid, p.typtype, p.typcategory, p.typbasetype from pg_catalog.pg_type p where p.oid = t.typbasetype
+    union all
+    select p.oid, p.typtype, p.typcategory, p.typbasetype
+    from base join pg_catalog.pg_type p on p.oid = base.typbasetype where base.typtype = 'd')
+  select base.oid, base.typtype, base.typcategory from base where base.typtype <> 'd') bt on true
+order by f.proname, f.oid, a.place)";
+
+constexpr std::string_view sets_response_sql = R"(
+select exists (select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+               where n.nspname = $1 and p.prosrc like '%response.%'))";
+
+constexpr std::uint32_t uuid_oid = 2950;
 // Functions of one argument that is a row of a relation: they are read like columns, or, where they return rows of a
 // relation, like a foreign key.
 constexpr std::string_view computed_sql = R"(
-select c.relname, p.proname, case when t.typtype = 'd' then bt.oid else t.oid end,
+with recursive chain(oid, base, typtype, typcategory, typbasetype) as (
+  select d.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from pg_catalog.pg_type d join pg_catalog.pg_type b on b.oid = d.typbasetype where d.typtype = 'd'
+  union all
+  select chain.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
+  from chain join pg_catalog.pg_type b on b.oid = chain.typbasetype where chain.typtype = 'd')
+select c.relname, p.proname, case when t.typtype = 'd' then bt.base else t.oid end,
        pg_catalog.format_type(t.oid, null), coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
        target.relname, not p.proretset or p.prorows = 1, p.proretset
 from pg_catalog.pg_proc p
@@ -79,16 +152,21 @@ join pg_catalog.pg_class c on c.oid = row_type.typrelid and c.relnamespace = n.o
 join pg_catalog.pg_type t on t.oid = p.prorettype
 left join pg_catalog.pg_class target
   on target.oid = t.typrelid and target.relnamespace = n.oid and target.relkind in ('r','p','v','m')
-left join lateral (
-  with recursive base(oid, typtype, typcategory, typbasetype) as (
-    select b.oid, b.typtype, b.typcategory, b.typbasetype from pg_catalog.pg_type b where b.oid = t.typbasetype
-    union all
-    select b.oid, b.typtype, b.typcategory, b.typbasetype
-    from base join pg_catalog.pg_type b on b.oid = base.typbasetype where base.typtype = 'd')
-  select base.oid, base.typtype, base.typcategory from base where base.typtype <> 'd') bt on true
+left join chain bt on bt.oid = t.oid and bt.typtype <> 'd'
 where n.nspname = $1 and p.pronargs = 1 and p.prokind = 'f' and p.provariadic = 0 and t.typtype <> 'p'
   and c.relkind in ('r','p','v','m')
 order by c.relname, p.proname)";
+
+// How values of the app's domains are shown (a cast to json) and read (a cast from text), if the app says so.
+constexpr std::string_view casts_sql = R"(
+select d.oid, k.casttarget = d.oid, p.proname
+from pg_catalog.pg_cast k
+join pg_catalog.pg_proc p on p.oid = k.castfunc
+join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+join pg_catalog.pg_type d on d.typtype = 'd' and d.typnamespace = n.oid
+  and (d.oid = k.castsource and k.casttarget = 'pg_catalog.json'::pg_catalog.regtype
+       or d.oid = k.casttarget and k.castsource = 'pg_catalog.text'::pg_catalog.regtype)
+where n.nspname = $1)";
 
 constexpr std::string_view views_sql = R"(
 select c.relname, c.oid, r.ev_action::text
@@ -127,13 +205,26 @@ struct Place {
 };
 using Places = std::map<std::pair<std::uint32_t, std::uint32_t>, Place>;
 
-void read_columns(const Rows& rows, std::vector<Relation>& relations, Places& places) {
+/// The functions of the app's casts, by the domain's object id.
+struct Casts {
+  std::map<std::uint32_t, std::string> as_json, from_text;
+};
+
+Casts read_casts(const Rows& rows) {
+  Casts casts;
+  for (std::size_t r = 0; r < rows.size(); ++r)
+    (is_true(rows.text(r, 1)) ? casts.from_text : casts.as_json)[number(rows.text(r, 0))] = rows.text(r, 2);
+  return casts;
+}
+
+void read_columns(const Rows& rows, const Casts& casts, std::vector<Relation>& relations, Places& places) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
     if (relations.empty() || relations.back().name != rows.text(r, 0)) {
       Relation relation;
       relation.name = rows.text(r, 0);
       relation.view = is_true(rows.text(r, 1));
       relation.comment = rows.text(r, 12);
+      relation.seen_by_all = is_true(rows.text(r, 17));
       relations.push_back(std::move(relation));
     }
     Relation& relation = relations.back();
@@ -153,8 +244,62 @@ void read_columns(const Rows& rows, std::vector<Relation>& relations, Places& pl
     column.own_type = is_true(rows.text(r, 13));
     column.comment = rows.text(r, 11);
     set_json_kind(column, rows.text(r, 9).front(), rows.text(r, 10).front());
+    const std::uint32_t declared = number(rows.text(r, 16));
+    if (const auto cast = casts.as_json.find(declared); cast != casts.as_json.end())
+      column.as_json = cast->second;
+    if (const auto cast = casts.from_text.find(declared); cast != casts.from_text.end())
+      column.from_text = cast->second;
     relation.columns.push_back(std::move(column));
   }
+}
+
+// A parameter's or result's column out of a row of functions_sql.
+Column typed(const Rows& rows, std::size_t r) {
+  Column column;
+  column.name = rows.text(r, 9);
+  column.type_oid = number(rows.text(r, 10));
+  column.type = rows.text(r, 11);
+  column.sql_type = rows.text(r, 12);
+  column.own_type = is_true(rows.text(r, 15));
+  const char kind = rows.text(r, 13).front();
+  set_json_kind(column, kind, rows.text(r, 14).front());
+  // A type that depends on the arguments: PostgreSQL knows it when it runs.
+  if (kind == 'p' && column.json == JsonKind::string) {
+    column.json = JsonKind::raw;
+    column.convert = true;
+  }
+  return column;
+}
+
+// Puts one row of functions_sql where it belongs; `inputs` counts the parameters so far.
+void add_part(Function& function, const Rows& rows, std::size_t r, std::size_t& inputs) {
+  const char kind = rows.is_null(r, 8) ? ' ' : rows.text(r, 8).front();
+  if (kind == 'i' || kind == 'b' || kind == 'v') {
+    Column parameter = typed(rows, r);
+    parameter.has_default = inputs++ >= number(rows.text(r, 7));
+    function.signature.append(function.parameters.empty() ? "" : ", ").append(parameter.type);
+    function.parameters.push_back(std::move(parameter));
+  }
+  if (kind == 'i' || kind == 'v' || kind == ' ') return;
+  Column column = typed(rows, r);
+  if (kind == 'r') {
+    if (function.returns == Function::Returns::row) function.returns = Function::Returns::value;
+    column.name = function.name;
+  }
+  if (column.name == tenant_column && column.type_oid == uuid_oid)
+    function.row.tenant = true;
+  else
+    function.row.columns.push_back(std::move(column));
+}
+
+bool can_be_called(const Function& function) {
+  const std::vector<Column>& taken = function.parameters;
+  const bool named = std::none_of(taken.begin(), taken.end(),
+                                  [](const Column& parameter) { return parameter.name.empty(); });
+  if (named) return true;
+  // The body as a whole.
+  constexpr std::array<std::string_view, 5> whole{"json", "jsonb", "text", "bytea", "xml"};
+  return taken.size() == 1 && std::find(whole.begin(), whole.end(), taken.front().type) != whole.end();
 }
 
 /// Relations by name, while they are being read.
@@ -172,10 +317,33 @@ class Index {
   std::map<std::string_view, Relation*> by_name_;
 };
 
+std::vector<Function> read_functions(const Rows& rows, const Index& relations) {
+  std::vector<Function> functions;
+  for (std::size_t r = 0; r < rows.size();) {
+    Function function;
+    function.name = rows.text(r, 0);
+    const std::string_view oid = rows.text(r, 1);
+    function.is_volatile = is_true(rows.text(r, 2));
+    function.set = is_true(rows.text(r, 3));
+    function.variadic = is_true(rows.text(r, 4));
+    function.returns = is_true(rows.text(r, 5)) ? Function::Returns::nothing : Function::Returns::row;
+    function.relation = rows.text(r, 6);
+    function.row.name = function.name;
+    function.signature = function.name + "(";
+    for (std::size_t inputs = 0; r < rows.size() && rows.text(r, 1) == oid; ++r)
+      add_part(function, rows, r, inputs);
+    function.signature.push_back(')');
+    if (!relations.find(function.relation)) function.relation.clear();
+    if (can_be_called(function)) functions.push_back(std::move(function));
+  }
+  return functions;
+}
+
 void read_keys(const Rows& rows, const Index& relations) {
   for (std::size_t r = 0; r < rows.size();) {
     std::string_view table = rows.text(r, 0), index = rows.text(r, 1);
-    bool primary = is_true(rows.text(r, 2));
+    const bool primary = is_true(rows.text(r, 2));
+    const std::string_view name = rows.text(r, 4);
     std::vector<std::string> columns;
     for (; r < rows.size() && rows.text(r, 1) == index; ++r)
       if (rows.text(r, 3) != tenant_column) columns.emplace_back(rows.text(r, 3));
@@ -183,6 +351,7 @@ void read_keys(const Rows& rows, const Index& relations) {
     if (!relation || columns.empty()) continue;
     if (primary) relation->primary_key = columns;
     relation->unique_keys.push_back(std::move(columns));
+    relation->unique_names.push_back(without_tenant(name));
   }
 }
 
@@ -341,18 +510,22 @@ Result<std::shared_ptr<const Relations>> Relations::load(pg::Blocking& connectio
   BULKHEAD_TRY(Rows columns, connection.query(columns_sql, params));
   BULKHEAD_TRY(Rows keys, connection.query(keys_sql, params));
   BULKHEAD_TRY(Rows foreign_keys, connection.query(foreign_keys_sql, params));
+  BULKHEAD_TRY(Rows functions, connection.query(functions_sql, params));
+  BULKHEAD_TRY(Rows sets_response, connection.query(sets_response_sql, params));
   BULKHEAD_TRY(Rows computed, connection.query(computed_sql, params));
+  BULKHEAD_TRY(Rows casts, connection.query(casts_sql, params));
   BULKHEAD_TRY(Rows views, connection.query(views_sql, params));
   std::vector<Relation> relations;
   Places places;
-  read_columns(columns, relations, places);
+  read_columns(columns, read_casts(casts), relations, places);
   const Index index(relations);
   read_keys(keys, index);
   std::vector<ForeignKey> links = read_foreign_keys(foreign_keys, index);
   read_computed(computed, index);
   add_views(links, read_views(views, places, index), index);
-  return std::shared_ptr<const Relations>(
-      std::make_shared<Relations>(std::move(relations), std::move(links)));
+  std::vector<Function> callable = read_functions(functions, index);
+  return std::shared_ptr<const Relations>(std::make_shared<Relations>(
+      std::move(relations), std::move(links), std::move(callable), is_true(sets_response.text(0, 0))));
 }
 
 }  // namespace bulkhead::sql

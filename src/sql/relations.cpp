@@ -1,5 +1,6 @@
 #include "sql/relations.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace bulkhead::sql {
@@ -48,8 +49,21 @@ const Column* Relation::field(std::string_view field_name) const noexcept {
   return nullptr;
 }
 
-Relations::Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys)
-    : relations_(std::move(relations)), foreign_keys_(std::move(foreign_keys)) {
+const Column* Function::parameter(std::string_view parameter_name) const noexcept {
+  for (const Column& taken : parameters)
+    if (taken.name == parameter_name) return &taken;
+  return nullptr;
+}
+
+Relations::Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys,
+                     std::vector<Function> functions, bool sets_response)
+    : relations_(std::move(relations)),
+      foreign_keys_(std::move(foreign_keys)),
+      functions_(std::move(functions)),
+      sets_response_(sets_response) {
+  std::sort(functions_.begin(), functions_.end(), [](const Function& a, const Function& b) {
+    return a.name != b.name ? a.name < b.name : a.signature < b.signature;
+  });
   for (const Relation& relation : relations_) by_name_.emplace(relation.name, &relation);
   for (const ForeignKey& key : foreign_keys_) {
     around_[key.from].push_back(&key);
@@ -60,6 +74,23 @@ Relations::Relations(std::vector<Relation> relations, std::vector<ForeignKey> fo
 const Relation* Relations::find(std::string_view name) const noexcept {
   auto found = by_name_.find(name);
   return found == by_name_.end() ? nullptr : found->second;
+}
+
+std::span<const Function> Relations::overloads(std::string_view name) const noexcept {
+  const auto before = [](const Function& of, std::string_view wanted) { return of.name < wanted; };
+  const auto begin = std::lower_bound(functions_.begin(), functions_.end(), name, before);
+  auto end = begin;
+  while (end != functions_.end() && end->name == name) ++end;
+  return {begin, end};
+}
+
+const Function* Relations::function(std::string_view signature) const noexcept {
+  // A name may hold a parenthesis; the types of the parameters begin at the last one that could be theirs.
+  for (std::size_t open = signature.find('('); open != std::string_view::npos;
+       open = signature.find('(', open + 1))
+    for (const Function& of : overloads(signature.substr(0, open)))
+      if (of.signature == signature) return &of;
+  return nullptr;
 }
 
 const std::vector<const ForeignKey*>& Relations::around(std::string_view relation) const noexcept {

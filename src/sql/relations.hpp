@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -43,7 +44,9 @@ struct Column {
   JsonKind json = JsonKind::string;  ///< How its text form becomes JSON.
   bool convert = false;  ///< Must be wrapped in `to_json()` to be JSON (arrays, composite types, extensions).
   bool is_json = false;  ///< json or jsonb: a payload's value is stored as the JSON text that it is.
-  bool computed = false;  ///< A function of the row; read only, and not among `columns`.
+  bool computed = false;           ///< A function of the row; read only, and not among `columns`.
+  std::string as_json, from_text;  ///< Functions of the app's schema that its domain is shown and read with
+                                   ///< (CREATE CAST); empty: PostgreSQL's own way.
   std::string comment;
 
   [[nodiscard]] bool operator==(const Column&) const = default;
@@ -75,9 +78,11 @@ struct Relation {
   bool tenant =
       false;  ///< Has `tenant_id`: every statement gets the tenant predicate. Else a shared table: read-only.
   bool view = false;
+  bool seen_by_all = true;  ///< Every role may read it: a hint may name it to anyone.
   std::vector<Column> columns;
   std::vector<std::string> primary_key;
   std::vector<std::vector<std::string>> unique_keys;
+  std::vector<std::string> unique_names;  ///< Of the same, as errors show them.
   std::string comment;
   std::vector<Column> computed;  ///< Functions of a row that are read like columns.
   std::vector<ComputedRelationship> relationships;
@@ -88,6 +93,28 @@ struct Relation {
   [[nodiscard]] bool operator==(const Relation&) const = default;
 };
 
+/// A function of the app that its roles may call. Triggers' and those that take unnamed parameters, but for a single one,
+/// are not among them.
+struct Function {
+  enum class Returns : std::uint8_t {
+    nothing,  ///< void
+    value,    ///< One column, which has no name of its own.
+    row,
+  };
+  std::string name;
+  std::string signature;           ///< `name(integer, text[])`: tells it from its overloads.
+  std::vector<Column> parameters;  ///< Those that take a value. `has_default`: it may be left out.
+  bool variadic = false;           ///< The last parameter is an array that may come element by element.
+  bool is_volatile = true;
+  Returns returns = Returns::nothing;
+  bool set = false;      ///< Any number of rows.
+  std::string relation;  ///< Whose rows it returns; empty: `row` says what.
+  Relation row;
+
+  [[nodiscard]] const Column* parameter(std::string_view parameter_name) const noexcept;
+  [[nodiscard]] bool operator==(const Function&) const = default;
+};
+
 /// Everything the app's schema holds at one version. Immutable once loaded; shared between threads; swapped
 /// whole.
 class Relations {
@@ -95,24 +122,35 @@ class Relations {
   /// Reads the catalogues of `schema` in one go.
   [[nodiscard]] static Result<std::shared_ptr<const Relations>> load(pg::Blocking& connection,
                                                                      std::string_view schema);
-  explicit Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys);
+  explicit Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys,
+                     std::vector<Function> functions = {}, bool sets_response = false);
   Relations(const Relations&) = delete;  // the indexes point into the vectors
   Relations& operator=(const Relations&) = delete;
   ~Relations() = default;
 
   /// Nothing has changed between the two.
   [[nodiscard]] bool same_as(const Relations& other) const {
-    return relations_ == other.relations_ && foreign_keys_ == other.foreign_keys_;
+    return relations_ == other.relations_ && foreign_keys_ == other.foreign_keys_ &&
+           functions_ == other.functions_ && sets_response_ == other.sets_response_;
   }
   [[nodiscard]] const Relation* find(std::string_view name) const noexcept;
   [[nodiscard]] const std::vector<Relation>& all() const noexcept { return relations_; }
   [[nodiscard]] const std::vector<ForeignKey>& foreign_keys() const noexcept { return foreign_keys_; }
+  /// In the order of their names; overloads of one name stand together.
+  [[nodiscard]] const std::vector<Function>& functions() const noexcept { return functions_; }
+  [[nodiscard]] std::span<const Function> overloads(std::string_view name) const noexcept;
+  /// By `signature`.
+  [[nodiscard]] const Function* function(std::string_view signature) const noexcept;
+  /// Some function or trigger of the app may set `response.status` or `response.headers`.
+  [[nodiscard]] bool sets_response() const noexcept { return sets_response_; }
   /// Foreign keys from or to this relation.
   [[nodiscard]] const std::vector<const ForeignKey*>& around(std::string_view relation) const noexcept;
 
  private:
   std::vector<Relation> relations_;
   std::vector<ForeignKey> foreign_keys_;
+  std::vector<Function> functions_;
+  bool sets_response_ = false;
   std::map<std::string, const Relation*, std::less<>> by_name_;
   std::map<std::string, std::vector<const ForeignKey*>, std::less<>> around_;
 };

@@ -25,26 +25,25 @@ bool in_key(const std::vector<std::string>& columns, const Relation& relation) {
   return false;
 }
 
-// Every way that leads away from `origin`, whatever it is called.
-std::vector<Relationship> ways_from(const Relations& relations, const Relation& origin) {
-  std::vector<Relationship> ways;
+// Calls `each` with every way that leads away from `origin`, whatever it is called.
+template <class F>
+void for_each_way(const Relations& relations, const Relation& origin, const F& each) {
   for (const ForeignKey* key : relations.around(origin.name)) {
     if (key->from == origin.name)
-      ways.push_back(
-          {key->from_unique ? Kind::one_to_one : Kind::many_to_one, relations.find(key->to), key, true});
+      each(Relationship{key->from_unique ? Kind::one_to_one : Kind::many_to_one, relations.find(key->to), key,
+                        true});
     if (key->to != origin.name) continue;
     const Relation* from = relations.find(key->from);
-    ways.push_back({key->from_unique ? Kind::one_to_one : Kind::one_to_many, from, key, false});
+    each(Relationship{key->from_unique ? Kind::one_to_one : Kind::one_to_many, from, key, false});
     // A junction's primary or unique key holds both foreign keys: else it is a table in its own right.
     for (const ForeignKey* other : relations.around(from->name)) {
       if (other == key || other->from != from->name) continue;
       std::vector<std::string> both = key->from_columns;
       both.insert(both.end(), other->from_columns.begin(), other->from_columns.end());
       if (in_key(both, *from))
-        ways.push_back({Kind::many_to_many, relations.find(other->to), key, false, from, other});
+        each(Relationship{Kind::many_to_many, relations.find(other->to), key, false, from, other});
     }
   }
-  return ways;
 }
 
 bool matches(const Relationship& way, const Relation& origin, std::string_view name, std::string_view hint) {
@@ -136,7 +135,9 @@ Error unknown(const Relations& relations, const Relation& origin, std::string_vi
                     .details(searched + "' in the schema '" + std::string(api_schema) +
                              "', but no matches were found.");
   std::vector<std::string_view> around;
-  for (const Relationship& way : ways_from(relations, origin)) around.push_back(way.target->name);
+  for_each_way(relations, origin, [&](const Relationship& way) {
+    if (way.target->seen_by_all) around.push_back(way.target->name);
+  });
   const std::string_view meant = most_alike(target, around);
   if (meant.empty() || meant == target) return error;
   return std::move(error).hint("Perhaps you meant '" + std::string(meant) + "' instead of '" + target + "'.");
@@ -153,8 +154,9 @@ Result<Relationship> find_relationship(const Relations& relations, const Relatio
       return way;
     }
   std::vector<Relationship> found;
-  for (Relationship& way : ways_from(relations, origin))
+  for_each_way(relations, origin, [&](const Relationship& way) {
     if (matches(way, origin, name, hint)) found.push_back(way);
+  });
   if (found.size() == 1) return found.front();
   if (!found.empty()) return ambiguous(found, origin, name);
   return unknown(relations, origin, name, hint);

@@ -39,6 +39,7 @@ std::string Renderer::next_alias(char prefix) {
 }
 
 void Renderer::from(std::string& out, const Scope& scope) {
+  if (scope.called) return from_function(out, scope);
   append_identifier(out, schema_);
   out.push_back('.');
   append_identifier(out, scope.function ? scope.function->name : scope.relation->name);
@@ -50,7 +51,12 @@ void Renderer::from(std::string& out, const Scope& scope) {
 bool Renderer::tenant_predicate(std::string& out, const Scope& scope) {
   if (!scope.relation->tenant) return false;
   tenant_used_ = true;
-  if (walls_.predicate) {
+  if (walls_.predicate && scope.called) {
+    // A function that returns one row and finds none returns a row of NULLs.
+    out.push_back('(');
+    append_column(out, scope.alias, tenant_column);
+    out.append(" = $1 or ").append(scope.alias).append(" is null)");
+  } else if (walls_.predicate) {
     append_column(out, scope.alias, tenant_column);
     out.append(" = $1");
   } else {
@@ -89,6 +95,7 @@ Result<Rendered> render_with(const statement::Statement& statement, Renderer& re
     Result<Rendered> operator()(const statement::Insert& insert) const { return renderer.insert(insert); }
     Result<Rendered> operator()(const statement::Update& update) const { return renderer.update(update); }
     Result<Rendered> operator()(const statement::Delete& remove) const { return renderer.remove(remove); }
+    Result<Rendered> operator()(const statement::Call& call) const { return renderer.call(call); }
   };
   return std::visit(Visitor{renderer}, statement);
 }

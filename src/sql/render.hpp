@@ -33,6 +33,9 @@ struct Rendered {
                    ///< with the row check on, how many of the counted rows were another tenant's.
   pg::Params count_params;
   bool writes = false;
+  bool read_only = false;       ///< Of a call: PostgreSQL is to refuse what it would write.
+  bool tells_inserted = false;  ///< The last column says of each row whether it is new (an upsert).
+  bool tells_total = false;     ///< The last column says how many rows there are (a call that is made once).
 };
 
 /// Test switch: the wall that is off (only the isolation tests set it, DESIGN "each wall alone must hold").

@@ -141,14 +141,27 @@ Result<std::string> Renderer::value(const Scope& scope, const Column& column,
   return path.empty() ? out : "(" + out + ")";
 }
 
+// A column as it is shown: as it is, or as the app's own cast makes it JSON.
+void Renderer::show(Field& field, const Column& column) const {
+  field.kind = column.json;
+  field.convert = column.convert;
+  field.column = &column;
+  if (column.as_json.empty() || plain_) return;
+  std::string call;
+  append_identifier(call, schema_);
+  call.push_back('.');
+  append_identifier(call, column.as_json);
+  field.expression = call + "(" + field.expression + ")";
+  field.kind = JsonKind::raw;
+  field.convert = false;
+}
+
 void Renderer::add_columns(Level& level, const Scope& scope) const {
   for (const Column& every : scope.relation->columns) {
     Field& field = level.fields.emplace_back();
     field.name = every.name;
     append_column(field.expression, scope.alias, every.name);
-    field.kind = every.json;
-    field.convert = every.convert;
-    field.column = &every;
+    show(field, every);
   }
 }
 
@@ -168,10 +181,11 @@ Result<void> Renderer::add_field(Level& level, const Scope& scope, const stateme
   } else {
     BULKHEAD_TRY(const Column* named, column(*scope.relation, output.column));
     BULKHEAD_TRY(field.expression, value(scope, *named, output.path));
-    if (output.path.empty()) {
+    if (output.path.empty() && output.cast.empty() && field.aggregate == Aggregate::none) {
+      show(field, *named);
+    } else if (output.path.empty()) {
       field.kind = named->json;
       field.convert = named->convert;
-      field.column = output.cast.empty() ? named : nullptr;
     } else {
       field.kind = output.path.back().text ? JsonKind::string : JsonKind::raw;
     }
@@ -260,19 +274,6 @@ void Renderer::output_list(std::string& list, const Level& level, const Scope& s
       list.append(guard);
   }
   for (std::size_t i = 0; i < guards.size(); ++i) guards_.push_back(columns_.size() + i);
-}
-
-Result<void> Renderer::outputs(std::string& list, std::string& joins,
-                               const std::vector<statement::Output>& outputs, const Scope& scope) {
-  statement::Select select;
-  select.outputs = outputs;
-  BULKHEAD_TRY(Level made, level(select, scope, 0));
-  if (made.aggregated)
-    return Error(Errc::filter_malformed, "what a write returns cannot be put together by aggregates")
-        .hint("Ask for the rows, or for the aggregate in a request of its own.");
-  output_list(list, made, scope);
-  joins.append(made.joins);
-  return {};
 }
 
 }  // namespace bulkhead::sql

@@ -178,7 +178,7 @@ Result<void> Renderer::comparison(std::string& out, std::string_view compared, c
   out.append(compared);
   if (filter.op == Operator::in) {
     out.append(" = any(");
-    parameter(out, array_text(filter.values));
+    compared_value(out, column, filter);
     out.push_back(')');
   } else if (filter.op == Operator::is) {
     const std::string what = filter.value.value_or("null");
@@ -192,10 +192,25 @@ Result<void> Renderer::comparison(std::string& out, std::string_view compared, c
     out.append(operator_text(filter.op));
     if (filter.quantifier != Condition::Quantifier::none)
       out.append(filter.quantifier == Condition::Quantifier::any ? "any(" : "all(");
-    parameter(out, filter.value);
+    compared_value(out, column, filter);
     if (filter.quantifier != Condition::Quantifier::none) out.push_back(')');
   }
   return {};
+}
+
+void Renderer::compared_value(std::string& out, const Column& column, const Condition& filter) {
+  const statement::Value value =
+      filter.op == Operator::in ? statement::Value(array_text(filter.values)) : filter.value;
+  if (column.from_text.empty() || !filter.path.empty()) return parameter(out, value);
+  // The app's own cast reads it.
+  const bool many = filter.op == Operator::in || filter.quantifier != Condition::Quantifier::none;
+  if (many) out.append("array(select ");
+  append_identifier(out, schema_);
+  out.push_back('.');
+  append_identifier(out, column.from_text);
+  out.append(many ? "(v) from unnest(" : "(");
+  parameter(out, value);
+  out.append(many ? "::text[]) v)" : "::text)");
 }
 
 Result<std::string> Renderer::ordered_by(const statement::Order& term, const Scope& scope,

@@ -9,6 +9,10 @@ namespace bulkhead::sql {
 namespace {
 
 constexpr std::size_t params_max = 65'535;  // the protocol's
+/// True of a row that was inserted: one that an upsert found has been locked by it.
+constexpr std::string_view inserted = "t.xmax = 0";
+/// Its name inside a statement: no column is called so, with a space.
+constexpr std::string_view inserted_name = "was inserted";
 
 Error payload_column(const Relation& of, std::string_view name) {
   return Error(Errc::column_unknown, "Could not find the '" + std::string(name) + "' column of '" + of.name +
@@ -39,13 +43,17 @@ void Renderer::recordset(std::string& out, const std::vector<const Column*>& col
     if (i > 0) out.append(", ");
     append_identifier(out, columns[i]->name);
     out.push_back(' ');
-    if (columns[i]->own_type) {
-      append_identifier(out, schema_);
-      out.push_back('.');
-    }
-    out.append(columns[i]->sql_type);
+    type_name(out, *columns[i]);
   }
   out.push_back(')');
+}
+
+void Renderer::type_name(std::string& out, const Column& column) {
+  if (column.own_type) {
+    append_identifier(out, schema_);
+    out.push_back('.');
+  }
+  out.append(column.sql_type);
 }
 
 void Renderer::cell_value(std::string& out, const statement::Cell& cell, const Column& column) {
@@ -97,7 +105,10 @@ Result<void> Renderer::insert_source(std::string& out, const statement::Insert& 
       out.push_back('r');
     else
       recordset(out, columns);
-    return {};
+    if (insert.where.empty()) return {};
+    // Of the payload's rows, which are nobody's yet: the tenant comes in beside them.
+    out.append(" where ");
+    return condition(out, {&into, "r"}, insert.where, nullptr);
   }
 
   if (insert.rows.empty()) return Error(Errc::payload_invalid, "there is no row to insert");
@@ -120,13 +131,44 @@ Result<void> Renderer::insert_source(std::string& out, const statement::Insert& 
   return {};
 }
 
+Result<void> Renderer::conflict(std::string& out, const statement::Insert& insert, const Relation& into) {
+  const std::vector<std::string>& key =
+      insert.conflict->columns.empty() ? into.primary_key : insert.conflict->columns;
+  // Every unique key of a tenant's table leads with the tenant, so only the tenant's own rows can be met.
+  out.append(" on conflict (");
+  append_identifier(out, tenant_column);
+  for (const std::string& name : key) {
+    if (!into.column(name))
+      return Error(Errc::column_unknown, "column \"" + name + "\" does not exist").sqlstate("42703");
+    out.append(", ");
+    append_identifier(out, name);
+  }
+  if (!insert.conflict->merge || insert.columns.empty()) {
+    out.append(") do nothing");
+    return {};
+  }
+  out.append(") do update set ");
+  for (const std::string& name : insert.columns) {
+    if (&name != &insert.columns.front()) out.append(", ");
+    append_identifier(out, name);
+    out.append(" = ");
+    append_column(out, "excluded", name);
+  }
+  // What is updated is named like any row: PostgreSQL before 15.20 could pass over the policies here.
+  out.append(" where ");
+  static_cast<void>(tenant_predicate(out, {&into, "t"}));
+  return {};
+}
+
 Result<Rendered> Renderer::insert(const statement::Insert& insert) {
   BULKHEAD_TRY(const Relation* into, writable(insert.relation));
   std::string text = "insert into ";
   text.reserve(512);
   from(text, {into, "as t"});  // unlike the other statements, INSERT wants the AS
   BULKHEAD_CHECK(insert_source(text, insert, *into));
-  return finish_write(std::move(text), {into, "t"}, insert.returning, std::nullopt);
+  if (insert.conflict) BULKHEAD_CHECK(conflict(text, insert, *into));
+  return finish_write(std::move(text), {into, "t"},
+                      {insert.returning, insert.order, std::nullopt, insert.conflict.has_value()});
 }
 
 Result<void> Renderer::assignments(std::string& out, const statement::Update& update, const Relation& of) {
@@ -162,7 +204,7 @@ Result<Rendered> Renderer::update(const statement::Update& update) {
   from(text, scope);
   BULKHEAD_CHECK(assignments(text, update, *of));
   BULKHEAD_CHECK(where(text, scope, update.where));
-  return finish_write(std::move(text), scope, update.returning, update.at_most);
+  return finish_write(std::move(text), scope, {update.returning, update.order, update.at_most});
 }
 
 Result<Rendered> Renderer::remove(const statement::Delete& remove) {
@@ -173,7 +215,7 @@ Result<Rendered> Renderer::remove(const statement::Delete& remove) {
   text.reserve(512);
   from(text, scope);
   BULKHEAD_CHECK(where(text, scope, remove.where));
-  return finish_write(std::move(text), scope, remove.returning, remove.at_most);
+  return finish_write(std::move(text), scope, {remove.returning, remove.order, remove.at_most});
 }
 
 /// The row check of a write, as one more column of its RETURNING: a row of another tenant fails the cast, and the
@@ -186,20 +228,27 @@ void Renderer::written_row_check(std::string& out, const Scope& scope) const {
   out.append("' || ").append(tenant).append(")::integer end");
 }
 
-Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
-                                        const std::optional<std::vector<statement::Output>>& returning,
-                                        const std::optional<std::uint64_t>& at_most) {
+Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope, const Returning& asked) {
+  const std::optional<std::vector<statement::Output>>& returning = asked.outputs;
   const bool embeds =
       returning && std::any_of(returning->begin(), returning->end(),
                                [](const statement::Output& output) { return output.embed != nullptr; });
-  const bool wrapped = embeds || at_most;
+  const bool wrapped = embeds || asked.at_most || (returning && !asked.order.empty());
   const bool whole = returning && calls_functions(*returning, *scope.relation);
   const Scope seen{scope.relation, wrapped ? "w" : scope.alias, wrapped && whole ? "w.\"whole row\"" : ""};
 
   write.append(" returning ");
-  std::string list, joins;
+  statement::Select shown;
+  shown.order = asked.order;
+  Level made;
+  std::string list;
   if (returning) {
-    BULKHEAD_CHECK(outputs(list, joins, *returning, seen));
+    shown.outputs = *returning;
+    BULKHEAD_TRY(made, level(shown, seen, 0));
+    if (made.aggregated)
+      return Error(Errc::filter_malformed, "what a write returns cannot be put together by aggregates")
+          .hint("Ask for the rows, or for the aggregate in a request of its own.");
+    output_list(list, made, seen);
   } else {
     // Even without a representation each row says whose it was.
     append_column(list, seen.alias, tenant_column);
@@ -208,8 +257,10 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
   }
   if (!wrapped) {
     written_row_check(list, seen);
+    if (asked.tells_inserted) list.append(", ").append(inserted);
     Rendered rendered = finish(write.append(list));
     rendered.writes = true;
+    rendered.tells_inserted = asked.tells_inserted;
     return rendered;
   }
 
@@ -220,21 +271,35 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope,
   }
   if (whole) write.append(", ").append(scope.alias).append(" as \"whole row\"");
   written_row_check(write, scope);
+  if (asked.tells_inserted) {
+    write.append(", ").append(inserted).append(" as ");
+    append_identifier(write, inserted_name);
+    list.append(", ");
+    append_column(list, "w", inserted_name);
+  }
   std::string text = "with w as (" + write + ") select " + list;
-  text.append(" from w").append(joins);
-  if (at_most) {
+  text.append(" from w").append(made.joins);
+  if (returning) BULKHEAD_CHECK(order(text, seen, shown.order, made));
+  if (asked.at_most) {
     // The cast fails on more rows, and the failure undoes the write in the same round trip. A limit is computed
     // even if no row is to be shown; without a failure it is NULL, which is none.
-    text.append(" limit (select case when count(*) > ");
-    if (*at_most == 1)
-      text.push_back('1');
-    else
-      parameter(text, std::to_string(*at_most));
-    text.append(" then ('").append(single_violation).append("' || count(*))::bigint end from w)");
+    text.append(" limit ");
+    limit_check(text, *asked.at_most, false, "w");
   }
   Rendered rendered = finish(std::move(text));
   rendered.writes = true;
+  rendered.tells_inserted = asked.tells_inserted;
   return rendered;
+}
+
+void Renderer::limit_check(std::string& out, std::uint64_t at_most, bool exactly, std::string_view rows) {
+  out.append(exactly ? "(select case when count(*) <> " : "(select case when count(*) > ");
+  if (at_most == 1)
+    out.push_back('1');
+  else
+    parameter(out, std::to_string(at_most));
+  out.append(" then ('").append(single_violation).append("' || count(*))::bigint end from ");
+  out.append(rows).append(")");
 }
 
 }  // namespace bulkhead::sql

@@ -24,15 +24,23 @@ class Renderer {
   [[nodiscard]] Result<Rendered> insert(const statement::Insert& insert);
   [[nodiscard]] Result<Rendered> update(const statement::Update& update);
   [[nodiscard]] Result<Rendered> remove(const statement::Delete& remove);
+  [[nodiscard]] Result<Rendered> call(const statement::Call& call);
 
  private:
-  /// A relation under the name it has in the statement.
+  /// A call as it stands in a FROM.
+  struct Called {
+    const Function* function;
+    const statement::Call* call;
+    bool apart = false;  ///< It was made in a CTE `f`, and once.
+  };
+  /// A relation under the name it has in the statement, or the rows that a function returns.
   struct Scope {
     const Relation* relation;
     std::string alias;
     std::string row = {};  ///< What a function of its row is called with, where that is not the alias.
     const ComputedRelationship* function = nullptr;  ///< The rows are what it returns
     std::string argument = {};                       ///< of this row.
+    const Called* called = nullptr;                  ///< The rows are those of a call.
   };
   /// A value of a row of the output, before it is known whether rows are put together.
   struct Field {
@@ -76,6 +84,7 @@ class Renderer {
   [[nodiscard]] Result<std::string> value(const Scope& scope, const Column& column,
                                           const std::vector<statement::JsonStep>& path);
   [[nodiscard]] Result<void> add_field(Level& level, const Scope& scope, const statement::Output& output);
+  void show(Field& field, const Column& column) const;
   void add_columns(Level& level, const Scope& scope) const;
   /// What is read of a row of `scope`, at this depth of embedding.
   [[nodiscard]] Result<Level> level(const statement::Select& select, const Scope& scope, std::size_t depth);
@@ -84,9 +93,7 @@ class Renderer {
   /// ` group by …` of the fields by their places in the select list.
   static void group(std::string& out, const Level& level);
 
-  /// The top level's output list with its guards; the joins that its embeds need go to `joins`. For writes.
-  [[nodiscard]] Result<void> outputs(std::string& list, std::string& joins,
-                                     const std::vector<statement::Output>& outputs, const Scope& scope);
+  /// The top level's output list with its guards.
   void output_list(std::string& list, const Level& level, const Scope& scope);
 
   struct Embedding {
@@ -128,6 +135,8 @@ class Renderer {
                                      const statement::Condition& condition, const Level* level);
   [[nodiscard]] Result<void> comparison(std::string& out, std::string_view value, const Column& column,
                                         const statement::Condition& condition);
+  /// A value to compare a column with.
+  void compared_value(std::string& out, const Column& column, const statement::Condition& condition);
   [[nodiscard]] Result<void> order(std::string& out, const Scope& scope,
                                    const std::vector<statement::Order>& order, const Level& level);
   [[nodiscard]] Result<std::string> ordered_by(const statement::Order& term, const Scope& scope,
@@ -141,10 +150,25 @@ class Renderer {
   void cell_value(std::string& out, const statement::Cell& cell, const Column& column);
   void recordset(std::string& out, const std::vector<const Column*>& columns);
   void written_row_check(std::string& out, const Scope& scope) const;
-  /// Ends a write: RETURNING, or a CTE around it where embeds or the row count need one.
-  [[nodiscard]] Result<Rendered> finish_write(std::string write, const Scope& scope,
-                                              const std::optional<std::vector<statement::Output>>& returning,
-                                              const std::optional<std::uint64_t>& at_most);
+  /// The function with its arguments, as an entry of FROM.
+  void from_function(std::string& out, const Scope& scope);
+  void bounded_range(std::string& out, const statement::Call& call);
+  void argument(std::string& out, const statement::Value& value, const Column& parameter);
+  void type_name(std::string& out, const Column& column);
+  [[nodiscard]] Result<void> conflict(std::string& out, const statement::Insert& insert,
+                                      const Relation& into);
+  /// What a write is to tell of its rows.
+  struct Returning {
+    const std::optional<std::vector<statement::Output>>& outputs;
+    const std::vector<statement::Order>& order;
+    std::optional<std::uint64_t> at_most;
+    bool tells_inserted = false;
+  };
+  /// Ends a write: RETURNING, or a CTE around it where embeds, an order or the row count need one.
+  [[nodiscard]] Result<Rendered> finish_write(std::string write, const Scope& scope, const Returning& asked);
+  /// A scalar that is NULL, or fails where `rows` has more than `at_most`, or another number than that
+  /// (single_violation).
+  void limit_check(std::string& out, std::uint64_t at_most, bool exactly, std::string_view rows);
   [[nodiscard]] Rendered finish(std::string text);
 
   const Relations& relations_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <bulkhead/http.hpp>
@@ -21,9 +22,11 @@ struct Asked {
   Media media;
 };
 
+[[nodiscard]] Error unknown_relation(const sql::Relations& relations, const std::string& name);
+
 /// `segment`: the path behind `/rest/v1/`, percent-encoding untouched. Errors: `relation_unknown` (also for what
-/// is no path of a relation: PGRST125, and PGRST202 for functions), and those of the parts it is read from.
+/// is no path of a relation: PGRST125), and those of the parts it is read from.
 [[nodiscard]] Result<Asked> read_request(const Request& request, sql::RelationsRef relations,
-                                         std::string_view segment);
+                                         std::string_view segment, bool choose_transaction = false);
 
 }  // namespace bulkhead::api

@@ -28,17 +28,19 @@ constexpr std::array state_statuses{
     StateStatus{"42P01", 404}, StateStatus{"42P17", 500}, StateStatus{"42501", 403},
 };
 
-unsigned status_of_state(std::string_view state) {
+unsigned status_of_state(std::string_view state, std::string_view message) {
+  // A missing filter is the client's mistake; a subquery or an upsert that meets two rows is the statement's.
+  if (state == "21000") return message.ends_with("requires a WHERE clause") ? 400 : 500;
   for (const StateStatus& known : state_statuses)
     if (state.starts_with(known.prefix)) return known.status;
   // A function may choose its status: RAISE … USING ERRCODE = 'PT418'.
   if (state.size() == 5 && state.starts_with("PT")) {
     unsigned status = 0;
     for (char c : state.substr(2)) {
-      if (c < '0' || c > '9') return 400;
+      if (c < '0' || c > '9') return 500;
       status = status * 10 + static_cast<unsigned>(c - '0');
     }
-    if (status >= 400 && status <= 599) return status;
+    return status >= 200 && status <= 599 ? status : 500;
   }
   return 400;
 }
@@ -86,7 +88,7 @@ unsigned status_of(const Error& error) {
   const std::string_view state = error.sqlstate();
   const bool from_database =
       error.code() == Errc::statement_failed || error.code() == Errc::permission_denied;
-  if (from_database && !state.empty()) return status_of_state(state);
+  if (from_database && !state.empty()) return status_of_state(state, error.message());
   // To PostgREST a body of another type is a bad body.
   if (error.code() == Errc::unsupported_media_type) return 400;
   return error_info(error.code()).http_status;

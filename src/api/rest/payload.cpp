@@ -25,9 +25,10 @@ Result<json::value> parse_body(std::string_view body, std::size_t json_depth) {
   JsonLimits limits;
   limits.depth = json_depth;
   auto parsed = parse_json(body, limits);
+  // PostgREST says no more of it, and clients compare.
   if (parsed.has_error())
     return Error(Errc::malformed_json, "Empty or invalid json")
-        .details(std::string(parsed.error().message()) + ", " + std::string(parsed.error().details()));
+        .internal(std::string(parsed.error().message()) + ", " + std::string(parsed.error().details()));
   return parsed;
 }
 
@@ -101,8 +102,7 @@ bool complete(const json::array& rows, const std::vector<std::string>& columns) 
 
 Result<void> check_rows(const json::array& rows, const Columns& columns) {
   for (const json::value& row : rows) {
-    if (!row.is_object())
-      return invalid("All object keys must match").details("the array's elements must be objects");
+    if (!row.is_object()) return invalid("All object keys must match");
     if (columns) continue;
     const json::object& first = rows.front().get_object();
     bool same = row.get_object().size() == first.size();
@@ -188,6 +188,7 @@ Result<statement::Insert> parse_insert(const sql::Relation& into, std::string_vi
                                        const Columns& columns, bool missing_default, std::size_t& rows,
                                        std::size_t json_depth) {
   BULKHEAD_TRY(const json::value parsed, parse_body(body, json_depth));
+  rows = 0;
   if (const json::object* object = parsed.if_object()) {
     rows = 1;
     return one_row(into, *object, body, columns, missing_default);
@@ -196,7 +197,27 @@ Result<statement::Insert> parse_insert(const sql::Relation& into, std::string_vi
     rows = array->size();
     return many_rows(into, *array, body, columns, missing_default);
   }
-  return invalid("Empty or invalid json").details("the body must be an object or an array of objects");
+  // To PostgREST a number or a string holds no row.
+  statement::Insert none;
+  none.relation = into.name;
+  return none;
+}
+
+Result<statement::Insert> parse_put(const sql::Relation& into, std::string_view body,
+                                    std::size_t json_depth) {
+  BULKHEAD_TRY(const json::value parsed, parse_body(body, json_depth));
+  statement::Insert insert;
+  insert.relation = into.name;
+  if (const json::object* object = parsed.if_object()) {
+    insert.columns = keys_of(*object);
+    insert.json_rows.append("[").append(body).append("]");
+  }
+  if (const json::array* array = parsed.if_array(); array && !array->empty()) {
+    BULKHEAD_CHECK(check_rows(*array, std::nullopt));
+    insert.columns = keys_of(array->front().get_object());
+    insert.json_rows = body;
+  }
+  return insert;
 }
 
 Result<statement::Update> parse_update(const sql::Relation& of, std::string_view body, const Columns& columns,

@@ -22,6 +22,10 @@ using Columns = std::optional<std::vector<std::string>>;
                                                      const Columns& columns, bool missing_default,
                                                      std::size_t& rows, std::size_t json_depth = 100);
 
+/// A PUT's body, an object or an array of objects, as an INSERT of those of them that its `where` will name.
+[[nodiscard]] Result<statement::Insert> parse_put(const sql::Relation& into, std::string_view body,
+                                                  std::size_t json_depth = 100);
+
 /// A PATCH's body, an object or an array of one, as an UPDATE without its filters. No assignments: there was
 /// no member, and nothing is to be changed.
 [[nodiscard]] Result<statement::Update> parse_update(const sql::Relation& of, std::string_view body,

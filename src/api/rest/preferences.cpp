@@ -42,13 +42,6 @@ std::optional<std::uint64_t> whole_number(std::string_view text) {
   return static_cast<std::uint64_t>(value);
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
-
 template <class T>
 bool set_once(T& preference, T value) {
   if (preference == T::unset) preference = value;
@@ -70,6 +63,29 @@ bool read_handling(Preferences& found, std::string_view element) {
   return false;
 }
 
+bool read_resolution(Preferences& found, std::string_view element) {
+  using Resolution = Preferences::Resolution;
+  if (element == "resolution=merge-duplicates") return set_once(found.resolution, Resolution::merge);
+  if (element == "resolution=ignore-duplicates") return set_once(found.resolution, Resolution::ignore);
+  return false;
+}
+
+// False for a rollback that the client may not choose: it must not think that nothing was done.
+bool read_transaction(Preferences& found, std::string_view element, bool may_choose) {
+  using Transaction = Preferences::Transaction;
+  if (!may_choose) return element == "tx=commit";
+  if (element == "tx=commit") return set_once(found.transaction, Transaction::commit);
+  if (element == "tx=rollback") return set_once(found.transaction, Transaction::rollback);
+  return false;
+}
+
+bool read_timezone(Preferences& found, std::string_view element) {
+  constexpr std::string_view name = "timezone=";
+  if (!element.starts_with(name) || element.size() == name.size()) return false;
+  if (found.timezone.empty()) found.timezone = element.substr(name.size());
+  return true;
+}
+
 bool read_max_affected(Preferences& found, std::string_view element) {
   constexpr std::string_view name = "max-affected=";
   if (!element.starts_with(name)) return false;
@@ -79,15 +95,12 @@ bool read_max_affected(Preferences& found, std::string_view element) {
 }
 
 // False if this is no preference that is known, or one that would not be done.
-bool read_known(Preferences& found, std::string_view element) {
-  if (read_return(found, element) || read_handling(found, element) || read_max_affected(found, element))
+bool read_known(Preferences& found, std::string_view element, bool choose_transaction) {
+  if (read_return(found, element) || read_handling(found, element) || read_max_affected(found, element) ||
+      read_resolution(found, element) || read_timezone(found, element))
     return true;
   if (element == "count=exact" || element == "count=planned" || element == "count=estimated") {
     found.count = true;
-    return true;
-  }
-  if (element == "resolution=merge-duplicates" || element == "resolution=ignore-duplicates") {
-    found.upsert = true;
     return true;
   }
   if (element == "missing=default" || element == "missing=null") {
@@ -95,22 +108,26 @@ bool read_known(Preferences& found, std::string_view element) {
     found.missing_set = true;
     return true;
   }
-  return element == "tx=commit";  // what is always done
+  return read_transaction(found, element, choose_transaction);
 }
 
 }  // namespace
 
-Result<Preferences> read_preferences(const Request& request) {
+Error invalid_preferences(const std::string& which) {
+  return Error(Errc::filter_malformed, "Invalid preferences given with handling=strict")
+      .sqlstate("PGRST122")
+      .details("Invalid preferences: " + which);
+}
+
+Result<Preferences> read_preferences(const Request& request, bool choose_transaction) {
   Preferences found;
   for_each_element(request, "prefer", [&](std::string_view element) {
-    if (read_known(found, element)) return;
+    if (read_known(found, element, choose_transaction)) return;
     if (!found.unknown.empty()) found.unknown.append(", ");
     found.unknown.append(element);
   });
   if (found.handling == Preferences::Handling::strict && !found.unknown.empty())
-    return Error(Errc::filter_malformed, "Invalid preferences given with handling=strict")
-        .sqlstate("PGRST122")
-        .details("Invalid preferences: " + found.unknown);
+    return invalid_preferences(found.unknown);
   return found;
 }
 
@@ -118,24 +135,31 @@ std::optional<std::uint64_t> most_affected(const Preferences& preferences) noexc
   return preferences.handling == Preferences::Handling::strict ? preferences.max_affected : std::nullopt;
 }
 
-std::string preferences_applied(const Preferences& preferences, Method method) {
+std::string preferences_applied(const Preferences& preferences, Applies to) {
   std::string out;
   const auto add = [&out](std::string_view text) {
     if (!out.empty()) out.append(", ");
     out.append(text);
   };
-  const bool writes = method == Method::post || method == Method::patch || method == Method::del;
-  if (preferences.missing_set && (method == Method::post || method == Method::patch))
+  const bool writes = to != Applies::read && to != Applies::call;
+  if (to == Applies::insert && preferences.resolution == Preferences::Resolution::merge)
+    add("resolution=merge-duplicates");
+  if (to == Applies::insert && preferences.resolution == Preferences::Resolution::ignore)
+    add("resolution=ignore-duplicates");
+  if (preferences.missing_set && (to == Applies::insert || to == Applies::update))
     add(preferences.missing_default ? "missing=default" : "missing=null");
   if (writes && preferences.representation == Preferences::Return::representation)
     add("return=representation");
   if (writes && preferences.representation == Preferences::Return::minimal) add("return=minimal");
   if (writes && preferences.representation == Preferences::Return::headers_only) add("return=headers-only");
   if (preferences.count) add("count=exact");
+  if (preferences.transaction == Preferences::Transaction::commit) add("tx=commit");
+  if (preferences.transaction == Preferences::Transaction::rollback) add("tx=rollback");
   if (preferences.handling == Preferences::Handling::lenient) add("handling=lenient");
   if (preferences.handling == Preferences::Handling::strict) add("handling=strict");
-  if (auto most = most_affected(preferences); most && (method == Method::patch || method == Method::del))
-    add("max-affected=" + std::to_string(*most));
+  if (!preferences.timezone.empty()) add("timezone=" + preferences.timezone);
+  const bool bounded = to == Applies::update || to == Applies::remove || to == Applies::call;
+  if (auto most = most_affected(preferences); most && bounded) add("max-affected=" + std::to_string(*most));
   return out;
 }
 
@@ -171,15 +195,6 @@ Result<void> apply_range(const Request& request, statement::Select& select) {
   select.offset = begin;
   if (end) select.limit = *end - begin;
   return {};
-}
-
-Result<void> check_content_type(const Request& request) {
-  auto sent = request.header("content-type");
-  if (!sent) return {};
-  std::string type = lower(trimmed(sent->substr(0, sent->find(';'))));
-  if (type == "application/json" || type == "*/*") return {};
-  return Error(Errc::unsupported_media_type, "Content-Type not acceptable: " + type)
-      .hint("Send application/json.");
 }
 
 }  // namespace bulkhead::api

@@ -113,15 +113,26 @@ Result<void> apply(Query& query, std::vector<EmbedNode>& embeds, const Parameter
   return {};
 }
 
-}  // namespace
-
-Error upsert_refused() {
-  return Error(Errc::filter_malformed,
-               "an upsert (on_conflict, Prefer: resolution) is not served in this version")
-      .hint("Insert the row, and update it when the answer is 409.");
+// To a function whatever does not read as a filter is an argument.
+bool is_argument(const Parameter& parameter) {
+  for (std::string_view reserved : {"order", "limit", "offset", "and", "or"})
+    if (parameter.key == reserved) return false;
+  return parameter.key.find('.') == std::string::npos &&
+         parse_filter(parameter.key, {}, parameter.value).has_error();
 }
 
-Result<Query> parse_query(std::string_view text) {
+}  // namespace
+
+Result<Arguments> parse_pairs(std::string_view text) {
+  BULKHEAD_TRY(std::vector<Parameter> parameters, split(text));
+  Arguments pairs;
+  pairs.reserve(parameters.size());
+  for (Parameter& parameter : parameters)
+    pairs.emplace_back(std::move(parameter.key), std::move(parameter.value));
+  return pairs;
+}
+
+Result<Query> parse_query(std::string_view text, Arguments* arguments) {
   Query query;
   BULKHEAD_TRY(std::vector<Parameter> parameters, split(text));
   // Filters name embeds, so the select is read first, wherever it stands.
@@ -135,10 +146,16 @@ Result<Query> parse_query(std::string_view text) {
   }
   for (const Parameter& parameter : parameters) {
     if (parameter.key == "select") continue;
-    // Ignored, it would make a plain insert of an upsert, and a duplicate of a retry.
-    if (parameter.key == "on_conflict") return upsert_refused();
+    if (parameter.key == "on_conflict") {
+      BULKHEAD_TRY(query.on_conflict, parse_columns(parameter.value));
+      continue;
+    }
     if (parameter.key == "columns") {
       BULKHEAD_TRY(query.columns, parse_columns(parameter.value));
+      continue;
+    }
+    if (arguments && is_argument(parameter)) {
+      arguments->emplace_back(parameter.key, parameter.value);
       continue;
     }
     BULKHEAD_CHECK(apply(query, embeds, parameter));

@@ -5,9 +5,15 @@
 #include <utility>
 
 #include "api/rest/asked.hpp"
+#include "api/rest/body.hpp"
+#include "api/rest/call.hpp"
 #include "api/rest/csv_writer.hpp"
+#include "api/rest/error_details.hpp"
 #include "api/rest/json_writer.hpp"
 #include "api/rest/payload.hpp"
+#include "api/rest/response_settings.hpp"
+#include "api/rest/responses.hpp"
+#include "api/rest/scanner.hpp"
 #include "data/plane.hpp"
 
 namespace bulkhead::api {
@@ -15,6 +21,8 @@ namespace bulkhead::api {
 namespace {
 
 using Return = Preferences::Return;
+
+}  // namespace
 
 std::string content_range(std::uint64_t lower, std::uint64_t rows,
                           const std::optional<std::uint64_t>& total) {
@@ -27,6 +35,8 @@ Error not_singular(std::uint64_t rows) {
   return Error(Errc::not_singular, "Cannot coerce the result to a single JSON object")
       .details("The result contains " + std::to_string(rows) + " rows");
 }
+
+namespace {
 
 // True if the filters name one row by its primary key, so that no limit is needed to bound the answer.
 bool names_one_row(const statement::Condition& where, const sql::Relation& relation) {
@@ -54,14 +64,31 @@ void write_body(Response& response, const QueryResult& result, Media media) {
     append_rows(response.body, result.rows, *result.shape, media.without_nulls);
 }
 
-void add_applied(Response& response, const Preferences& preferences, Method method) {
-  std::string applied = preferences_applied(preferences, method);
+Applies applies(Method method) {
+  switch (method) {
+    case Method::post:
+      return Applies::insert;
+    case Method::put:
+      return Applies::put;
+    case Method::patch:
+      return Applies::update;
+    case Method::del:
+      return Applies::remove;
+    default:
+      return Applies::read;
+  }
+}
+
+void add_applied(Response& response, const Preferences& preferences, Applies to) {
+  std::string applied = preferences_applied(preferences, to);
   if (!applied.empty()) response.headers.emplace_back("Preference-Applied", std::move(applied));
 }
 
 std::optional<std::uint64_t> counted(const Preferences& preferences, std::uint64_t rows) {
   return preferences.count ? std::optional<std::uint64_t>(rows) : std::nullopt;
 }
+
+}  // namespace
 
 Response read_response(const QueryResult& result, Media media, std::uint64_t offset) {
   const std::uint64_t rows = result.rows.size();
@@ -81,6 +108,8 @@ Response read_response(const QueryResult& result, Media media, std::uint64_t off
   response.headers.emplace_back("Content-Range", content_range(offset, rows, total));
   return response;
 }
+
+namespace {
 
 // What a write returns: the representation, the keys for `Location`, or nothing.
 std::optional<std::vector<statement::Output>> returning(const Asked& asked, bool insert) {
@@ -117,18 +146,27 @@ std::string location(const Asked& asked, const Rows& rows) {
   return out;
 }
 
+// An upsert that found every row is no creation.
+unsigned write_status(const Asked& asked, std::uint64_t inserted, Method method) {
+  const bool shows = asked.preferences.representation == Return::representation;
+  if (method == Method::post)
+    return inserted == 0 && asked.preferences.resolution == Preferences::Resolution::merge ? 200 : 201;
+  if (!shows) return 204;
+  return method == Method::put && inserted > 0 ? 201 : 200;
+}
+
 // The answer to a write that changed nothing because nothing was asked: `[]` or `{}` as a body.
 Response nothing_written(const Asked& asked, Method method) {
   const bool shows = asked.preferences.representation == Return::representation;
   if (asked.media.object) return error_response(not_singular(0));
   Response response;
-  response.status = method == Method::post ? 201 : shows ? 200 : 204;
+  response.status = write_status(asked, 0, method);
   if (shows) {
     response.content_type = content_type(asked.media);
     response.body = "[]";
   }
   response.headers.emplace_back("Content-Range", content_range(0, 0, counted(asked.preferences, 0)));
-  add_applied(response, asked.preferences, method);
+  add_applied(response, asked.preferences, applies(method));
   return response;
 }
 
@@ -138,14 +176,15 @@ Response write_response(const Asked& asked, const QueryResult& result, Method me
   const std::uint64_t rows = result.rows.affected();
   if (asked.media.object && rows != 1) return error_response(not_singular(rows));
   Response response;
-  response.status = method == Method::post ? 201 : shows ? 200 : 204;
+  response.status = write_status(asked, result.inserted.value_or(rows), method);
   if (shows) write_body(response, result, asked.media);
   if (method == Method::post && asked.preferences.representation == Return::headers_only && rows == 1 &&
       !asked.relation->primary_key.empty())
     response.headers.emplace_back("Location", location(asked, result.rows));
-  response.headers.emplace_back("Content-Range", content_range(0, method == Method::patch ? rows : 0,
-                                                               counted(asked.preferences, rows)));
-  add_applied(response, asked.preferences, method);
+  if (method != Method::put)
+    response.headers.emplace_back("Content-Range", content_range(0, method == Method::patch ? rows : 0,
+                                                                 counted(asked.preferences, rows)));
+  add_applied(response, asked.preferences, applies(method));
   return response;
 }
 
@@ -168,10 +207,42 @@ Result<void> refuse_range(const Asked& asked) {
       .hint("Name the rows with filters, or bound them with Prefer: handling=strict, max-affected=1.");
 }
 
-// A write that touched too many rows and was undone says how many, and not which of the two bounds it met.
-Error write_error(const Asked& asked, const Error& error) {
-  const std::optional<std::uint64_t> most = most_affected(asked.preferences);
-  if (error.code() != Errc::not_singular || !most || (asked.media.object && *most > 0)) return error;
+// A relation without a key has no duplicates: it is a plain insert, and the preference was not applied.
+std::optional<statement::Conflict> conflict(Asked& asked) {
+  using Resolution = Preferences::Resolution;
+  if (asked.relation->primary_key.empty() && asked.query.on_conflict.empty())
+    asked.preferences.resolution = Resolution::unset;
+  if (asked.preferences.resolution == Resolution::unset) return std::nullopt;
+  statement::Conflict found;
+  found.merge = asked.preferences.resolution == Resolution::merge;
+  found.columns = std::move(asked.query.on_conflict);
+  return found;
+}
+
+// A PUT is of one row, which its filters name by the primary key and nothing else.
+Result<void> check_put(const Asked& asked) {
+  const statement::Select& select = asked.query.select;
+  if (select.limit || select.offset)
+    return Error(Errc::filter_malformed, "limit/offset querystring parameters are not allowed for PUT")
+        .sqlstate("PGRST114");
+  if (!names_one_row(select.where, *asked.relation) ||
+      select.where.children.size() != asked.relation->primary_key.size())
+    return Error(Errc::method_not_allowed,
+                 "Filters must include all and only primary key columns with 'eq' operators")
+        .sqlstate("PGRST105");
+  return {};
+}
+
+Error put_mismatch() {
+  return Error(Errc::payload_invalid, "Payload values do not match URL in primary key column(s)")
+      .sqlstate("PGRST115");
+}
+
+}  // namespace
+
+Error bounded_error(const Preferences& preferences, bool object, const Error& error) {
+  const std::optional<std::uint64_t> most = most_affected(preferences);
+  if (error.code() != Errc::not_singular || !most || (object && *most > 0)) return error;
   const std::string_view told = error.details();
   const std::size_t begin = std::min(told.find_first_of("0123456789"), told.size());
   const std::string rows(told.substr(begin, told.find_first_not_of("0123456789", begin) - begin));
@@ -180,10 +251,58 @@ Error write_error(const Asked& asked, const Error& error) {
       .details("The query affects " + rows + " rows");
 }
 
+namespace {
+
+SentRow sent_row(const Request& request, const statement::Condition& where) {
+  SentRow sent;
+  const auto type = body_type(request, false);
+  if (request.method != Method::del && type.has_value() && *type == BodyType::json) sent.json = request.body;
+  sent.where = &where;
+  return sent;
+}
+
+// What a relation or function takes, without doing it.
+Response methods_of(std::string allowed) {
+  Response response;
+  response.headers.emplace_back("Allow", std::move(allowed));
+  return response;
+}
+
+std::string methods(const sql::Relation& relation) {
+  // Views and the tables that all tenants share are read.
+  if (relation.view || !relation.tenant) return "OPTIONS,GET,HEAD";
+  return relation.primary_key.empty() ? "OPTIONS,GET,HEAD,POST,PATCH,DELETE"
+                                      : "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE";
+}
+
+// Whoever named the schema is told which one it was.
+void add_profile(const Request& request, Response& response) {
+  const bool named = request.header("accept-profile") || request.header("content-profile");
+  if (named && !response.error && !response.content_type.empty())
+    response.headers.emplace_back("Content-Profile", sql::api_schema);
+}
+
+// As PostgreSQL's refusal of the setting is told (data/failure.cpp).
+bool is_unknown_timezone(const Error& error) {
+  return error.sqlstate() == "22023" && error.message().starts_with("invalid value for parameter");
+}
+
 }  // namespace
 
 struct RestApi::Impl {
   RestSettings settings;
+
+  [[nodiscard]] Task<Response> handle_relation(const Request& request, TenantSession& session,
+                                               data::TargetRef target, std::string_view relation) const;
+  [[nodiscard]] Task<Response> handle_call(const Request& request, TenantSession& session,
+                                           data::TargetRef target, std::string_view segment) const;
+  /// A timezone that is none is taken out of the preferences.
+  [[nodiscard]] Task<Result<QueryResult>> run(TenantSession& session, Preferences& preferences,
+                                              statement::Statement statement) const;
+  [[nodiscard]] Response failed(const Error& error) const {
+    if (error.sqlstate() == "PGRST") return raised_response(error, settings.response_headers);
+    return error_response(error);
+  }
 
   [[nodiscard]] Result<statement::Statement> read(Asked& asked) const {
     statement::Select& select = asked.query.select;
@@ -198,28 +317,53 @@ struct RestApi::Impl {
 
   [[nodiscard]] Result<std::optional<statement::Statement>> insert(Asked& asked,
                                                                    const Request& request) const {
-    BULKHEAD_CHECK(check_content_type(request));
+    std::string made;
+    bool as_sent = true;
+    BULKHEAD_TRY(const std::string_view body, json_body(request, made, as_sent));
+    if (!as_sent) asked.query.columns.reset();
     std::size_t rows = 0;
     BULKHEAD_TRY(statement::Insert insert,
-                 parse_insert(*asked.relation, request.body, asked.query.columns,
-                              asked.preferences.missing_default, rows, settings.json_depth));
+                 parse_insert(*asked.relation, body, asked.query.columns, asked.preferences.missing_default,
+                              rows, settings.json_depth));
     if (rows == 0) return std::optional<statement::Statement>();
     // Known before it is tried, so nothing has to be undone.
     if (rows != 1 && asked.media.object) return not_singular(rows);
+    insert.conflict = conflict(asked);
     insert.returning = returning(asked, true);
+    insert.order = std::move(asked.query.select.order);
+    return std::optional<statement::Statement>(std::move(insert));
+  }
+
+  [[nodiscard]] Result<std::optional<statement::Statement>> put(Asked& asked, const Request& request) const {
+    BULKHEAD_CHECK(check_put(asked));
+    std::string made;
+    bool as_sent = true;
+    BULKHEAD_TRY(const std::string_view body, json_body(request, made, as_sent));
+    BULKHEAD_TRY(statement::Insert insert, parse_put(*asked.relation, body, settings.json_depth));
+    for (const std::string& key : asked.relation->primary_key)
+      if (std::find(insert.columns.begin(), insert.columns.end(), key) == insert.columns.end())
+        return put_mismatch();
+    insert.conflict = statement::Conflict{true, {}};
+    insert.where = std::move(asked.query.select.where);
+    insert.returning = returning(asked, false);
+    insert.order = std::move(asked.query.select.order);
     return std::optional<statement::Statement>(std::move(insert));
   }
 
   [[nodiscard]] Result<std::optional<statement::Statement>> update(Asked& asked,
                                                                    const Request& request) const {
-    BULKHEAD_CHECK(check_content_type(request));
     BULKHEAD_CHECK(refuse_range(asked));
+    std::string made;
+    bool as_sent = true;
+    BULKHEAD_TRY(const std::string_view body, json_body(request, made, as_sent));
+    if (!as_sent) asked.query.columns.reset();
     BULKHEAD_TRY(statement::Update update,
-                 parse_update(*asked.relation, request.body, asked.query.columns,
-                              asked.preferences.missing_default, settings.json_depth));
+                 parse_update(*asked.relation, body, asked.query.columns, asked.preferences.missing_default,
+                              settings.json_depth));
     if (update.assignments.empty()) return std::optional<statement::Statement>();
     update.returning = returning(asked, false);
     update.where = std::move(asked.query.select.where);
+    update.order = std::move(asked.query.select.order);
     update.at_most = at_most(asked);
     return std::optional<statement::Statement>(std::move(update));
   }
@@ -230,6 +374,7 @@ struct RestApi::Impl {
     remove.relation = asked.relation->name;
     remove.returning = returning(asked, false);
     remove.where = std::move(asked.query.select.where);
+    remove.order = std::move(asked.query.select.order);
     remove.at_most = at_most(asked);
     return std::optional<statement::Statement>(std::move(remove));
   }
@@ -239,6 +384,8 @@ struct RestApi::Impl {
     switch (request.method) {
       case Method::post:
         return insert(asked, request);
+      case Method::put:
+        return put(asked, request);
       case Method::patch:
         return update(asked, request);
       default:
@@ -253,15 +400,32 @@ Error unsupported_method(Method method) {
   return Error(Errc::method_not_allowed, std::move(message));
 }
 
-RestApi::RestApi(RestSettings settings) : impl_(new Impl{settings}) {}
+namespace {
+
+Response options(const data::Target& target, std::string_view segment) {
+  if (is_call(segment)) {
+    const auto name = decode_segment(segment.substr(segment.find('/') + 1));
+    const auto overloads =
+        name.has_value() ? target.relations->overloads(*name) : std::span<const sql::Function>();
+    if (overloads.empty())
+      return error_response(Error(Errc::relation_unknown, "there is no such function").sqlstate("PGRST202"));
+    return methods_of(overloads.front().is_volatile ? "OPTIONS,POST" : "OPTIONS,GET,HEAD,POST");
+  }
+  const auto name = decode_segment(segment);
+  if (name.has_error()) return error_response(name.error());
+  const sql::Relation* relation = target.relations->find(*name);
+  if (!relation) return error_response(unknown_relation(*target.relations, *name));
+  return methods_of(methods(*relation));
+}
+
+}  // namespace
+
+RestApi::RestApi(RestSettings settings) : impl_(new Impl{std::move(settings)}) {
+  if (impl_->settings.response_headers.empty()) impl_->settings.response_headers = usual_headers();
+}
 RestApi::~RestApi() = default;
 
 Task<Response> RestApi::handle(const Request& request, TenantSession& session, std::string_view relation) {
-  const Method method = request.method;
-  const bool reads = method == Method::get || method == Method::head;
-  if (!reads && method != Method::post && method != Method::patch && method != Method::del)
-    co_return error_response(unsupported_method(method));
-
   data::Plane& plane = data::SessionAccess::plane(session);
   data::TargetRef target = plane.known(session.context());
   if (!target) {
@@ -269,32 +433,94 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
     if (learned.has_error()) co_return error_response(learned.error());
     target = std::move(*learned);
   }
-  auto asked = read_request(request, target->relations, relation);
+  if (request.method == Method::options) co_return options(*target, relation);
+  Response response;
+  if (is_call(relation))
+    response = co_await impl_->handle_call(request, session, target, relation);
+  else
+    response = co_await impl_->handle_relation(request, session, target, relation);
+  add_profile(request, response);
+  co_return response;
+}
+
+Task<Response> RestApi::Impl::handle_relation(const Request& request, TenantSession& session,
+                                              data::TargetRef target, std::string_view relation) const {
+  const Method method = request.method;
+  const bool reads = method == Method::get || method == Method::head;
+  if (method == Method::other) co_return error_response(unsupported_method(method));
+  auto asked = read_request(request, target->relations, relation, settings.choose_transaction);
   if (asked.has_error() && data::Target::concerns_tables(asked.error())) {
     // A migration may have made it a moment ago.
-    auto now = co_await plane.confirm(session.context(), target);
+    auto now = co_await data::SessionAccess::plane(session).confirm(session.context(), target);
     if (now.has_value() && (*now)->version != target->version)
-      asked = read_request(request, (*now)->relations, relation);
+      asked = read_request(request, (*now)->relations, relation, settings.choose_transaction);
   }
   if (asked.has_error()) co_return error_response(asked.error());
   if (reads) {
-    auto statement = impl_->read(*asked);
+    auto statement = read(*asked);
     if (statement.has_error()) co_return error_response(statement.error());
     const std::uint64_t offset = std::get<statement::Select>(*statement).offset.value_or(0);
-    auto result = co_await session.run(std::move(*statement));
-    if (result.has_error()) co_return error_response(result.error());
+    auto result = co_await run(session, asked->preferences, std::move(*statement));
+    if (result.has_error()) co_return failed(result.error());
     Response response = read_response(*result, asked->media, offset);
-    add_applied(response, asked->preferences, method);
+    add_applied(response, asked->preferences, applies(method));
     co_return response;  // HEAD's body, too: its length is told, and it is not sent
   }
 
-  if (asked->preferences.upsert) co_return error_response(upsert_refused());
-  auto statement = impl_->write(*asked, request);
+  const statement::Condition where = asked->query.select.where;  // for the error's sake
+  auto statement = write(*asked, request);
   if (statement.has_error()) co_return error_response(statement.error());
   if (!statement->has_value()) co_return nothing_written(*asked, method);
-  auto result = co_await session.run(std::move(**statement));
-  if (result.has_error()) co_return error_response(write_error(*asked, result.error()));
-  co_return write_response(*asked, *result, method);
+  auto result = co_await run(session, asked->preferences, std::move(**statement));
+  if (result.has_error()) {
+    const Error bounded = bounded_error(asked->preferences, asked->media.object, result.error());
+    co_return failed(
+        with_key_details(bounded, *asked->relations, *asked->relation, sent_row(request, where)));
+  }
+  if (method == Method::put && result->rows.affected() != 1) co_return error_response(put_mismatch());
+  Response response = write_response(*asked, *result, method);
+  apply_response_settings(response, *result, settings.response_headers);
+  co_return response;
+}
+
+Task<Response> RestApi::Impl::handle_call(const Request& request, TenantSession& session,
+                                          data::TargetRef target, std::string_view segment) const {
+  auto asked = read_call(request, target->relations, segment, settings);
+  if (asked.has_error() && data::Target::concerns_tables(asked.error())) {
+    auto now = co_await data::SessionAccess::plane(session).confirm(session.context(), target);
+    if (now.has_value() && (*now)->version != target->version)
+      asked = read_call(request, (*now)->relations, segment, settings);
+  }
+  if (asked.has_error()) co_return error_response(asked.error());
+  statement::Statement statement(asked->call);
+  auto result = co_await run(session, asked->preferences, std::move(statement));
+  if (result.has_error())
+    co_return failed(bounded_error(asked->preferences, asked->media.object, result.error()));
+  Response response = call_response(*asked, *result);
+  if (!response.error) add_applied(response, asked->preferences, Applies::call);
+  apply_response_settings(response, *result, settings.response_headers);
+  co_return response;
+}
+
+Task<Result<QueryResult>> RestApi::Impl::run(TenantSession& session, Preferences& preferences,
+                                             statement::Statement statement) const {
+  using Transaction = Preferences::Transaction;
+  data::Plane& plane = data::SessionAccess::plane(session);
+  data::RunOptions options;
+  options.timezone = preferences.timezone;
+  options.undo = preferences.transaction == Transaction::unset
+                     ? settings.rollback
+                     : preferences.transaction == Transaction::rollback;
+  if (options.timezone.empty())
+    co_return co_await plane.run(session.context(), std::move(statement), options);
+  auto result = co_await plane.run(session.context(), statement, options);
+  if (result.has_value() || !is_unknown_timezone(result.error())) co_return result;
+  if (preferences.handling == Preferences::Handling::strict)
+    co_return invalid_preferences("timezone=" + preferences.timezone);
+  // Nothing of it was done; a preference that cannot be met is left out.
+  preferences.timezone.clear();
+  options.timezone.clear();
+  co_return co_await plane.run(session.context(), std::move(statement), options);
 }
 
 }  // namespace bulkhead::api

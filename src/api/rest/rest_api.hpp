@@ -1,7 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <bulkhead/data.hpp>
 #include <bulkhead/http.hpp>
@@ -15,11 +17,16 @@ struct RestSettings {
   RestSettings() = default;
   std::size_t max_rows =
       1000;  ///< Most rows of one answer, and of an embed in a row; a larger `limit` is cut to it.
-  std::size_t json_depth = 100;  ///< Deepest nesting of a body.
-  bool aggregates = false;       ///< Clients may have rows put together: count(), sum(), spreads to many.
+  std::size_t json_depth = 100;     ///< Deepest nesting of a body.
+  bool aggregates = false;          ///< Clients may have rows put together: count(), sum(), spreads to many.
+  bool rollback = false;            ///< Transactions are rolled back in the end, unless the client may choose
+  bool choose_transaction = false;  ///< and says `Prefer: tx=commit`.
+  std::vector<std::string>
+      response_headers;  ///< What the app may set (response_settings.hpp); empty: the usual.
 };
 
-/// The data API in PostgREST's dialect: GET, HEAD, POST, PATCH and DELETE of one relation. It parses, asks
+/// The data API in PostgREST's dialect: GET, HEAD, POST, PUT, PATCH and DELETE of one relation, and calls of functions. It
+/// parses, asks
 /// the session, and writes JSON; which rows a tenant may see is decided below it. One an io thread; not
 /// thread-safe.
 class RestApi {

@@ -436,8 +436,11 @@ TEST(Embedded, KnowsWhichReleasesKeepRowSecurityTooLong) {
   for (const int bad : {150000, 150018, 160014, 170010, 180005}) {
     EXPECT_NE(known_defect(bad).find("CVE-2026-14666"), std::string::npos) << bad;
   }
-  EXPECT_NE(known_defect(150018).find("15.19"), std::string::npos);
-  for (const int good : {150019, 150020, 160015, 170011, 180006, 190000}) EXPECT_EQ(known_defect(good), "");
+  EXPECT_NE(known_defect(160014).find("16.15"), std::string::npos);
+  EXPECT_NE(known_defect(150018).find("install 15.20"), std::string::npos);
+  EXPECT_NE(known_defect(150019).find("CVE-2026-120154"), std::string::npos);
+  EXPECT_EQ(known_defect(150019).find("CVE-2026-14666"), std::string::npos);
+  for (const int good : {150020, 160015, 170011, 180006, 190000}) EXPECT_EQ(known_defect(good), "");
 }
 
 TEST(Embedded, MissingBinariesNameThePackage) {

@@ -27,14 +27,21 @@ TEST_F(ConstraintsTest, DuplicateKey) {
 
 TEST_F(ConstraintsTest, ForeignKeyToAnotherTenantsRowIsLikeOneToNowhere) {
   Caller caller = ann();
+  // The value that the request itself sent is told back.
+  const auto without = [](const Reply& reply, const std::string& value) {
+    std::string text = comparable(reply);
+    const std::size_t at = text.find("(" + value + ")");
+    EXPECT_NE(at, std::string::npos) << text;
+    return at == std::string::npos ? text : text.erase(at, value.size() + 2);
+  };
   Reply foreign = caller.post("/rest/v1/album", R"({"title":"x","artist_id":201})");
   Reply absent = caller.post("/rest/v1/album", R"({"title":"x","artist_id":901})");
   expect_error(foreign, 409, "23503");
-  EXPECT_EQ(comparable(foreign), comparable(absent));
+  EXPECT_EQ(without(foreign, "201"), without(absent, "901"));
   foreign = caller.patch("/rest/v1/album?album_id=eq.1", R"({"artist_id":201})");
   absent = caller.patch("/rest/v1/album?album_id=eq.1", R"({"artist_id":901})");
   expect_error(foreign, 409, "23503");
-  EXPECT_EQ(comparable(foreign), comparable(absent));
+  EXPECT_EQ(without(foreign, "201"), without(absent, "901"));
 }
 
 TEST_F(ConstraintsTest, ReferencedRowsCannotGo) {

@@ -44,7 +44,7 @@ TEST(ErrorResponse, StatusAndCode) {
         Case{state("23514"), 400, "23514"}, Case{state("42501"), 403, "42501"},
         Case{state("42883"), 404, "42883"}, Case{state("25006"), 405, "25006"},
         Case{state("53300"), 503, "53300"}, Case{state("57014"), 500, "57014"},
-        Case{state("PT418"), 418, "PT418"}, Case{state("PT999"), 400, "PT999"},
+        Case{state("PT418"), 418, "PT418"}, Case{state("PT999"), 500, "PT999"},
         Case{state("P0001"), 400, "P0001"}, Case{Error(Errc::tenant_mismatch, "m"), 500, "BLK511"},
         Case{Error(Errc::placement_stale, "m"), 503, "BLK603"}}) {
     Response response = error_response(c.error);

@@ -81,12 +81,24 @@ TEST(Payload, ColumnsThatNoRowHasTakeTheirDefaultsByNotBeingNamed) {
   EXPECT_EQ(made->rows[0].size(), 1u);
 }
 
-TEST(Payload, BrokenJsonSaysWhere) {
-  for (std::string_view body : {"", "{", "[1]", "\"x\"", "{\"a\":1}x", "{\"a\":tru}", "[{}"}) {
+TEST(Payload, BrokenJsonIsRefused) {
+  for (std::string_view body : {"", "{", "[1]", "{\"a\":1}x", "{\"a\":tru}", "[{}"}) {
     auto made = insert(body);
     ASSERT_FALSE(made) << body;
   }
-  EXPECT_NE(insert("{\n oops").error().details().find("line 2"), std::string_view::npos);
+  EXPECT_EQ(insert("{\n oops").error().details(), "") << "as PostgREST has it";
+  EXPECT_NE(insert("{\n oops").error().internal().find("line 2"), std::string_view::npos);
+  EXPECT_TRUE(insert("\"x\"")->columns.empty());
+}
+
+TEST(Payload, APutTakesItsRowsAsTheyWereSent) {
+  auto made = parse_put(artist(), R"({"id":1,"name":"x"})");
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->json_rows, R"([{"id":1,"name":"x"}])");
+  EXPECT_EQ(made->columns, (std::vector<std::string>{"id", "name"}));
+  EXPECT_EQ(parse_put(artist(), R"([{"id":1},{"id":2}])")->json_rows, R"([{"id":1},{"id":2}])");
+  EXPECT_TRUE(parse_put(artist(), "[]")->columns.empty());
+  EXPECT_FALSE(parse_put(artist(), R"([{"id":1},{"name":"x"}])"));
 }
 
 TEST(Payload, UpdatesTakeOneObject) {

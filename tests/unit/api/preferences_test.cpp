@@ -30,8 +30,9 @@ TEST(Preferences, AreReadFromOneHeaderOrSeveral) {
   Preferences found = read_preferences(request).value();
   EXPECT_EQ(found.representation, Preferences::Return::representation);
   EXPECT_TRUE(found.count && found.missing_default);
-  EXPECT_EQ(preferences_applied(found, Method::post), "missing=default, return=representation, count=exact");
-  EXPECT_EQ(preferences_applied(found, Method::get), "count=exact");
+  EXPECT_EQ(preferences_applied(found, Applies::insert),
+            "missing=default, return=representation, count=exact");
+  EXPECT_EQ(preferences_applied(found, Applies::read), "count=exact");
 }
 
 TEST(Preferences, TheFirstOfTwoCounts) {
@@ -42,8 +43,27 @@ TEST(Preferences, TheFirstOfTwoCounts) {
   EXPECT_FALSE(found.missing_default);
 }
 
-TEST(Preferences, AnUpsertIsSeen) {
-  EXPECT_TRUE(preferred("return=minimal, resolution=merge-duplicates")->upsert);
+TEST(Preferences, AnUpsertIsSeenAndIsAnInsertsAlone) {
+  using Resolution = Preferences::Resolution;
+  const Preferences merge = preferred("return=minimal, resolution=merge-duplicates, missing=default").value();
+  EXPECT_EQ(merge.resolution, Resolution::merge);
+  EXPECT_EQ(preferences_applied(merge, Applies::insert),
+            "resolution=merge-duplicates, missing=default, return=minimal");
+  EXPECT_EQ(preferences_applied(merge, Applies::put), "return=minimal");
+  const Preferences ignore = preferred("resolution=ignore-duplicates, resolution=merge-duplicates").value();
+  EXPECT_EQ(ignore.resolution, Resolution::ignore);
+  EXPECT_EQ(preferences_applied(ignore, Applies::insert), "resolution=ignore-duplicates");
+}
+
+TEST(Preferences, ATransactionIsTheClientsToChooseWhereItIsSaidSo) {
+  using Transaction = Preferences::Transaction;
+  const std::vector<HeaderView> headers{{"Prefer", "tx=rollback, handling=strict, timezone=Asia/Tokyo"}};
+  EXPECT_FALSE(read_preferences(request_with(headers)))
+      << "who asks for a rollback must not be told that it worked";
+  const Preferences chosen = read_preferences(request_with(headers), true).value();
+  EXPECT_EQ(chosen.transaction, Transaction::rollback);
+  EXPECT_EQ(preferences_applied(chosen, Applies::call), "tx=rollback, handling=strict, timezone=Asia/Tokyo");
+  EXPECT_EQ(preferred("tx=commit")->transaction, Transaction::unset);
 }
 
 TEST(Preferences, WhatIsNotKnownIsRefusedWhenTheClientIsStrict) {
@@ -67,8 +87,8 @@ TEST(Preferences, WhatIsNotKnownIsRefusedWhenTheClientIsStrict) {
 TEST(Preferences, MaxAffectedCountsWhenTheClientIsStrict) {
   const Preferences strict = preferred("handling=strict, max-affected=3, max-affected=5").value();
   EXPECT_EQ(most_affected(strict), 3u);
-  EXPECT_EQ(preferences_applied(strict, Method::patch), "handling=strict, max-affected=3");
-  EXPECT_EQ(preferences_applied(strict, Method::post), "handling=strict");
+  EXPECT_EQ(preferences_applied(strict, Applies::update), "handling=strict, max-affected=3");
+  EXPECT_EQ(preferences_applied(strict, Applies::insert), "handling=strict");
   EXPECT_EQ(most_affected(preferred("max-affected=3").value()), std::nullopt);
 }
 

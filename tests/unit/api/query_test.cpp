@@ -242,10 +242,11 @@ TEST(Query, NestingHasALimit) {
   EXPECT_NE(body_of(select).find("fewer levels"), std::string::npos);
 }
 
-TEST(Query, AnUpsertIsRefusedAndNotTakenForAnInsert) {
-  auto query = parse_query("on_conflict=artist_id");
-  ASSERT_TRUE(query.has_error());
-  EXPECT_EQ(query.error().code(), Errc::filter_malformed);
+TEST(Query, TheKeyOfAnUpsert) {
+  auto query = parse_query("on_conflict=artist_id,%22b%20c%22");
+  ASSERT_TRUE(query) << query.error().details();
+  EXPECT_EQ(query->on_conflict, (std::vector<std::string>{"artist_id", "b c"}));
+  EXPECT_TRUE(query->select.where.empty());
 }
 
 }  // namespace

@@ -51,6 +51,26 @@ TEST(Failure, ChecksOfDomainsHaveNoTable) {
   EXPECT_EQ(client_error(outcome, {}).message(), R"(value for domain violates check constraint "zip_check")");
 }
 
+TEST(Failure, DetailsAreTheAppsOwnOrNobodys) {
+  const auto told = [](std::string state, std::string hint) {
+    pg::Outcome outcome;
+    outcome.error = Error(Errc::statement_failed, "m").sqlstate(std::move(state));
+    outcome.detail = "a detail";
+    outcome.hint = std::move(hint);
+    return client_error(outcome, {});
+  };
+  for (const char* raised : {"P0001", "PT402", "PGRST"}) {
+    EXPECT_EQ(told(raised, "h").details(), "a detail") << raised;
+    EXPECT_EQ(told(raised, "h").hint(), "h");
+    EXPECT_EQ(told(raised, "ask for tenant_id").hint(), "");
+  }
+  for (const char* own : {"23505", "22P02", "42883", "P0002", "XX000"})
+    EXPECT_EQ(told(own, "h").details(), "") << own;
+  EXPECT_EQ(told("42883", "add explicit type casts").hint(), "add explicit type casts");
+  EXPECT_EQ(told("42703", "Perhaps you meant \"t.tenant_id\"").hint(), "");
+  EXPECT_EQ(told("23505", "h").hint(), "");
+}
+
 TEST(Failure, UnknownFamiliesSayNothing) {
   EXPECT_EQ(shown("XX000", "could not read block 3 of relation globex").message(),
             "the database could not run the statement");

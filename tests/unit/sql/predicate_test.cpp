@@ -115,6 +115,7 @@ Statement any_statement() {
       insert.rows = {{Cell{"1", false}}};
       if (*rc::gen::arbitrary<bool>()) insert.json_rows = "[]";
       if (*rc::gen::arbitrary<bool>()) insert.returning = any_outputs(2);
+      if (*rc::gen::arbitrary<bool>()) insert.conflict = Conflict{*rc::gen::arbitrary<bool>(), {}};
       return insert;
     }
     case 1: {

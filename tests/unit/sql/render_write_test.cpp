@@ -191,5 +191,66 @@ TEST(RenderWrite, ReturningWithEmbedsReadsTheWrittenRows) {
           R"(w."artist_id") x1 on true)");
 }
 
+/// The artist of id 1, upserted.
+Insert upsert(bool merge) {
+  Insert insert;
+  insert.relation = "artist";
+  insert.columns = {"id", "name"};
+  insert.rows = {{Cell{"1"}, Cell{"x"}}};
+  insert.conflict = Conflict{merge, {}};
+  return insert;
+}
+
+TEST(RenderWrite, TheTenantLeadsTheKeyOfAnUpsertAndBindsWhatItUpdates) {
+  auto rendered = render_shop(upsert(true));
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(rendered->text,
+            R"(insert into "app"."artist" as t ("tenant_id", "id", "name") values ($1, $2, $3) )"
+            R"(on conflict ("tenant_id", "id") do update set "id" = excluded."id", "name" = excluded."name" )"
+            R"(where t."tenant_id" = $1 returning t."tenant_id")" +
+                check + ", t.xmax = 0");
+  EXPECT_TRUE(rendered->tells_inserted);
+  Insert by_name = upsert(false);
+  by_name.conflict->columns = {"name"};
+  rendered = render_shop(by_name);
+  ASSERT_TRUE(rendered);
+  EXPECT_NE(rendered->text.find(R"(on conflict ("tenant_id", "name") do nothing returning)"),
+            std::string::npos);
+}
+
+TEST(RenderWrite, TheKeyOfAnUpsertHoldsColumnsOfTheRelation) {
+  for (const char* unknown : {"nope", "tenant_id", "x\") do nothing --"}) {
+    Insert insert = upsert(true);
+    insert.conflict->columns = {"id", unknown};
+    auto refused = render_shop(insert);
+    ASSERT_TRUE(refused.has_error()) << unknown;
+    EXPECT_EQ(refused.error().sqlstate(), "42703");
+  }
+}
+
+TEST(RenderWrite, AWhereChoosesAmongThePayloadsRows) {
+  Insert insert = upsert(true);
+  insert.rows.clear();
+  insert.json_rows = R"([{"id":1,"name":"x"}])";
+  insert.where = id_is("1");
+  auto rendered = render_shop(insert);
+  ASSERT_TRUE(rendered);
+  EXPECT_NE(rendered->text.find(R"( as r("id" integer, "name" text) where r."id" = $3 on conflict)"),
+            std::string::npos)
+      << rendered->text;
+}
+
+TEST(RenderWrite, WhatIsReturnedIsOrderedOverTheWrite) {
+  Insert insert = upsert(true);
+  insert.returning = std::vector<Output>{};
+  insert.order = {Order{"id", true}};
+  auto rendered = render_shop(insert);
+  ASSERT_TRUE(rendered);
+  EXPECT_NE(rendered->text.find(R"(, t.xmax = 0 as "was inserted") select w."id", w."name", w."tenant_id", )"
+                                R"(w."was inserted" from w order by w."id" desc)"),
+            std::string::npos)
+      << rendered->text;
+}
+
 }  // namespace
 }  // namespace bulkhead::sql
