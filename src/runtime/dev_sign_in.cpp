@@ -204,6 +204,10 @@ std::optional<Fault> fault_of(const Parameters& parameters) {
   return std::nullopt;
 }
 
+Task<Response> at_once(Response response) {
+  co_return response;
+}
+
 std::optional<std::string> sha256_base64url(std::string_view text) {
   const auto digest = from_hex(migrate::sha256_hex(text));
   if (!digest) return std::nullopt;
@@ -306,12 +310,12 @@ std::vector<OpenRoute> DevSignIn::routes() {
   };
   std::vector<OpenRoute> routes;
   routes.push_back(route(Method::get, "/dev/issuer/.well-known/openid-configuration",
-                         [this](const Request& request) -> Task<Response> { co_return discovery(request); }));
+                         [this](const Request& request) { return at_once(discovery(request)); }));
   for (Method method : {Method::get, Method::post})
     routes.push_back(
         route(method, authorize_path, [this](const Request& request) { return authorize(request); }));
-  routes.push_back(route(Method::post, token_path,
-                         [this](const Request& request) -> Task<Response> { co_return token(request); }));
+  routes.push_back(
+      route(Method::post, token_path, [this](const Request& request) { return at_once(token(request)); }));
   return routes;
 }
 

@@ -175,6 +175,17 @@ try {
   await ann.row('Garden No. 3').getByRole('cell', { name: '4', exact: true }).waitFor();
   told('a line is edited');
 
+  await ann.page.getByRole('link', { name: 'Add a line' }).click();
+  await ann.choose('Track', 'River No. 2');
+  await ann.page.getByRole('spinbutton', { name: 'Price' }).fill('0.99');
+  await ann.save();
+  await ann.row('River No. 2').getByRole('link', { name: 'Edit' }).click();
+  await ann.page.getByRole('button', { name: 'Delete' }).click();
+  await ann.page.getByRole('button', { name: 'Confirm' }).click();
+  await ann.row('Garden No. 3').waitFor();
+  assert.equal(await ann.row('River No. 2').count(), 0);
+  told('a line is added and deleted, and the page is back at its invoice');
+
   await ann.open('Playlists');
   await ann.row('Evening').click();
   await ann.page.getByRole('link', { name: 'Add a track' }).click();

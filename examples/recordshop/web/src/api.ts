@@ -1,5 +1,5 @@
 import postgrestProvider from '@raphiniert/ra-data-postgrest';
-import { fetchUtils, HttpError, type DataProvider, type RaRecord } from 'react-admin';
+import { fetchUtils, HttpError, type DataProvider } from 'react-admin';
 import type { SignIn } from './signIn';
 
 /** The keys of the tables as the API shows them: the tenant is in none of them. */
@@ -51,9 +51,9 @@ function explained(error: HttpError): HttpError {
   return new HttpError(text || `The server answered ${error.status}`, error.status, error.body);
 }
 
-interface OrderLine {
-  track_id: number;
-  quantity: number;
+interface Order {
+  customer_id: number;
+  lines: { track_id: number; quantity: number }[];
 }
 
 export function dataProviderFor(signIn: SignIn): DataProvider {
@@ -77,7 +77,7 @@ export function dataProviderFor(signIn: SignIn): DataProvider {
   });
 
   /** An invoice and its lines are made together, by the product's own handler (checkout.cpp). */
-  const checkOut = async (order: { customer_id: number; lines: OrderLine[] }) => {
+  const checkOut = async (order: Order) => {
     const body = JSON.stringify({
       customer_id: order.customer_id,
       lines: order.lines.map(({ track_id, quantity }) => ({ track_id, quantity })),
@@ -90,7 +90,7 @@ export function dataProviderFor(signIn: SignIn): DataProvider {
     ...provider,
     getList: (resource, params) =>
       provider.getList(resource, { ...params, filter: withSearch(resource, params.filter ?? {}) }),
-    create: ((resource: string, params: { data: RaRecord }) =>
-      resource === 'invoice' ? checkOut(params.data as never) : provider.create(resource, params)) as DataProvider['create'],
+    create: ((resource, params) =>
+      resource === 'invoice' ? checkOut(params.data as Order) : provider.create(resource, params)) as DataProvider['create'],
   };
 }

@@ -28,7 +28,7 @@ import {
   required,
   useRecordContext,
 } from 'react-admin';
-import { FormToolbar, nameOf } from './shared';
+import { FormToolbar, backTo, nameOf } from './shared';
 
 const money = { minimumFractionDigits: 2 };
 
@@ -138,16 +138,16 @@ const lineFields = (
   </>
 );
 
-const backToInvoice = (_resource?: string, _id?: unknown, line?: { invoice_id?: number }) => `invoice/${line?.invoice_id}`;
+const backToInvoice = backTo('invoice');
 
 export const InvoiceLineCreate = () => (
-  <Create redirect={backToInvoice as never} title="Add a line">
+  <Create redirect={backToInvoice} title="Add a line">
     <SimpleForm>{lineFields}</SimpleForm>
   </Create>
 );
 
 export const InvoiceLineEdit = () => (
-  <Edit mutationMode="pessimistic" redirect={backToInvoice as never} title="Line">
-    <SimpleForm toolbar={<FormToolbar />}>{lineFields}</SimpleForm>
+  <Edit mutationMode="pessimistic" redirect={backToInvoice} title="Line">
+    <SimpleForm toolbar={<FormToolbar parent="invoice" />}>{lineFields}</SimpleForm>
   </Edit>
 );

@@ -16,7 +16,7 @@ import {
   required,
   useRecordContext,
 } from 'react-admin';
-import { FormToolbar, search } from './shared';
+import { FormToolbar, backTo, search } from './shared';
 
 const fields = <TextInput source="name" validate={required()} fullWidth />;
 
@@ -57,7 +57,7 @@ export const PlaylistCreate = () => (
 
 /** A row that is nothing but its key: playlist and track. */
 export const PlaylistTrackCreate = () => (
-  <Create redirect={((_resource?: string, _id?: unknown, row?: { playlist_id?: number }) => `playlist/${row?.playlist_id}`) as never} title="Add a track">
+  <Create redirect={backTo('playlist')} title="Add a track">
     <SimpleForm>
       <ReferenceInput source="track_id" reference="track" sort={{ field: 'name', order: 'ASC' }}>
         <AutocompleteInput label="Track" filterToQuery={q => ({ q })} validate={required()} fullWidth />
