@@ -213,6 +213,32 @@ bool is_origin(std::string_view text) {
   return scheme > 0 && host < text.size() && text.find_first_of("/ ,*", host) == std::string_view::npos;
 }
 
+/// An origin as it may stand in a policy for pages, where a blank, a comma or a semicolon would begin something else.
+bool is_source(std::string_view text) {
+  return text != "*" && is_origin(text) && text.find_first_of(" ,;'\"\t\r\n") == std::string_view::npos;
+}
+
+/// `{ tenant = { user = "role" } }`
+Result<void> read_seed_members(const Reader& reader, const toml::node& node, const std::string& key,
+                               std::vector<SeedMember>& out) {
+  const toml::table* tenants = node.as_table();
+  if (!tenants)
+    return reader.at(node, key, "a table is expected, for example { acme = { ann = \"admin\" } }");
+  for (const auto& [slug, users] : *tenants) {
+    const std::string full = fmt::format("{}.{}", key, slug.str());
+    if (!valid_slug(slug.str())) return reader.at(users, full, fmt::format("this is not {}", slug_rule));
+    IdentityConfig::Values words;
+    BULKHEAD_CHECK(reader.values(users, full, words));
+    for (const auto& [user, word] : words) {
+      const auto role = parse_role(word);
+      if (!role)
+        return reader.at(users, full, fmt::format("\"{}\" is none of viewer, member, admin and owner", word));
+      out.push_back(SeedMember{std::string(slug.str()), user, *role});
+    }
+  }
+  return {};
+}
+
 /// The one table of keys: parsing and documentation are made from it.
 const std::vector<Key>& keys() {
   static const std::vector<Key> table = {
@@ -408,6 +434,25 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.boolean(n, k, r.config().aggregates);
        }},
+      {"web", "dir", "`web/dist`, if it is there",
+       "Folder of the app's built page, from the app's folder. Its files are read when the server starts and "
+       "served at `/` (docs/guide/web.md).",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.name(n, k, r.config().web_dir);
+       }},
+      {"web", "single_page", "false",
+       "The page has paths of its own: `index.html` answers where a browser goes to a path that is no file's "
+       "and not the API's.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.boolean(n, k, r.config().web_single_page);
+       }},
+      {"web", "connect_origins", "[]",
+       "Origins besides its own that the page may call, such as the identity provider's: "
+       "`[\"https://login.example\"]`.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.texts_of(n, k, r.config().web_connect, is_source,
+                           "an origin, such as https://login.example");
+       }},
       {"log", "level", "\"info\"",
        "`debug`, `info`, `warn` or `error`. Finished requests are logged at info.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
@@ -429,6 +474,18 @@ const std::vector<Key>& keys() {
          return r.texts_of(
              n, k, r.config().seed_tenants, [](std::string_view slug) { return valid_slug(slug); },
              slug_rule);
+       }},
+      {"dev", "seed_members", "nobody",
+       "`{ acme = { ann = \"admin\", vera = \"viewer\" } }`: who belongs to a tenant that has no member yet "
+       "when `bulkhead dev` starts.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return read_seed_members(r, n, k, r.config().seed_members);
+       }},
+      {"dev", "sign_in", "true",
+       "Whoever is at this machine may sign in as any member, without a password, at the development issuer "
+       "(docs/guide/web.md). `bulkhead serve` has no such thing.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.boolean(n, k, r.config().sign_in);
        }},
   };
   return table;

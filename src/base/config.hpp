@@ -49,6 +49,12 @@ struct PlanConfig {
   std::int32_t pool = 0;
 };
 
+/// Somebody who belongs to a seed tenant from the first start on: `dev.seed_members`.
+struct SeedMember {
+  std::string tenant, user;
+  Role role = Role::viewer;
+};
+
 /// `bulkhead.toml` of an app. Every key has a default, so an empty file is an app.
 /// docs/reference/configuration.md lists them all.
 struct AppConfig {
@@ -100,6 +106,11 @@ struct AppConfig {
   std::vector<std::string> response_headers;  ///< In lower case; empty: the usual ones.
   bool aggregates = false;
 
+  // [web]
+  std::string web_dir;  ///< Of the built page, from the app's folder; empty: web/dist, if it is there.
+  bool web_single_page = false;          ///< Its index.html answers for paths that are no file's.
+  std::vector<std::string> web_connect;  ///< Origins besides its own that the page may call.
+
   // [log]
   std::string level = "info";
 
@@ -108,6 +119,8 @@ struct AppConfig {
       challenge_address;  ///< Asked for the proof of a domain instead of the domain's port 80; empty: that.
   std::vector<std::string>
       seed_tenants;  ///< `bulkhead dev` makes them at its first start, from `seed/SLUG/*.csv`.
+  std::vector<SeedMember> seed_members;
+  bool sign_in = true;  ///< Whoever is at this machine may sign in as any member, by the development issuer.
 };
 
 /// Parses the text of a `bulkhead.toml`. Errors (`Errc::config_invalid`) name file, line and key, and say

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -20,6 +21,7 @@
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "base/progress.hpp"
+#include "catalog/members.hpp"
 #include "catalog/store.hpp"
 #include "cli/commands.hpp"
 #include "cli/files.hpp"
@@ -33,7 +35,9 @@
 #include "migrate/lint.hpp"
 #include "migrate/runner.hpp"
 #include "runtime/dev_identity.hpp"
+#include "runtime/dev_sign_in.hpp"
 #include "runtime/server.hpp"
+#include "runtime/web_page.hpp"
 
 namespace bulkhead::cli {
 
@@ -244,6 +248,47 @@ Result<void> seed(const Workspace& workspace, const AppConfig& config, const std
   return {};
 }
 
+/// Those of `dev.seed_members` whose tenant is there and has no member yet.
+Result<void> seed_members(pg::Blocking& admin, const AppConfig& config, const std::string& issuer,
+                          Logger& log) {
+  std::map<std::string, std::vector<SeedMember>> wanted;
+  for (const SeedMember& member : config.seed_members) wanted[member.tenant].push_back(member);
+  for (const auto& [slug, members] : wanted) {
+    auto tenant = catalog::find_tenant(admin, slug);
+    if (tenant.has_error() && tenant.error().code() == Errc::not_found) continue;
+    if (tenant.has_error()) return tenant.error();
+    BULKHEAD_TRY(const auto known, catalog::list_members(admin, tenant->id, "", 1));
+    if (!known.empty()) continue;
+    for (const SeedMember& member : members) {
+      const audit::Action action{
+          "member.add",
+          slug,
+          tenant->id,
+          {{"subject", member.user}, {"role", role_name(member.role)}, {"seed", true}}};
+      auto made = audit::recorded(admin, audit::Actor::program("dev"), action, [&](audit::Action&) {
+        return catalog::ensure_membership(admin, tenant->id, issuer, member.user, member.user, member.role);
+      });
+      if (made.has_error()) return made.error();
+    }
+    log.info("seed members made", {{"tenant", slug}, {"members", members.size()}});
+  }
+  return {};
+}
+
+/// The app's built page. Where none is configured, the folder that bundlers write may be there or not.
+Result<runtime::WebPage> page_of(const AppConfig& config, const std::filesystem::path& app_dir, Logger& log) {
+  runtime::WebPageSettings settings;
+  settings.single_page = config.web_single_page;
+  settings.connect = config.web_connect;
+  const std::filesystem::path dir = app_dir / (config.web_dir.empty() ? "web/dist" : config.web_dir);
+  std::error_code ignored;
+  if (config.web_dir.empty() && !std::filesystem::exists(dir / "index.html", ignored))
+    return runtime::WebPage();
+  BULKHEAD_TRY(runtime::WebPage page, runtime::WebPage::load(dir, std::move(settings)));
+  log.info("page read", {{"folder", dir.string()}, {"files", page.size()}});
+  return page;
+}
+
 /// A server signs internal tokens from its first request on; later housekeeping changes the key.
 Result<void> make_internal_keys(const Workspace& workspace) {
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
@@ -266,7 +311,9 @@ struct Running {
   Workspace workspace;
   AppConfig config;
   std::vector<identity::IssuerSettings> issuers;
+  runtime::WebPage page;
   std::function<std::vector<runtime::OpenRoute>(std::uint16_t)> open_routes;
+  std::function<void()> stop_open_routes;
 };
 
 std::string url_of(const AppConfig& config, std::uint16_t port) {
@@ -316,6 +363,8 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
   settings.connect_operator = [&workspace = running.workspace] { return workspace.admin(); };
   settings.issuers = running.issuers;
   settings.open_routes = running.open_routes;
+  settings.stop_open_routes = running.stop_open_routes;
+  settings.page = std::move(running.page);
   runtime::Server server(std::move(settings), routes, log);
   BULKHEAD_TRY(std::uint16_t port, server.start());
   std::string url = url_of(running.config, port);
@@ -368,12 +417,24 @@ Result<void> dev(const ServeOptions& options, const std::vector<Route>& routes,
   BULKHEAD_CHECK(bring_up_to_date(admin, config, options.app_dir, log));
   BULKHEAD_CHECK(seed(workspace, config, options.app_dir, log));
   BULKHEAD_TRY(identity::SigningKey issuer, runtime::load_or_make_dev_issuer(admin));
-  BULKHEAD_CHECK(runtime::remember_dev_issuer(admin, runtime::dev_issuer_url(config.port)));
+  const std::string issuer_url = runtime::dev_issuer_url(config.port);
+  BULKHEAD_CHECK(runtime::remember_dev_issuer(admin, issuer_url));
+  BULKHEAD_CHECK(seed_members(admin, config, issuer_url, log));
+  BULKHEAD_TRY(runtime::WebPage page, page_of(config, options.app_dir, log));
 
   std::vector<identity::IssuerSettings> issuers = identity::settings_of(config.identity);
   issuers.push_back(runtime::dev_issuer_settings(issuer, config.port));
-  auto open_routes = [&issuer](std::uint16_t port) { return runtime::dev_issuer_routes(issuer, port); };
-  Running running{std::move(workspace), std::move(config), std::move(issuers), open_routes};
+  const bool sign_in_too = config.sign_in;
+  Running running{std::move(workspace), std::move(config), std::move(issuers), std::move(page), {}, {}};
+  runtime::DevSignIn sign_in(issuer, issuer_url,
+                             [&workspace = running.workspace] { return workspace.admin(); });
+  running.open_routes = [&issuer, &sign_in, sign_in_too](std::uint16_t port) {
+    std::vector<runtime::OpenRoute> open = runtime::dev_issuer_routes(issuer, port);
+    if (sign_in_too)
+      for (runtime::OpenRoute& route : sign_in.routes()) open.push_back(std::move(route));
+    return open;
+  };
+  running.stop_open_routes = [&sign_in] { sign_in.stop(); };
   return run_server(running, options, routes, log, signals);
 }
 
@@ -392,7 +453,8 @@ Result<void> serve(const ServeOptions& options, const std::vector<Route>& routes
   BULKHEAD_CHECK(warn_of_old_postgres(workspace, log));
   BULKHEAD_CHECK(workspace.log_in_mended());
   std::vector<identity::IssuerSettings> issuers = identity::settings_of(config.identity);
-  Running running{std::move(workspace), std::move(config), std::move(issuers), {}};
+  BULKHEAD_TRY(runtime::WebPage page, page_of(config, options.app_dir, log));
+  Running running{std::move(workspace), std::move(config), std::move(issuers), std::move(page), {}, {}};
   return run_server(running, options, routes, log, signals);
 }
 

@@ -166,7 +166,7 @@ std::string SigningKey::jwks() const {
   return boost::json::serialize(set);
 }
 
-std::string SigningKey::discovery(std::string_view issuer) const {
+std::string SigningKey::discovery(std::string_view issuer, const boost::json::object& more) const {
   std::string base(issuer);
   while (base.ends_with('/')) base.pop_back();
   boost::json::object document{
@@ -175,6 +175,7 @@ std::string SigningKey::discovery(std::string_view issuer) const {
       {"response_types_supported", boost::json::array{"none"}},
       {"subject_types_supported", boost::json::array{"public"}},
       {"id_token_signing_alg_values_supported", boost::json::array{algorithm_name(algorithm_)}}};
+  for (const auto& member : more) document[member.key()] = member.value();
   return boost::json::serialize(document);
 }
 

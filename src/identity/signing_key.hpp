@@ -40,10 +40,10 @@ class SigningKey {
   /// The public key as a JWK, and as a JWK set of this one key.
   [[nodiscard]] const boost::json::object& jwk() const noexcept { return jwk_; }
   [[nodiscard]] std::string jwks() const;
-  /// What `<issuer>/.well-known/openid-configuration` answers (OpenID Connect Discovery 1.0 section 3;
-  /// without an authorization endpoint, since nobody can log in here). The key set is at
-  /// `<issuer>/jwks.json`.
-  [[nodiscard]] std::string discovery(std::string_view issuer) const;
+  /// What `<issuer>/.well-known/openid-configuration` answers (OpenID Connect Discovery 1.0 section 3). The key
+  /// set is at `<issuer>/jwks.json`. Nobody can sign in there, unless `more` names the endpoints for it: its
+  /// members come last and win.
+  [[nodiscard]] std::string discovery(std::string_view issuer, const boost::json::object& more = {}) const;
 
   /// iss, aud, sub, iat, exp, jti and, where given, tenant and name.
   [[nodiscard]] Result<std::string> mint(const MintRequest& request) const;

@@ -14,6 +14,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::string_view rest_prefix = "/rest/v1/";
 /// Where a tenant's domain that was pointed here is asked to prove it.
 constexpr std::string_view challenge_prefix = "/.well-known/bulkhead-challenge/";
+/// What the log and the metrics call the files of the app's page.
+constexpr std::string_view page_route = "page";
 /// Which of them a path takes is the control API's to say, once it knows who asks.
 constexpr Method control_methods[] = {Method::get,   Method::head, Method::post,   Method::put,
                                       Method::patch, Method::del,  Method::options};
@@ -81,9 +83,11 @@ RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute
     target.name = route.path;
     target.metric = metrics.route(route.path);
     std::string path = route.path;
+    const Method method = route.method;
     target.open = std::move(route);
-    router_.add(Method::get, std::move(path), add(std::move(target)));
+    router_.add(method, std::move(path), add(std::move(target)));
   }
+  page_metric_ = metrics.route(std::string(page_route));
 }
 
 std::optional<std::size_t> RouteTable::body_limit(const Request& request) const {
@@ -113,7 +117,7 @@ struct Dispatcher::Seen {
 };
 
 Dispatcher::Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane& plane, api::RestApi& rest,
-                       api::ControlApi* control, const RouteTable& routes, Logger& log,
+                       api::ControlApi* control, const RouteTable& routes, const WebPage& page, Logger& log,
                        ThreadMetrics& metrics)
     : entry_(entry),
       cors_(cors),
@@ -121,6 +125,7 @@ Dispatcher::Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane
       rest_(rest),
       control_(control),
       routes_(routes),
+      page_(page),
       log_(log),
       metrics_(metrics) {}
 
@@ -151,7 +156,8 @@ Task<Response> Dispatcher::answer(Request& request) {
 
 Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen) {
   http::Router::Match match = routes_.match(request.method, request.path);
-  if (match.kind == http::Router::Match::Kind::no_route) co_return no_route(request, seen);
+  if (match.kind == http::Router::Match::Kind::no_route)
+    co_return no_route(request, path_tenant.has_value(), seen);
   if (match.kind == http::Router::Match::Kind::no_method && !asks_of_relation(request))
     co_return no_method(request, match, seen);
   if (match.kind == http::Router::Match::Kind::no_method) {
@@ -176,7 +182,13 @@ Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_vie
   co_return co_await target.open->handler(request);
 }
 
-Response Dispatcher::no_route(const Request& request, const Seen& seen) {
+/// The page comes last, so that no file of it can stand in a route's place.
+Response Dispatcher::no_route(const Request& request, bool path_tenant, Seen& seen) const {
+  if (auto file = path_tenant ? std::nullopt : page_.answer(request)) {
+    seen.route = page_route;
+    seen.metric = routes_.page_metric();
+    return std::move(*file);
+  }
   if (request.path != rest_prefix && request.path != rest_prefix.substr(0, rest_prefix.size() - 1))
     return nothing_here(seen);
   return api::error_response(

@@ -16,12 +16,14 @@
 #include "entry/cors.hpp"
 #include "entry/entry.hpp"
 #include "http/router.hpp"
+#include "runtime/web_page.hpp"
 
 namespace bulkhead::runtime {
 
 /// A path that belongs to no tenant: health, metrics, the development issuer.
 struct OpenRoute {
   std::string path;
+  Method method = Method::get;
   bool loopback_only = false;
   std::function<Task<Response>(const Request&)> handler;
 };
@@ -48,11 +50,14 @@ class RouteTable {
   [[nodiscard]] const Target& target(std::size_t number) const { return targets_[number]; }
   /// Of a request whose body was not read yet: what its route allows, where that is not what all are allowed.
   [[nodiscard]] std::optional<std::size_t> body_limit(const Request& request) const;
+  /// Of all files of the app's page together.
+  [[nodiscard]] RouteId page_metric() const noexcept { return page_metric_; }
 
  private:
   std::size_t add(Target target);
   http::Router router_;
   std::vector<Target> targets_;
+  RouteId page_metric_ = RouteId::other;
 };
 
 /// The spine of a request on one io thread, in the order of DESIGN section 2: route, entry (tenant, caller,
@@ -62,7 +67,8 @@ class Dispatcher {
  public:
   /// `control`: null where there is none.
   Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane& plane, api::RestApi& rest,
-             api::ControlApi* control, const RouteTable& routes, Logger& log, ThreadMetrics& metrics);
+             api::ControlApi* control, const RouteTable& routes, const WebPage& page, Logger& log,
+             ThreadMetrics& metrics);
 
   [[nodiscard]] Task<Response> answer(Request& request);
 
@@ -75,7 +81,7 @@ class Dispatcher {
                               const Seen& seen);
   Task<Response> serve_control(const Request& request, std::string_view rest, Seen& seen);
   Task<Response> serve_challenge(const Request& request, std::string_view token, Seen& seen);
-  [[nodiscard]] static Response no_route(const Request& request, const Seen& seen);
+  [[nodiscard]] Response no_route(const Request& request, bool path_tenant, Seen& seen) const;
   [[nodiscard]] Response no_method(const Request& request, const http::Router::Match& match,
                                    const Seen& seen) const;
   [[nodiscard]] static Response nothing_here(const Seen& seen);
@@ -87,6 +93,7 @@ class Dispatcher {
   api::RestApi& rest_;
   api::ControlApi* control_;
   const RouteTable& routes_;
+  const WebPage& page_;
   Logger& log_;
   ThreadMetrics& metrics_;
 };

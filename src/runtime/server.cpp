@@ -422,7 +422,8 @@ Result<std::uint16_t> Server::start() {
   for (auto& thread : threads_) {
     IoThread& t = *thread;
     t.dispatcher = std::make_unique<Dispatcher>(t.entry, shared_->cors, t.plane, t.rest, control_.get(),
-                                                *shared_->routes, shared_->log, shared_->metrics.thread());
+                                                *shared_->routes, shared_->settings.page, shared_->log,
+                                                shared_->metrics.thread());
     t.thread = std::thread([&t] { t.io.run(); });
   }
   watch_database();
@@ -447,6 +448,7 @@ void Server::stop(std::chrono::milliseconds grace) {
   shared_->readers.stop();
   shared_->readers.join();
   if (control_) control_->stop();
+  if (shared_->settings.stop_open_routes) shared_->settings.stop_open_routes();
   for (auto& thread : threads_) {
     thread->keep.reset();
     thread->io.stop();

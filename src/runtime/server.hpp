@@ -37,7 +37,9 @@ struct ServerSettings {
       connect_operator;  ///< For the control API: to the catalog, with the operator's rights. Empty: there is none.
   std::vector<identity::IssuerSettings> issuers;
   std::function<std::vector<OpenRoute>(std::uint16_t port)> open_routes;  ///< Besides health and metrics.
-  sql::Walls walls;  ///< All on, but in the isolation tests.
+  std::function<void()> stop_open_routes;  ///< Ends what they do on other threads, before the loops end.
+  WebPage page;                            ///< The app's own; empty: none.
+  sql::Walls walls;                        ///< All on, but in the isolation tests.
 };
 
 /// A running server: one io thread beside another, each with its own connections, view, verifier and data

@@ -59,6 +59,13 @@ TestServer::TestServer(Database database, TestServerSettings settings)
   server.issuers = {runtime::dev_issuer_settings(issuer_, issuer_port)};
   for (auto& issuer : settings.issuers) server.issuers.push_back(std::move(issuer));
   server.walls = settings.walls;
+  server.page = std::move(settings.page);
+  if (settings.dev_sign_in) {
+    sign_in_ = std::make_unique<runtime::DevSignIn>(
+        issuer_, issuer_url(), [admin = database_.admin] { return pg::Blocking::connect(admin); });
+    server.open_routes = [this](std::uint16_t) { return sign_in_->routes(); };
+    server.stop_open_routes = [this] { sign_in_->stop(); };
+  }
   {
     pg::Blocking admin = database_.connect_admin();
     must(identity::rotate_internal_keys(admin, std::chrono::system_clock::now()));

@@ -9,6 +9,7 @@
 #include <bulkhead/app.hpp>
 
 #include "identity/signing_key.hpp"
+#include "runtime/dev_sign_in.hpp"
 #include "runtime/server.hpp"
 #include "support/http_client.hpp"
 #include "support/postgres.hpp"
@@ -22,7 +23,9 @@ struct TestServerSettings {
   std::vector<Route> routes;
   std::function<void(AppConfig&)> configure;      ///< Changes to the default configuration.
   std::vector<identity::IssuerSettings> issuers;  ///< Besides the development issuer.
-  std::filesystem::path log_file;                 ///< Where the server's log goes; empty: nowhere.
+  bool dev_sign_in = false;  ///< The development issuer signs in, too, as `bulkhead dev` has it.
+  runtime::WebPage page;
+  std::filesystem::path log_file;  ///< Where the server's log goes; empty: nowhere.
 };
 
 /// The real server in the test process, over a database of its own: two threads, every room, HTTP on a free
@@ -48,6 +51,7 @@ class TestServer {
   Logger log_;
   const identity::SigningKey& issuer_;
   std::vector<Route> routes_;
+  std::unique_ptr<runtime::DevSignIn> sign_in_;
   std::unique_ptr<runtime::Server> server_;
   std::uint16_t port_ = 0;
 };

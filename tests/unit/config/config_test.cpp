@@ -46,8 +46,14 @@ leeway_s = 5
 max_rows = 50
 [log]
 level = "warn"
+[web]
+dir = "page/out"
+single_page = true
+connect_origins = ["https://login.example"]
 [dev]
 seed_tenants = ["acme"]
+seed_members = { acme = { ann = "admin", vera = "viewer" } }
+sign_in = false
 )",
                                  "bulkhead.toml");
   ASSERT_TRUE(config.has_value()) << config.error().message();
@@ -67,6 +73,14 @@ seed_tenants = ["acme"]
   EXPECT_EQ(config->identity[0].algorithms, std::vector<std::string>{"RS256"});
   EXPECT_EQ(config->identity[0].leeway, std::chrono::seconds(5));
   EXPECT_EQ(config->max_rows, 50u);
+  EXPECT_EQ(config->web_dir, "page/out");
+  EXPECT_TRUE(config->web_single_page);
+  EXPECT_EQ(config->web_connect, std::vector<std::string>{"https://login.example"});
+  ASSERT_EQ(config->seed_members.size(), 2u);
+  EXPECT_EQ(config->seed_members[1].tenant, "acme");
+  EXPECT_EQ(config->seed_members[1].user, "vera");
+  EXPECT_EQ(config->seed_members[1].role, Role::viewer);
+  EXPECT_FALSE(config->sign_in);
 }
 
 TEST(Config, APermissionHasARoleAndThoseAboveOrTheRolesOfAList) {
@@ -113,6 +127,13 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"http = 3\n", "my/bulkhead.toml:1: key \"http\"", "a section [http] is expected"},
         Bad{"[http]\ncors_origins = [\"https://a.example/\"]\n", "http.cors_origins", "is no origin"},
         Bad{"[http]\ncors_origins = [\"a.example\"]\n", "http.cors_origins", "is no origin"},
+        Bad{"[web]\nconnect_origins = [\"*\"]\n", "web.connect_origins", "is not an origin"},
+        Bad{"[web]\nconnect_origins = [\"https://a.example; script-src *\"]\n", "web.connect_origins",
+            "is not an origin"},
+        Bad{"[web]\ndir = \"\"\n", "web.dir", "must not be empty"},
+        Bad{"[dev]\nseed_members = [\"ann\"]\n", "dev.seed_members", "a table is expected"},
+        Bad{"[dev]\nseed_members = { acme = { ann = \"boss\" } }\n", "dev.seed_members.acme", "boss"},
+        Bad{"[dev]\nseed_members = { X = { ann = \"admin\" } }\n", "dev.seed_members.X", "a tenant's slug"},
         Bad{"[database]\nbinding = \"none\"\n", "database.binding", "\"signed\", \"plain\""},
         Bad{"[entry]\nsources = [\"cookie\"]\n", "entry.sources", "\"cookie\" is not one of"},
         Bad{"[entry]\nsources = []\n", "entry.sources", "at least one"},
