@@ -93,7 +93,7 @@ RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute
 std::optional<std::size_t> RouteTable::body_limit(const Request& request) const {
   Request asked;
   asked.path = request.path;
-  entry::Entry::take_path_tenant(asked);
+  static_cast<void>(entry::Entry::take_path_tenant(asked));
   const http::Router::Match found = match(request.method, asked.path);
   if (found.kind != http::Router::Match::Kind::found) return std::nullopt;
   const Route* handler = target(found.handler).handler;
