@@ -15,6 +15,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr std::string_view build_first =
+    "build the page first; web.dir in bulkhead.toml names the folder that its build writes";
 constexpr std::string_view index_path = "/index.html";
 /// Whatever a browser asks for below these is the server's to answer, also that nothing is there.
 constexpr std::array<std::string_view, 5> server_prefixes{"/rest/", "/control/", "/dev/", "/tenants/",
@@ -87,6 +89,9 @@ Result<std::vector<fs::path>> files_below(const fs::path& dir, const WebPageSett
   std::vector<fs::path> files;
   std::uintmax_t bytes = 0;
   std::error_code code;
+  if (!fs::is_directory(dir, code))
+    return Error(Errc::config_invalid, fmt::format("the page's folder {} is not there", dir.string()))
+        .hint(std::string(build_first));
   for (auto at = fs::recursive_directory_iterator(dir, code); !code && at != fs::end(at);
        at.increment(code)) {
     const fs::file_status status = at->symlink_status(code);
@@ -146,7 +151,7 @@ Result<WebPage> WebPage::load(const fs::path& dir, WebPageSettings settings) {
   }
   if (!page.files_.contains(index_path))
     return Error(Errc::config_invalid, fmt::format("the page's folder {} has no index.html", dir.string()))
-        .hint("build the page first; web.dir in bulkhead.toml names the folder that its build writes");
+        .hint(std::string(build_first));
   return page;
 }
 

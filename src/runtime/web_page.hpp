@@ -28,8 +28,8 @@ class WebPage {
   /// No page.
   WebPage() = default;
   /// Reads every file below `dir`, links and names that begin with a dot left out. Errors (`config_invalid`): no
-  /// index.html, a name that no path can have, more files or bytes than the settings allow; `environment` for a file that
-  /// cannot be read.
+  /// folder, no index.html, a name that no path can have, more files or bytes than the settings allow; `environment` for
+  /// a file that cannot be read.
   [[nodiscard]] static Result<WebPage> load(const std::filesystem::path& dir, WebPageSettings settings = {});
 
   [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
