@@ -44,6 +44,8 @@ Error moving() {
 // A transaction that is read-only stays so: neither SQL that was injected nor a function can make it write again.
 constexpr const char* read_only_sql = "select set_config('transaction_read_only','on',true)";
 constexpr const char* timezone_sql = "select set_config('timezone',$1,true)";
+// Fails, and so undoes what the unit did. A ROLLBACK would end the transaction in which the pipeline is.
+constexpr const char* undo_sql = "select ('undone in ' || current_database())::integer";
 // What the app's functions and triggers want the response to be.
 constexpr const char* response_sql =
     "select current_setting('response.status',true), current_setting('response.headers',true)";
@@ -102,7 +104,7 @@ Plane::Impl::Impl(Homes& homes_in, catalog::View& view_in, RelationsSource& rela
       read_only(std::make_shared<const pg::Shape>(read_only_sql)),
       timezone(std::make_shared<const pg::Shape>(timezone_sql)),
       response(std::make_shared<const pg::Shape>(response_sql)),
-      undo(std::make_shared<const pg::Shape>("rollback")) {}
+      undo(std::make_shared<const pg::Shape>(undo_sql)) {}
 
 Result<catalog::TenantRef> Plane::Impl::record_of(const RequestContext& context) const {
   const catalog::TenantRef& record = ContextAccess::record(context.tenant());
@@ -403,6 +405,9 @@ Task<Result<QueryResult>> Plane::Impl::try_once(const RequestContext& context, T
   BULKHEAD_CO_TRY(Sent sent, co_await send(context, target, steps, prepared->writes, lane));
   stale = sent.stale;
   if (stale) co_return moving();
+  // All that was asked is answered, and the last step has undone it.
+  const bool undone = options.undo && sent.outcome.rows.size() == bind_place(prepared->writes) + steps.size();
+  if (undone) sent.outcome.error.reset();
 
   const double took_us =
       std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begun).count();

@@ -273,13 +273,18 @@ TEST_F(DataApiTest, SharedTablesAreReadOnlyAndTheSameForAll) {
 }
 
 TEST_F(DataApiTest, MethodsThatAreNotServed) {
-  Caller caller = ann();
+  Caller nobody(server(), "");
   for (const char* path : {"/rest/v1/artist", "/rest/v1/nosuch"}) {
-    Reply options = caller.send("OPTIONS", path, "");
+    Reply options = nobody.send("OPTIONS", path, "");
     EXPECT_EQ(options.status, 200u);
     EXPECT_EQ(options.header("allow"), "OPTIONS, GET, HEAD, POST, PUT, PATCH, DELETE");
     EXPECT_EQ(options.body, "");
   }
+  Caller caller = ann();
+  EXPECT_EQ(caller.send("OPTIONS", "/rest/v1/artist", "").header("allow"),
+            "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE");
+  EXPECT_EQ(caller.send("OPTIONS", "/rest/v1/genre", "").header("allow"), "OPTIONS,GET,HEAD");
+  EXPECT_EQ(caller.send("OPTIONS", "/rest/v1/nosuch", "").status, 404u);
   Reply foo = caller.send("FOO", "/rest/v1/artist", "");
   EXPECT_EQ(foo.status, 405u);
   EXPECT_EQ(foo.header("allow"), "GET, HEAD, POST, PUT, PATCH, DELETE");
