@@ -120,8 +120,9 @@ struct Embed {
   std::string alias;
   std::string hint;  ///< `!hint`: a constraint, column or junction that picks one of several relationships.
   bool inner = false;
-  bool hidden = false;  ///< Nothing of it is in the output: with `inner`, it only says which rows are.
-  bool spread = false;  ///< Its outputs are the row's own: each a value, or to many an array.
+  bool hidden = false;    ///< Nothing of it is in the output: with `inner`, it only says which rows are.
+  bool spread = false;    ///< Its outputs are the row's own: each a value, or to many an array
+  bool distinct = false;  ///< of values that differ and are not NULL.
 };
 
 /// A cell of a row to write.

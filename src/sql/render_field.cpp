@@ -212,12 +212,12 @@ Result<void> Renderer::add_field(Level& level, const Scope& scope, const stateme
 }
 
 Result<Renderer::Level> Renderer::level(const statement::Select& select, const Scope& scope,
-                                        std::size_t depth) {
+                                        std::size_t depth, bool flat) {
   Level level;
   if (select.outputs.empty()) add_columns(level, scope);
   for (const statement::Output& output : select.outputs) {
     if (output.embed) {
-      BULKHEAD_CHECK(join_embed(level, output, scope, select, depth));
+      BULKHEAD_CHECK(join_embed(level, output, scope, select, depth, flat));
     } else {
       BULKHEAD_CHECK(add_field(level, scope, output));
     }

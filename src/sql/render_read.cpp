@@ -55,6 +55,13 @@ bool mentions(const Condition& condition, std::string_view name) {
                      [&](const Condition& child) { return mentions(child, name); });
 }
 
+// The values as a JSON array; json itself has no equality.
+std::string array_of(const std::string& value, bool json, bool distinct) {
+  if (!distinct) return "json_agg(" + value + ")";
+  return "json_agg(distinct " + value + (json ? "::jsonb" : "") + ") filter (where " + value +
+         " is not null)";
+}
+
 std::string place(std::string_view alias, std::size_t number) {
   return std::string(alias) + ".c" + std::to_string(number);
 }
@@ -69,7 +76,7 @@ Renderer::Scope Renderer::target_scope(const Relationship& way, const Scope& ori
 }
 
 Result<void> Renderer::join_embed(Level& level, const statement::Output& output, const Scope& origin,
-                                  const statement::Select& select, std::size_t depth) {
+                                  const statement::Select& select, std::size_t depth, bool flat) {
   const statement::Embed& embed = *output.embed;
   if (++depth > embed_depth_max)
     return Error(Errc::relationship_unknown,
@@ -83,10 +90,10 @@ Result<void> Renderer::join_embed(Level& level, const statement::Output& output,
   Joined joined;
   joined.name = embed_name(output);
   joined.alias = next_alias('x');
-  joined.to_one = way.to_one();
-  Embedding embedding{&embed, &origin, joined.alias, depth, {}};
+  joined.to_one = way.to_one() || flat;
+  Embedding embedding{&embed, &origin, joined.alias, depth, {}, flat};
   for (const statement::Order& term : select.order)
-    if (term.embed == joined.name && joined.to_one) embedding.orders.push_back(&term);
+    if (term.embed == joined.name && way.to_one()) embedding.orders.push_back(&term);
 
   std::string rows;
   std::vector<Field> fields;
@@ -249,7 +256,7 @@ Result<bool> Renderer::spread_rows(std::string& out, const Embedding& embedding,
   const statement::Embed& embed = *embedding.embed;
   const Scope scope = target_scope(way, *embedding.origin);
   const Scope junction{way.junction, way.junction ? next_alias('k') : std::string()};
-  BULKHEAD_TRY(Level made, level(embed.select, scope, embedding.depth));
+  BULKHEAD_TRY(Level made, level(embed.select, scope, embedding.depth, !joined.to_one || embedding.flat));
   std::vector<std::string> guards;
   if (way.target->tenant) append_column(guards.emplace_back(), scope.alias, tenant_column);
   if (way.junction && way.junction->tenant)
@@ -269,6 +276,7 @@ Result<bool> Renderer::spread_rows(std::string& out, const Embedding& embedding,
       rows.append(field.expression.empty() ? "1" : field.expression);
     rows.append(" as c").append(std::to_string(i));
     field.expression = place(joined.alias, i);
+    field.distinct = field.distinct || embed.distinct;
     if (!joined.to_one) {
       field.expression = "coalesce(" + field.expression + ", '[]')";
       field.kind = JsonKind::raw;
@@ -292,8 +300,12 @@ Result<bool> Renderer::spread_rows(std::string& out, const Embedding& embedding,
     return !guards.empty();
   }
   out.append("select ");
-  for (std::size_t i = 0; i < made.fields.size(); ++i)
-    out.append("json_agg(").append(place("s", i)).append(") as c").append(std::to_string(i)).append(", ");
+  for (std::size_t i = 0; i < made.fields.size(); ++i) {
+    const Field& field = made.fields[i];
+    const bool json = field.embedded || (field.kind == JsonKind::raw && !field.convert);
+    out.append(array_of(place("s", i), json, field.distinct || embed.distinct));
+    out.append(" as c").append(std::to_string(i)).append(", ");
+  }
   out.append("nullif(count(*), 0) as j");
   if (!guards.empty()) out.append(", string_agg(distinct s.g, ',') as g");
   out.append(" from (").append(rows).append(") s");

@@ -49,6 +49,7 @@ class Renderer {
     JsonKind kind = JsonKind::string;
     bool convert = false;            ///< To be JSON it must be made JSON.
     bool embedded = false;           ///< JSON that was made here.
+    bool distinct = false;           ///< In an array only once, and not as NULL.
     const Column* column = nullptr;  ///< If it is that column as it is.
     statement::Aggregate aggregate = statement::Aggregate::none;
     std::string_view aggregate_cast = {};
@@ -86,8 +87,10 @@ class Renderer {
   [[nodiscard]] Result<void> add_field(Level& level, const Scope& scope, const statement::Output& output);
   void show(Field& field, const Column& column) const;
   void add_columns(Level& level, const Scope& scope) const;
-  /// What is read of a row of `scope`, at this depth of embedding.
-  [[nodiscard]] Result<Level> level(const statement::Select& select, const Scope& scope, std::size_t depth);
+  /// What is read of a row of `scope`, at this depth of embedding. `flat`: the rows become arrays, to which embeds to many
+  /// add theirs.
+  [[nodiscard]] Result<Level> level(const statement::Select& select, const Scope& scope, std::size_t depth,
+                                    bool flat = false);
   /// A field as it stands in a select list; `json`: made JSON where it is none.
   [[nodiscard]] static std::string finished(const Field& field, const Level& level, bool json);
   /// ` group by …` of the fields by their places in the select list.
@@ -102,10 +105,11 @@ class Renderer {
     std::string alias;
     std::size_t depth;
     std::vector<const statement::Order*> orders;  ///< Terms of the origin's that name it.
+    bool flat = false;                            ///< Its rows are the origin's, however many they are.
   };
   /// Joins an embed to `level`, laterally, and adds its fields.
   [[nodiscard]] Result<void> join_embed(Level& level, const statement::Output& output, const Scope& origin,
-                                        const statement::Select& select, std::size_t depth);
+                                        const statement::Select& select, std::size_t depth, bool flat);
   /// The rows of an embed as a select that gives `j` (JSON) and, if true is returned, `g` (tenant ids).
   [[nodiscard]] Result<bool> embedded_rows(std::string& out, const Embedding& embedding,
                                            const Relationship& way, Joined& joined);

@@ -61,12 +61,10 @@ Result<void> parse_aggregate(Scanner& in, statement::Output& output) {
   return {};
 }
 
-Result<void> parse_embed(Scanner& in, std::string name, std::string alias, bool spread, Selection& into,
+Result<void> parse_embed(Scanner& in, std::string name, statement::Embed kind, Selection& into,
                          std::size_t depth) {
-  auto embed = std::make_shared<statement::Embed>();
+  auto embed = std::make_shared<statement::Embed>(std::move(kind));
   embed->select.relation = std::move(name);
-  embed->alias = std::move(alias);
-  embed->spread = spread;
   BULKHEAD_CHECK(parse_hints(in, *embed));
   in.skip(1);
   BULKHEAD_TRY(Selection inner, parse_fields(in, depth + 1));
@@ -84,10 +82,14 @@ Result<void> parse_embed(Scanner& in, std::string name, std::string alias, bool 
 }
 
 Result<void> parse_field(Scanner& in, Selection& into, std::size_t depth) {
-  if (in.take("...") || in.take("..")) {
+  statement::Embed embed;
+  embed.spread = in.take("...");
+  embed.distinct = !embed.spread && in.take("..");
+  if (embed.spread || embed.distinct) {
+    embed.spread = true;
     BULKHEAD_TRY(std::string relation, in.name());
     if (in.peek() != '(' && in.peek() != '!') return in.error("\"(\"");
-    return parse_embed(in, std::move(relation), std::string(), true, into, depth);
+    return parse_embed(in, std::move(relation), std::move(embed), into, depth);
   }
   if (in.take("*")) {
     into.outputs.emplace_back().star = true;
@@ -108,8 +110,10 @@ Result<void> parse_field(Scanner& in, Selection& into, std::size_t depth) {
     BULKHEAD_TRY(output.aggregate_cast, parse_cast(in));
     return {};
   }
-  if (in.peek() == '(' || in.peek() == '!')
-    return parse_embed(in, std::move(name), std::move(alias), false, into, depth);
+  if (in.peek() == '(' || in.peek() == '!') {
+    embed.alias = std::move(alias);
+    return parse_embed(in, std::move(name), std::move(embed), into, depth);
+  }
   statement::Output& output = into.outputs.emplace_back();
   output.column = std::move(name);
   output.alias = std::move(alias);

@@ -104,6 +104,9 @@ TEST(Preferences, AcceptSaysHowRowsAreWritten) {
              "application/vnd.pgrst.array+json; nulls=stripped; charset=utf-8"},
         Case{"text/html, Application/vnd.pgrst.object+json; nulls=stripped",
              "application/vnd.pgrst.object+json; nulls=stripped; charset=utf-8"},
+        Case{"text/csv; version=1", "text/csv; charset=utf-8"},
+        Case{"text/unknown, text/csv, */*", "text/csv; charset=utf-8"},
+        Case{"text/csv;q=0.5, application/json", "application/json; charset=utf-8"},
         Case{"application/vnd.pgrst.object", "application/vnd.pgrst.object+json; charset=utf-8"}}) {
     const std::vector<HeaderView> headers{{"Accept", c.accept}};
     auto media = read_accept(request_with(headers));

@@ -208,6 +208,8 @@ TEST(Query, Spreads) {
   EXPECT_TRUE(query.select.outputs[1].embed->inner);
   EXPECT_EQ(query.select.outputs[1].embed->select.where.children.size(), 1u);
   EXPECT_TRUE(query.select.outputs[2].embed->spread);
+  EXPECT_FALSE(query.select.outputs[1].embed->distinct);
+  EXPECT_TRUE(query.select.outputs[2].embed->distinct) << "two dots: values that differ";
 }
 
 TEST(Query, ErrorsSayWhereAndWhat) {

@@ -287,6 +287,29 @@ TEST(Render, SpreadsGiveTheirColumnsToTheRow) {
   EXPECT_EQ(render_shop(select).error().sqlstate(), "PGRST108");
 }
 
+TEST(Render, SpreadsToManyAreArraysAndWhatIsInThemAddsItsRows) {
+  Select select;
+  select.relation = "artist";
+  select.aggregates = true;
+  Output spread = embed("album", {named("title"), embed("track", {named("name")})});
+  Embed changed = *spread.embed;
+  changed.spread = changed.distinct = true;
+  spread.embed = std::make_shared<Embed>(changed);
+  select.outputs = {spread};
+  const auto rendered = render_shop(select);
+  ASSERT_TRUE(rendered) << rendered.error().message();
+  EXPECT_EQ(
+      rendered->text,
+      R"(select coalesce(x1.c0, '[]'), coalesce(x1.c1, '[]'), t."tenant_id", x1.g from "app"."artist" t left join )"
+      R"(lateral (select json_agg(distinct s.c0) filter (where s.c0 is not null) as c0, json_agg(distinct )"
+      R"(s.c1::jsonb) filter (where s.c1 is not null) as c1, nullif(count(*), 0) as j, )"
+      R"(string_agg(distinct s.g, ',') as g from (select e2."title" as c0, x3.j as c1, concat_ws(',', )"
+      R"(e2."tenant_id"::text, x3.g) as g from "app"."album" e2 left join lateral (select )"
+      R"(json_build_object('name', e4."name") as j, e4."tenant_id"::text as g from "app"."track" e4 where )"
+      R"(e4."tenant_id" = $1 and e4."album_id" = e2."id") x3 on true where e2."tenant_id" = $1 and )"
+      R"(e2."artist_id" = t."id") s) x1 on true where t."tenant_id" = $1)");
+}
+
 TEST(Render, AFilterMayAskForAnEmbedsAbsence) {
   Select select;
   select.relation = "album";
