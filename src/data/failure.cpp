@@ -14,6 +14,28 @@ std::string quoted(std::string_view name) {
   return "\"" + sql::without_tenant(name) + "\"";
 }
 
+// The name of a schema that holds the app's tables: `app`, or of the schema model `t_` and 16 hexadecimal digits.
+std::size_t placement_schema(std::string_view text) {
+  if (text.starts_with("app.")) return 4;
+  constexpr std::size_t digits = 16;
+  if (!text.starts_with("t_") || text.size() < digits + 3 || text[digits + 2] != '.') return 0;
+  const std::string_view name = text.substr(2, digits);
+  return name.find_first_not_of("0123456789abcdef") == std::string_view::npos ? digits + 3 : 0;
+}
+
+// PostgreSQL names a type or function with its schema where no search path leads to it. Where a tenant's rows live is
+// nobody's business, and a client's schema is the API's.
+std::string without_placement(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const bool word = i == 0 || text[i - 1] == ' ' || text[i - 1] == '"' || text[i - 1] == '(';
+    const std::size_t schema = word ? placement_schema(text.substr(i)) : 0;
+    i += schema;
+    if (schema == 0) out += text[i++];
+  }
+  return out;
+}
+
 bool was_sent(std::string_view value, const std::vector<const pg::Params*>& sent) {
   for (const pg::Params* params : sent)
     for (std::size_t i = 0; i < params->size(); ++i)
@@ -27,12 +49,12 @@ bool was_sent(std::string_view value, const std::vector<const pg::Params*>& sent
 // a view's cast or a column's check may have met another row's value.
 std::string with_own_values(std::string_view message, const std::vector<const pg::Params*>& sent) {
   std::size_t open = message.find('"'), close = message.rfind('"');
-  if (open == std::string_view::npos || close == open) return std::string(message);
+  if (open == std::string_view::npos || close == open) return without_placement(message);
   std::string_view value = message.substr(open + 1, close - open - 1);
-  if (was_sent(value, sent)) return std::string(message);
-  std::string cut(message.substr(0, open));
-  cut.append("(not shown)").append(message.substr(close + 1));
-  return cut;
+  // The type before it may stand in a schema; the value is as it was sent.
+  std::string told = without_placement(message.substr(0, open));
+  if (was_sent(value, sent)) return told.append(message.substr(open));
+  return told.append("(not shown)").append(message.substr(close + 1));
 }
 
 std::string public_message(const pg::Outcome& outcome, const Error& error,
@@ -55,7 +77,7 @@ std::string public_message(const pg::Outcome& outcome, const Error& error,
   if (family == "23" || family == "42" || family == "P0" || family == "PT" || family == "21" ||
       family == "0A" || family == "25" || family == "40" || family == "44" || family == "55" ||
       family == "57")
-    return sql::without_tenant(error.message());
+    return sql::without_tenant(without_placement(error.message()));
   if (family == "53") return "the database is out of resources";
   if (family == "54") return "the statement is too complex";
   return "the database could not run the statement";
@@ -104,7 +126,7 @@ Error client_error(const pg::Outcome& outcome, const std::vector<const pg::Param
                    .sqlstate(std::string(error.sqlstate()))
                    .internal(std::string(error.message()) + places_in(error.internal()));
   const auto fit = [](const std::string& text) {
-    return text.find(sql::tenant_column) == std::string::npos ? text : std::string();
+    return text.find(sql::tenant_column) == std::string::npos ? without_placement(text) : std::string();
   };
   if (is_raised(error.sqlstate()))
     return std::move(told).details(fit(outcome.detail)).hint(fit(outcome.hint));

@@ -42,6 +42,18 @@ TEST(Failure, ValuesAreShownToWhoeverSentThem) {
   EXPECT_EQ(shown("22012", "division by zero").message(), "division by zero");
 }
 
+TEST(Failure, WhereATenantsRowsLiveIsNobodysBusiness) {
+  for (const char* schema : {"app", "t_0123456789abcdef"}) {
+    const std::string mood = "invalid input value for enum " + std::string(schema) + ".mood: \"app.x\"";
+    EXPECT_EQ(shown("22P02", mood, "", {"app.x"}).message(), R"(invalid input value for enum mood: "app.x")");
+    EXPECT_EQ(shown("42883", "function " + std::string(schema) + ".f(" + schema + ".mood) does not exist")
+                  .message(),
+              "function f(mood) does not exist");
+  }
+  for (const char* other : {"app2.mood", "t_0123.mood", "my_app.mood", "t_0123456789abcdeg.mood"})
+    EXPECT_EQ(shown("42704", "type " + std::string(other)).message(), "type " + std::string(other));
+}
+
 TEST(Failure, ChecksOfDomainsHaveNoTable) {
   EXPECT_EQ(shown("23514", "new row violates", "zip_check").message(),
             R"(new row for relation "artist" violates check constraint "zip_check")");
