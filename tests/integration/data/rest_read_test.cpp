@@ -100,8 +100,8 @@ TEST_F(RestRead, ARangeHeader) {
 TEST_F(RestRead, PathsThatAreNoRelations) {
   EXPECT_EQ(
       get("acme", "rpc/album").body,
-      R"({"code":"PGRST202","message":"Could not find the function public.album in the schema cache",)"
-      R"("details":"Searched for the function public.album, but no matches were found in the schema cache.",)"
+      R"({"code":"PGRST202","message":"Could not find the function public.album without parameters in the schema cache",)"
+      R"("details":"Searched for the function public.album without parameters, but no matches were found in the schema cache.",)"
       R"("hint":null})");
   for (std::string_view target : {"album/1", "album/", "rpc/album/x"}) {
     Response response = get("acme", target);
@@ -191,11 +191,11 @@ TEST_F(RestRead, SingularOrNothing) {
             R"({"code":"PGRST116","message":"Cannot coerce the result to a single JSON object",)"
             R"("details":"The result contains 0 rows","hint":null})");
   EXPECT_EQ(get("acme", "artist?select=id", object).status, 406u);
-  response = get("acme", "artist", {{"Accept", "text/csv"}});
+  response = get("acme", "artist", {{"Accept", "application/xml"}});
   EXPECT_EQ(response.status, 406u);
   EXPECT_EQ(
       response.body,
-      R"({"code":"PGRST107","message":"None of these media types are available: text/csv","details":null,)"
+      R"({"code":"PGRST107","message":"None of these media types are available: application/xml","details":null,)"
       R"("hint":null})");
 }
 

@@ -87,6 +87,9 @@ TEST_F(Walls, AnotherTenantsIdsLookAbsent) {
     Response album = send("acme", Method::post, "album", {body, {}, Role::member});
     body = "{\"id\":8" + std::string(artist) + ",\"name\":\"t\",\"slug\":\"" + std::string(slug) + "\"}";
     Response other = send("acme", Method::post, "artist", {body, {}, Role::member});
+    // The details tell the request's own key, and no more.
+    for (std::size_t at = 0; (at = album.body.find(artist, at)) != std::string::npos;)
+      album.body.replace(at, artist.size(), "N");
     return std::to_string(album.status) + album.body + std::to_string(other.status) + other.body;
   };
   EXPECT_EQ(insert("secret", "500"), insert("free", "501"));

@@ -196,7 +196,7 @@ TEST_F(EntryTest, PagesOfListedOriginsMayCall) {
                                        {"Access-Control-Request-Headers", "authorization,prefer"}});
   EXPECT_EQ(asked.status, 204u);
   EXPECT_EQ(asked.header("access-control-allow-origin"), "https://shop.example");
-  EXPECT_EQ(asked.header("access-control-allow-methods"), "GET, HEAD, POST, PATCH, DELETE");
+  EXPECT_EQ(asked.header("access-control-allow-methods"), "GET, HEAD, POST, PUT, PATCH, DELETE");
   Reply read = page.get(artists);
   EXPECT_EQ(read.status, 200u);
   EXPECT_EQ(read.header("access-control-allow-origin"), "https://shop.example");

@@ -89,12 +89,10 @@ TEST(RenderCall, ValuesNeedNoTenant) {
 TEST(RenderCall, AnObjectOfArgumentsIsOneParameter) {
   Call of = call("artists_of", {{"genre", {}}, {"mood", {}}});
   of.json_arguments = R"({"genre":"Rock","mood":"sad"})";
-  EXPECT_EQ(
-      text_of(of).substr(0, 190),
-      std::string(R"(select t."id", t."name", t."tenant_id" from json_to_record($2) as r("genre" text, )"
-                  R"("mood" "app".mood), lateral "app"."artists_of"("genre" := r."genre", )"
-                  R"("mood" := r."mood") t where)")
-          .substr(0, 190));
+  EXPECT_TRUE(text_of(of).starts_with(
+      R"(select t."id", t."name", t."tenant_id" from json_to_record($2) as r("genre" text, )"
+      R"("mood" "app".mood), lateral "app"."artists_of"("genre" := r."genre", "mood" := r."mood") t where)"))
+      << text_of(of);
 }
 
 TEST(RenderCall, WhatWritesIsCalledOnceAlsoWhereItIsCountedOrBounded) {
