@@ -186,6 +186,7 @@ TEST(Bootstrap, TheLoginsHaveNothingButWhatTheyNeed) {
   EXPECT_EQ(
       must(admin.query(reach, {"{bulkhead_catalog}"})).text(0, 0),
       "bulkhead_catalog:catalog.app_user bulkhead_catalog:catalog.home bulkhead_catalog:catalog.identity "
+      "bulkhead_catalog:catalog.internal_key "
       "bulkhead_catalog:catalog.membership "
       "bulkhead_catalog:catalog.placement bulkhead_catalog:catalog.tenant");
   EXPECT_EQ(
