@@ -88,6 +88,14 @@ Task<Result<std::size_t>> write_prices(bulkhead::Transaction& transaction, const
   co_return prices.size();
 }
 
+Response head_of_csv() {
+  Response head;
+  head.content_type = "text/csv; charset=utf-8";
+  head.headers.emplace_back("Content-Disposition", "attachment; filename=\"catalogue.csv\"");
+  head.body = "track_id,name,unit_price\r\n";
+  return head;
+}
+
 }  // namespace
 
 Task<Result<Response>> invoice_with_lines(const Request& request, bulkhead::TenantSession& session) {
@@ -127,10 +135,6 @@ Task<Result<Response>> invoice_with_lines(const Request& request, bulkhead::Tena
 
 Task<Result<void>> catalogue(const Request&, bulkhead::TenantSession& session,
                              bulkhead::ResponseStream& stream) {
-  Response head;
-  head.content_type = "text/csv; charset=utf-8";
-  head.headers.emplace_back("Content-Disposition", "attachment; filename=\"catalogue.csv\"");
-  head.body = "track_id,name,unit_price\r\n";
   std::int32_t last = 0;
   for (bool more = true; more;) {
     auto query = bulkhead::select(track.track_id, track.name, track.unit_price)
@@ -144,7 +148,7 @@ Task<Result<void>> catalogue(const Request&, bulkhead::TenantSession& session,
       piece += std::to_string(row[track.track_id]) + "," + quoted(row[track.name]) + "," +
                row[track.unit_price].text() + "\r\n";
     // Not before the first page is there: until then a failure is an error, and no half of a file.
-    if (!stream.begun()) BULKHEAD_CO_CHECK(co_await stream.begin(std::move(head)));
+    if (!stream.begun()) BULKHEAD_CO_CHECK(co_await stream.begin(head_of_csv()));
     BULKHEAD_CO_CHECK(co_await stream.write(piece));
     more = rows.size() == page;
     if (more) last = rows.back()[track.track_id];

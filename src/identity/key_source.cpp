@@ -111,11 +111,16 @@ struct KeySource::Impl {
     for (auto& resume : waiters) resume();
   }
 
+  /// Between two fetches. Our own keys are near, and a new one signs as soon as it is there.
+  [[nodiscard]] std::int64_t interval_of(const Issuer& issuer) const {
+    return issuer.settings.read_jwks ? 1 : times.interval.count();
+  }
+
   void succeed(Issuer& issuer, std::int64_t now, Loaded loaded) {
     std::int64_t lifetime = loaded.lifetime.count();
     issuer.keys = std::make_shared<const KeySet>(std::move(loaded.keys).succeeding(issuer.keys.get()));
     issuer.failure.reset();
-    issuer.not_before = now + times.interval.count();
+    issuer.not_before = now + interval_of(issuer);
     issuer.usable_until = now + lifetime + times.stale.count();
     // The address that discovery found is asked again as often as the keys are; it moves with the keys, if
     // ever.
@@ -127,7 +132,7 @@ struct KeySource::Impl {
   void fail(Issuer& issuer, std::int64_t now, const Error& error) {
     issuer.failure = error;
     if (issuer.settings.jwks_uri.empty()) issuer.jwks_uri.clear();  // perhaps it moved
-    std::int64_t pause = (issuer.keys ? times.interval : times.first_interval).count();
+    std::int64_t pause = issuer.keys ? interval_of(issuer) : times.first_interval.count();
     issuer.not_before = now + pause;
     issuer.refresh_from = now + pause;
     if (issuer.keys)

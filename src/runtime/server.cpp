@@ -481,14 +481,7 @@ std::vector<OpenRoute> Server::system_routes() {
   routes.push_back(std::move(metrics));
   OpenRoute keys;
   keys.path = identity::internal_jwks_path;
-  keys.handler = [this](const Request&) -> Task<Response> {
-    Response response;
-    response.content_type = "application/jwk-set+json";
-    // A key is published an hour before it signs.
-    response.headers.emplace_back("Cache-Control", "public, max-age=600");
-    response.body = shared_->internal.jwks();
-    co_return response;
-  };
+  keys.handler = [this](const Request&) { return internal_jwks(); };
   routes.push_back(std::move(keys));
   return routes;
 }
@@ -504,6 +497,15 @@ Task<Response> Server::readiness() {
     co_return text_response(200, "ready\n");
   }
   co_return text_response(503, "not ready\n");
+}
+
+Task<Response> Server::internal_jwks() {
+  Response response;
+  response.content_type = "application/jwk-set+json";
+  // A key is published an hour before it signs.
+  response.headers.emplace_back("Cache-Control", "public, max-age=600");
+  response.body = shared_->internal.jwks();
+  co_return response;
 }
 
 Task<Response> Server::scrape() {

@@ -68,6 +68,7 @@ class Server {
   [[nodiscard]] std::vector<OpenRoute> system_routes();
   Task<Response> readiness();
   Task<Response> scrape();
+  Task<Response> internal_jwks();
   void limit_connections(std::size_t threads);
   void register_metrics();
   void watch_database();
