@@ -240,7 +240,9 @@ std::optional<Refusal> Connection::begin_request() {
   // What a proxy on this machine sends on may come from anywhere.
   head_.request.peer_is_loopback = peer_is_loopback_ && !forwarded;
   body_limit_ = shared_->limits.body_bytes;
-  if (shared_->limits.body_limit)
+  // Most requests have no body, and need not be looked up for one.
+  const bool has_body = head_.chunked || head_.content_length > 0;
+  if (has_body && shared_->limits.body_limit)
     body_limit_ = shared_->limits.body_limit(head_.request).value_or(body_limit_);
   if (head_.content_length > body_limit_)
     return Refusal{413, Error(Errc::body_too_large,
