@@ -348,6 +348,9 @@ std::uint64_t Plane::mismatches() const noexcept {
 std::size_t Plane::shapes() const noexcept {
   return impl_->plans.size();
 }
+std::uint64_t Plane::rendered() const noexcept {
+  return impl_->plans.rendered();
+}
 std::size_t Plane::targets() const noexcept {
   return impl_->targets.size();
 }
@@ -381,9 +384,12 @@ void Plane::forget_targets() {
 
 Result<Planned> Plane::Impl::plan(const RequestContext& context, const Target& target,
                                   const statement::Statement& statement) {
-  BULKHEAD_TRY(sql::Rendered rendered, sql::render(statement, *target.relations, target.schema(),
-                                                   context.tenant().id_text(), settings.walls));
-  return plans.plan(std::move(rendered), target.schema());
+  const std::string_view tenant = context.tenant().id_text();
+  const sql::Fingerprint asked = sql::fingerprint(statement);
+  if (auto known = plans.known(asked, *target.relations, target.schema(), tenant)) return std::move(*known);
+  BULKHEAD_TRY(sql::Rendered rendered,
+               sql::render(statement, *target.relations, target.schema(), tenant, settings.walls));
+  return plans.plan(asked, *target.relations, std::move(rendered), target.schema());
 }
 
 Task<Result<QueryResult>> Plane::Impl::try_once(const RequestContext& context, TargetRef target,

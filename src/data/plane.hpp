@@ -102,6 +102,8 @@ class Plane {
   /// How many statement shapes are kept rendered, and how many targets known.
   [[nodiscard]] std::size_t shapes() const noexcept;
   [[nodiscard]] std::size_t targets() const noexcept;
+  /// How many statements were rendered since start: those of shapes that were not known.
+  [[nodiscard]] std::uint64_t rendered() const noexcept;
 
   /// Rows refused by the check on the way out since start: the leak alarm. Anything but 0 is an incident.
   [[nodiscard]] std::uint64_t mismatches() const noexcept;

@@ -49,7 +49,7 @@ struct Plane::Impl {
   /// Whether a statement that failed did so because a migration changed the tables after the bind.
   [[nodiscard]] Task<bool> tables_changed(const pg::Outcome& outcome, TargetRef target, Deadline deadline);
 
-  /// Renders a statement for a target.
+  /// The statement for a target: known, or rendered.
   [[nodiscard]] Result<Planned> plan(const RequestContext& context, const Target& target,
                                      const statement::Statement& statement);
   /// `stale`: nothing was done at this target.

@@ -1,6 +1,7 @@
 #include "sql/relations.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 namespace bulkhead::sql {
@@ -55,12 +56,22 @@ const Column* Function::parameter(std::string_view parameter_name) const noexcep
   return nullptr;
 }
 
+namespace {
+
+std::uint64_t next_id() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+}  // namespace
+
 Relations::Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys,
                      std::vector<Function> functions, bool sets_response)
     : relations_(std::move(relations)),
       foreign_keys_(std::move(foreign_keys)),
       functions_(std::move(functions)),
-      sets_response_(sets_response) {
+      sets_response_(sets_response),
+      id_(next_id()) {
   std::sort(functions_.begin(), functions_.end(), [](const Function& a, const Function& b) {
     return a.name != b.name ? a.name < b.name : a.signature < b.signature;
   });

@@ -128,6 +128,8 @@ class Relations {
   Relations& operator=(const Relations&) = delete;
   ~Relations() = default;
 
+  /// Unique in this process: what was made of these relations was made of no others.
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
   /// Nothing has changed between the two.
   [[nodiscard]] bool same_as(const Relations& other) const {
     return relations_ == other.relations_ && foreign_keys_ == other.foreign_keys_ &&
@@ -151,6 +153,7 @@ class Relations {
   std::vector<ForeignKey> foreign_keys_;
   std::vector<Function> functions_;
   bool sets_response_ = false;
+  std::uint64_t id_;
   std::map<std::string, const Relation*, std::less<>> by_name_;
   std::map<std::string, std::vector<const ForeignKey*>, std::less<>> around_;
 };

@@ -65,11 +65,16 @@ bool Renderer::tenant_predicate(std::string& out, const Scope& scope) {
   return true;
 }
 
-void Renderer::parameter(std::string& out, const statement::Value& value) {
-  if (value)
-    params_.add(*value);
-  else
-    params_.add_null();
+void Renderer::parameter(std::string& out, const ValueRef& value) {
+  add_value(params_, value);
+  sources_.emplace_back(value);
+  out.push_back('$');
+  out.append(std::to_string(params_.size()));
+}
+
+void Renderer::constant(std::string& out, std::string_view value) {
+  params_.add(value);
+  sources_.emplace_back();
   out.push_back('$');
   out.append(std::to_string(params_.size()));
 }
@@ -78,6 +83,7 @@ Rendered Renderer::finish(std::string text) {
   Rendered rendered;
   rendered.text = std::move(text);
   rendered.params = std::move(params_);
+  rendered.sources = std::move(sources_);
   rendered.tenant_param = tenant_param_;
   rendered.outputs = std::move(columns_);
   if (!walls_.row_check) return rendered;

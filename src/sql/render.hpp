@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <bulkhead/statement.hpp>
 
 #include "pg/unit.hpp"
+#include "sql/fingerprint.hpp"
 #include "sql/relations.hpp"
 
 namespace bulkhead::sql {
@@ -23,6 +25,9 @@ struct Rendered {
   std::string text;
   pg::Params params;  ///< `$1` is the tenant (absent when `tenant_param` is false: shared tables only).
   bool tenant_param = true;
+  /// Of each parameter behind the tenant's, where its value stands in the statement; nullopt: it is the same for every
+  /// statement of this fingerprint.
+  std::vector<std::optional<ValueRef>> sources, count_sources;
   std::vector<OutputColumn> outputs;  ///< In the order of the result's columns, guards left out.
   std::vector<std::size_t>
       guards;              ///< Result columns that hold tenant ids (text, or a comma-separated list of
@@ -32,6 +37,7 @@ struct Rendered {
       count_text;  ///< Set for `exact_count`: a second statement with `count_params`. One row: the count, and,
                    ///< with the row check on, how many of the counted rows were another tenant's.
   pg::Params count_params;
+  bool count_tenant_param = true;  ///< As `tenant_param`, of `count_params`.
   bool writes = false;
   bool read_only = false;       ///< Of a call: PostgreSQL is to refuse what it would write.
   bool tells_inserted = false;  ///< The last column says of each row whether it is new (an upsert).

@@ -6,7 +6,7 @@
 namespace bulkhead::sql {
 
 void Renderer::argument(std::string& out, const statement::Value& value, const Column& parameter_type) {
-  parameter(out, value);
+  parameter(out, &value);
   out.append("::");
   type_name(out, parameter_type);
 }
@@ -24,7 +24,7 @@ void Renderer::from_function(std::string& out, const Scope& scope) {
     std::vector<const Column*> columns;
     for (const auto& [name, value] : call.arguments) columns.push_back(function.parameter(name));
     out.append("json_to_record(");
-    parameter(out, call.json_arguments);
+    parameter(out, &call.json_arguments);
     out.append(") as ");
     recordset(out, columns);
     out.append(", lateral ");
@@ -77,14 +77,15 @@ Result<Rendered> Renderer::call(const statement::Call& call) {
   const bool bounded = call.at_most || call.singular;
   std::string text;
   text.reserve(512);
-  statement::Condition filters = call.select.where;
+  const statement::Condition none;
+  const statement::Condition* filters = &call.select.where;
   if (counts || bounded) {
     text.append("with f as materialized (select t.* from ");
     from(text, scope);
-    BULKHEAD_CHECK(where(text, scope, filters));
+    BULKHEAD_CHECK(where(text, scope, *filters));
     text.append(") ");
     called.apart = true;
-    filters = statement::Condition();
+    filters = &none;
   }
   aggregates_ = call.select.aggregates;
   plain_ = call.select.plain;
@@ -97,13 +98,13 @@ Result<Rendered> Renderer::call(const statement::Call& call) {
   text.append(" from ");
   from(text, scope);
   text.append(made.joins);
-  BULKHEAD_CHECK(where(text, scope, filters, &made));
+  BULKHEAD_CHECK(where(text, scope, *filters, &made));
   group(text, made);
   BULKHEAD_CHECK(order(text, scope, call.select.order, made));
   if (bounded)
     bounded_range(text, call);
   else
-    range(text, call.select);
+    range(text, call.select.limit, call.select.offset);
   Rendered rendered = finish(std::move(text));
   if (call.select.exact_count && !counts)
     BULKHEAD_CHECK(count(rendered, call.select, scope, made.aggregated, tenant_param_));
@@ -115,19 +116,17 @@ Result<Rendered> Renderer::call(const statement::Call& call) {
 
 void Renderer::bounded_range(std::string& out, const statement::Call& call) {
   std::string rows = "(select from f";
-  range(rows, call.select);
+  range(rows, call.select.limit, call.select.offset);
   rows.append(") s");
   out.append(" limit coalesce(");
   limit_check(out, call.at_most.value_or(1), call.singular, rows);
   out.append(", ");
   if (call.select.limit)
-    parameter(out, std::to_string(*call.select.limit));
+    constant(out, std::to_string(*call.select.limit));
   else
     out.append("null");
   out.append("::bigint)");
-  statement::Select rest;
-  rest.offset = call.select.offset;
-  range(out, rest);
+  range(out, std::nullopt, call.select.offset);
 }
 
 }  // namespace bulkhead::sql

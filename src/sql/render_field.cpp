@@ -134,7 +134,7 @@ Result<std::string> Renderer::value(const Scope& scope, const Column& column,
   if (made_json) out.push_back(')');
   for (const statement::JsonStep& step : path) {
     out.append(step.text ? "->>" : "->");
-    parameter(out, step.key);
+    constant(out, step.key);
     if (step.index) out.append("::integer");
   }
   // As an operand it must not be taken apart by what stands beside it.

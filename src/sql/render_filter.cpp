@@ -79,26 +79,6 @@ std::string_view query_function(Operator op) {
   }
 }
 
-// PostgreSQL's text form of an array.
-std::string array_text(const std::vector<statement::Value>& values) {
-  std::string out = "{";
-  for (const statement::Value& value : values) {
-    if (out.size() > 1) out.push_back(',');
-    if (!value) {
-      out.append("NULL");
-      continue;
-    }
-    out.push_back('"');
-    for (char c : *value) {
-      if (c == '"' || c == '\\') out.push_back('\\');
-      out.push_back(c);
-    }
-    out.push_back('"');
-  }
-  out.push_back('}');
-  return out;
-}
-
 Error bad_embed_operator(std::string_view embed) {
   return Error(Errc::filter_malformed, "Bad operator on the '" + std::string(embed) + "' embedded resource")
       .sqlstate("PGRST120")
@@ -162,7 +142,7 @@ Result<void> Renderer::comparison(std::string& out, std::string_view compared, c
     const bool vector = column.type == "tsvector" && filter.path.empty();
     const auto language = [&] {
       if (filter.language.empty()) return;
-      parameter(out, filter.language);
+      constant(out, filter.language);
       out.append("::regconfig, ");
     };
     if (!vector) {
@@ -171,7 +151,7 @@ Result<void> Renderer::comparison(std::string& out, std::string_view compared, c
     }
     out.append(compared).append(vector ? " @@ " : ") @@ ").append(function);
     language();
-    parameter(out, filter.value);
+    parameter(out, &filter.value);
     out.push_back(')');
     return {};
   }
@@ -199,8 +179,7 @@ Result<void> Renderer::comparison(std::string& out, std::string_view compared, c
 }
 
 void Renderer::compared_value(std::string& out, const Column& column, const Condition& filter) {
-  const statement::Value value =
-      filter.op == Operator::in ? statement::Value(array_text(filter.values)) : filter.value;
+  const ValueRef value = filter.op == Operator::in ? ValueRef(&filter.values) : ValueRef(&filter.value);
   if (column.from_text.empty() || !filter.path.empty()) return parameter(out, value);
   // The app's own cast reads it.
   const bool many = filter.op == Operator::in || filter.quantifier != Condition::Quantifier::none;

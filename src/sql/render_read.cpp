@@ -175,11 +175,8 @@ Result<void> Renderer::embedded_source(std::string& out, const Embedding& embedd
 }
 
 void Renderer::embedded_range(std::string& out, const statement::Select& select, const Relationship& way) {
-  if (way.to_one() || !embed_limit_) return range(out, select);
-  statement::Select bounded;
-  bounded.limit = std::min(select.limit.value_or(*embed_limit_), *embed_limit_);
-  bounded.offset = select.offset;
-  range(out, bounded);
+  if (way.to_one() || !embed_limit_) return range(out, select.limit, select.offset);
+  range(out, std::min(select.limit.value_or(*embed_limit_), *embed_limit_), select.offset);
 }
 
 namespace {
@@ -324,18 +321,19 @@ bool is_usual_limit(std::uint64_t limit) noexcept {
 
 }  // namespace
 
-void Renderer::range(std::string& out, const statement::Select& select) {
-  if (select.limit) {
+void Renderer::range(std::string& out, const std::optional<std::uint64_t>& limit,
+                     const std::optional<std::uint64_t>& offset) {
+  if (limit) {
     out.append(" limit ");
-    if (is_usual_limit(*select.limit)) {
-      out.append(std::to_string(*select.limit));
+    if (is_usual_limit(*limit)) {
+      out.append(std::to_string(*limit));
     } else {
-      parameter(out, std::to_string(*select.limit));
+      constant(out, std::to_string(*limit));
     }
   }
-  if (select.offset && *select.offset > 0) {
+  if (offset && *offset > 0) {
     out.append(" offset ");
-    parameter(out, std::to_string(*select.offset));
+    parameter(out, &offset);
   }
 }
 
@@ -355,7 +353,7 @@ Result<Rendered> Renderer::select(const statement::Select& select) {
   BULKHEAD_CHECK(where(text, scope, select.where, &made));
   group(text, made);
   BULKHEAD_CHECK(order(text, scope, select.order, made));
-  range(text, select);
+  range(text, select.limit, select.offset);
   Rendered rendered = finish(std::move(text));
   if (!select.exact_count) return rendered;
 
@@ -413,6 +411,7 @@ Result<std::string> Renderer::counted_rows(const statement::Select& select, cons
 Result<void> Renderer::count(Rendered& rendered, const statement::Select& select, const Scope& scope,
                              bool aggregated, bool with_tenant) {
   params_ = pg::Params();
+  sources_.clear();
   if (with_tenant) params_.add(tenant_);
   const bool used_before = std::exchange(tenant_used_, false);
   std::string foreign;
@@ -427,6 +426,8 @@ Result<void> Renderer::count(Rendered& rendered, const statement::Select& select
   if (unused) return count(rendered, select, scope, aggregated, false);
   rendered.count_text = std::move(text);
   rendered.count_params = std::move(params_);
+  rendered.count_sources = std::move(sources_);
+  rendered.count_tenant_param = with_tenant;
   return {};
 }
 

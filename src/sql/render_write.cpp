@@ -61,13 +61,13 @@ void Renderer::cell_value(std::string& out, const statement::Cell& cell, const C
     out.append("default");
     return;
   }
-  if (!cell.json) return parameter(out, cell.value);
+  if (!cell.json) return parameter(out, &cell.value);
   out.append("(select ");
   append_column(out, "r", column.name);
   out.append(" from json_to_record(json_build_object(");
   append_literal(out, column.name);
   out.append(", ");
-  parameter(out, cell.value);
+  parameter(out, &cell.value);
   out.append("::json)) as ");
   recordset(out, {&column});
   out.push_back(')');
@@ -99,7 +99,7 @@ Result<void> Renderer::insert_source(std::string& out, const statement::Insert& 
       append_column(out, "r", named->name);
     }
     out.append(columns.empty() ? " from json_array_elements(" : " from json_to_recordset(");
-    parameter(out, insert.json_rows);
+    parameter(out, &insert.json_rows);
     out.append(") as ");
     if (columns.empty())
       out.push_back('r');
@@ -189,7 +189,7 @@ Result<void> Renderer::assignments(std::string& out, const statement::Update& up
   }
   if (update.json_row.empty()) return {};
   out.append(" from json_to_record(");
-  parameter(out, update.json_row);
+  parameter(out, &update.json_row);
   out.append(") as ");
   recordset(out, columns);
   return {};
@@ -297,7 +297,7 @@ void Renderer::limit_check(std::string& out, std::uint64_t at_most, bool exactly
   if (at_most == 1)
     out.push_back('1');
   else
-    parameter(out, std::to_string(at_most));
+    constant(out, std::to_string(at_most));
   out.append(" then ('").append(single_violation).append("' || count(*))::bigint end from ");
   out.append(rows).append(")");
 }

@@ -79,7 +79,10 @@ class Renderer {
   void from(std::string& out, const Scope& scope);
   /// True if something was written.
   bool tenant_predicate(std::string& out, const Scope& scope);
-  void parameter(std::string& out, const statement::Value& value);
+  /// A place for a value, which is named by where it stands in the statement itself: a copy's would be lost.
+  void parameter(std::string& out, const ValueRef& value);
+  /// A place for what the statement's fingerprint holds, and so is no other for a statement of the same.
+  void constant(std::string& out, std::string_view value);
 
   /// A column of the scope's row, or a step into it.
   [[nodiscard]] Result<std::string> value(const Scope& scope, const Column& column,
@@ -145,7 +148,8 @@ class Renderer {
                                    const std::vector<statement::Order>& order, const Level& level);
   [[nodiscard]] Result<std::string> ordered_by(const statement::Order& term, const Scope& scope,
                                                const Level& level);
-  void range(std::string& out, const statement::Select& select);
+  void range(std::string& out, const std::optional<std::uint64_t>& limit,
+             const std::optional<std::uint64_t>& offset);
 
   [[nodiscard]] Result<void> insert_source(std::string& out, const statement::Insert& insert,
                                            const Relation& into);
@@ -186,6 +190,7 @@ class Renderer {
   std::optional<std::uint64_t> embed_limit_;
   unsigned aliases_ = 0;
   pg::Params params_;
+  std::vector<std::optional<ValueRef>> sources_;
   std::vector<OutputColumn> columns_;
   std::vector<std::size_t> guards_;
 

@@ -49,6 +49,25 @@ TEST_F(PlaneTest, AFencedTenantReadsAndDoesNotWrite) {
   EXPECT_EQ(query_one("select count(*) from app.playlist_track"), "4");
 }
 
+TEST_F(PlaneTest, AKnownShapeIsRenderedOnce) {
+  for (const char* slug : {"acme", "globex", "acme"}) {
+    for (const char* name : {"1", "2", "3"}) {
+      RequestContext asking = context(slug);
+      statement::Select select = artists();
+      select.where = id_is(name);
+      auto result = wait(plane_->run(asking, select));
+      ASSERT_TRUE(result) << result.error().message();
+      ASSERT_EQ(result->rows.size(), 1u);
+      EXPECT_EQ(result->rows.text(0, 0), name);
+    }
+  }
+  const std::uint64_t tenants_places = plane_->rendered();
+  EXPECT_LE(tenants_places, 2u);  // a placement of another schema has a text of its own
+  RequestContext asking = context("acme");
+  ASSERT_TRUE(wait(plane_->run(asking, artists())));
+  EXPECT_EQ(plane_->rendered(), tenants_places + 1);
+}
+
 TEST_F(PlaneTest, TransactionsCommitOrLeaveNothing) {
   RequestContext asking = context("acme");
   TenantSession session(asking, *plane_);
