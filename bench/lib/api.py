@@ -3,6 +3,7 @@ ten thousand relations."""
 
 import http.client
 import json
+import os
 import pathlib
 import re
 import statistics
@@ -28,39 +29,6 @@ insert into album select id, n, 'Album ' || n, n % {artists} + 1 from generate_s
 insert into track select id, n, 'Track ' || n, (n - 1) / {tracks} + 1, n % 25 + 1, 180000 + n
   from generate_series(1, {albums} * {tracks}) n, bench_tenant;
 """
-# The same rows without tenants, as many as one tenant has times the tenants.
-FLAT = """
-create schema flat;
-create table flat.artist (artist_id bigint primary key, name text not null);
-create table flat.genre (genre_id bigint primary key, name text not null);
-create table flat.album (album_id bigint primary key, title text not null, artist_id bigint not null references flat.artist);
-create table flat.track (track_id bigint primary key, name text not null, album_id bigint not null references flat.album,
-  genre_id bigint not null references flat.genre, milliseconds integer not null);
-insert into flat.artist select n, 'Artist ' || n from generate_series(1, {artists}) n;
-insert into flat.genre select n, 'Genre ' || n from generate_series(1, 25) n;
-insert into flat.album select n, 'Album ' || n, n % {artists} + 1 from generate_series(1, {albums} * {tenants}) n;
-insert into flat.track select n, 'Track ' || n, (n - 1) / {tracks} + 1, n % 25 + 1, 180000 + n
-  from generate_series(1, {albums} * {tracks} * {tenants}) n;
-create index on flat.album (artist_id);
-create index on flat.track (album_id);
-"""
-# What the server renders, without the tenant: the embed as a lateral join whose rows are made JSON.
-GENRE = """left join lateral (select json_build_object('genre_id', g.genre_id, 'name', g.name) as j
-  from flat.genre g where g.genre_id = k.genre_id) e2 on true"""
-EMBED = """left join lateral (select json_agg(s.j) as j from (select json_build_object('track_id', k.track_id, 'name', k.name,
-  'album_id', k.album_id, 'genre_id', k.genre_id, 'milliseconds', k.milliseconds, 'genre', e2.j) as j
-  from flat.track k """ + GENRE + """ where k.album_id = t.album_id limit 1000) s) e1 on true"""
-SAME_SQL = {
-    "get_single": "select artist_id, name from flat.artist where artist_id = :n limit 1000;",
-    "get_single_embed": "select t.album_id, t.title, t.artist_id, coalesce(e1.j, '[]') from flat.album t " + EMBED +
-                        " where t.album_id = :n limit 1000;",
-    "embed_20x10": "select t.album_id, t.title, coalesce(e1.j, '[]') from flat.album t left join lateral (select json_agg(s.j) as j "
-                   "from (select json_build_object('track_id', k.track_id, 'name', k.name, 'milliseconds', k.milliseconds) as j "
-                   "from flat.track k where k.album_id = t.album_id limit 1000) s) e1 on true where t.album_id > :n "
-                   "order by t.album_id limit 20;",
-    "get_all_embed": "select t.album_id, t.title, t.artist_id, coalesce(e1.j, '[]') from flat.album t " + EMBED +
-                     " where t.album_id > :n limit {albums};",
-}
 RELATIONS = """do $$ begin for i in {first}..{last} loop
   execute format('create table app.big_%s (tenant_id uuid not null, id integer not null, a text, b text, c jsonb, artist_id bigint,
     primary key (tenant_id, id), foreign key (tenant_id, artist_id) references app.artist (tenant_id, artist_id));
@@ -111,28 +79,60 @@ class Bulkhead(contestants.Bulkhead):
         expect("get_all_embed", answer[0] == 200 and len(answer[1]) == self.albums, answer)
         connection.close()
 
+    def record(self):
+        """`statements`: the SQL that the server sends for each read, as PostgreSQL logs it."""
+        cluster = self.setting.cluster
+        cluster.sql("bench_api", "alter system set log_statement = 'all'")
+        cluster.sql("bench_api", "select pg_reload_conf()")
+        self.statements = {}
+        for op in READS:
+            # A connection learns of the setting when it is next asked something.
+            for _ in range(20):
+                begin = cluster.log.stat().st_size
+                self.measure(op, 1)
+                said = re.findall(r"execute [^:]*: (select t\..*)", cluster.log.read_text()[begin:])
+                if said:
+                    break
+            self.statements[op] = said[-1]
+        cluster.sql("bench_api", "alter system reset log_statement")
+        cluster.sql("bench_api", "select pg_reload_conf()")
+
 
 class Pgbench(contestants.Pgbench):
-    """The same SQL on tables without tenants, prepared, from 8 clients."""
+    """The server's own statements, word for word, prepared, from 8 clients who are bound to one tenant for as long as they live."""
 
     name = "pgbench, same SQL"
 
-    def __init__(self, setting, albums):
+    def __init__(self, setting, server):
         super().__init__(setting)
-        self.albums = albums
+        self.server = server
+        (self.tenant, self.context), = setting.cluster.sql(
+            "bench_api", "select id, bulkhead.sign_context(id, 'app_member', 86400) from catalog.tenant where slug = 'tenant-00001'")
 
     def start(self):
-        most = self.albums * self.setting.tenants
-        for op, statement in SAME_SQL.items():
-            last = {"get_single": ARTISTS, "get_all_embed": most - self.albums}.get(op, most - 20)
-            (self.setting.work / f"{op}.sql").write_text(
-                f"\\set n random(1, {last})\n{statement.format(albums=self.albums)}\n")
+        for op, last in (("get_single", ARTISTS), ("get_single_embed", self.server.albums), ("embed_20x10", self.server.albums - 20),
+                         ("get_all_embed", 1)):
+            # Parameters in text form are what the server sends, too.
+            statement = self.server.statements[op].replace("$1", ":t").replace("$2", ":n")
+            (self.setting.work / f"{op}.sql").write_text(f"\\set n random(1, {last})\n{statement};\n")
         costs = []
         for _ in range(3):
             window = measure.Window(pg=self.setting.cluster.pid)
             self._run("get_single", ["-t", "1"])
             costs.append(window.end()["pg"])
         self.connecting = sorted(costs)[1]
+
+    def _run(self, op, more):
+        before = measure.tree_size(self.setting.cluster.pid)
+        done = subprocess.run(
+            ["pgbench", "-n", "-M", "prepared", "-c", "8", "-j", "1", "-D", f"t={self.tenant}", "-f", self.setting.work / f"{op}.sql",
+             *more, self.setting.cluster.conninfo("bench_api")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PGOPTIONS": f"-c bulkhead.context={self.context} -c role=app_member"})
+        if done.returncode:
+            raise RuntimeError(f"pgbench: {done.stderr}")
+        self._settle(before)
+        return done.stdout
 
 
 def relations(cluster, options, say):
@@ -159,15 +159,13 @@ def set_up(cluster, options, say):
         raise RuntimeError(f"bulkhead migrate failed:\n{done.stdout}")
     sizes = {"tenants": options.tenants, "albums": options.albums, "artists": ARTISTS, "tracks": TRACKS}
     cluster.sql("bench_api", MUSIC.format(**sizes))
-    cluster.sql("postgres", "create database bench_peer")
-    cluster.sql("bench_peer", FLAT.format(**sizes))
-    for database in ("bench_api", "bench_peer"):
-        cluster.sql(database, "vacuum (analyze, freeze)")
+    cluster.sql("bench_api", "vacuum (analyze, freeze)")
     cluster.sql("postgres", "checkpoint")
     work = cluster.folder / "work"
     work.mkdir()
     setting = contestants.Setting(cluster, work, options.tenants, options.albums, cluster.huge, 1)
-    return [Bulkhead(setting, bulkhead, options.albums), Pgbench(setting, options.albums)]
+    server = Bulkhead(setting, bulkhead, options.albums)
+    return [server, Pgbench(setting, server)]
 
 
 def rounds(sides, options, say):
@@ -216,7 +214,9 @@ def benchmark(options, say):
         for side in sides:
             started.append(side)
             side.start()
-        sides[0].verify()
+            if side is sides[0]:
+                side.verify()
+                side.record()
         for side in sides:
             for op in READS + WRITES:
                 if op in READS or side is sides[0]:

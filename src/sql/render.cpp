@@ -65,6 +65,12 @@ bool Renderer::tenant_predicate(std::string& out, const Scope& scope) {
   return true;
 }
 
+std::string Renderer::foreign_tenant(std::string_view alias) {
+  std::string out = "nullif(";
+  append_column(out, alias, tenant_column);
+  return out += ", $1)::text";
+}
+
 void Renderer::parameter(std::string& out, const ValueRef& value) {
   add_value(params_, value);
   sources_.emplace_back(value);

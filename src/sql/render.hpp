@@ -30,8 +30,8 @@ struct Rendered {
   std::vector<std::optional<ValueRef>> sources, count_sources;
   std::vector<OutputColumn> outputs;  ///< In the order of the result's columns, guards left out.
   std::vector<std::size_t>
-      guards;              ///< Result columns that hold tenant ids (text, or a comma-separated list of
-                           ///< distinct ones, or NULL): checked against the tenant on the way out.
+      guards;  ///< Result columns that hold a tenant's id, checked against the tenant on the way out: the
+               ///< row's own, or of what else it was made of a foreign one if there is any.
   bool own_guard = false;  ///< The first guard is the row's own tenant id, which is never NULL.
   std::string
       count_text;  ///< Set for `exact_count`: a second statement with `count_params`. One row: the count, and,

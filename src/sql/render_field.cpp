@@ -253,10 +253,16 @@ void Renderer::group(std::string& out, const Level& level) {
 }
 
 void Renderer::output_list(std::string& list, const Level& level, const Scope& scope) {
+  // The row's own tenant as it is; of all others a foreign one if there is any, else the tenant that was bound.
   std::vector<std::string> guards;
-  if (scope.relation->tenant) append_column(guards.emplace_back(), scope.alias, tenant_column);
-  own_guard_ = !guards.empty() && !level.aggregated;
-  guards.insert(guards.end(), level.guards.begin(), level.guards.end());
+  own_guard_ = scope.relation->tenant && !level.aggregated;
+  if (own_guard_) append_column(guards.emplace_back(), scope.alias, tenant_column);
+  const auto add = [&](const std::string& foreign) {
+    guards.push_back("coalesce(" + (level.aggregated ? "min(" + foreign + ")" : foreign) +
+                     ", $1::uuid::text)");
+  };
+  if (scope.relation->tenant && level.aggregated) add(foreign_tenant(scope.alias));
+  for (const std::string& foreign : level.guards) add(foreign);
 
   columns_.reserve(level.fields.size());
   for (const Field& field : level.fields) {
@@ -268,10 +274,7 @@ void Renderer::output_list(std::string& list, const Level& level, const Scope& s
   if (columns_.empty() && guards.empty()) list.append("1");
   for (const std::string& guard : guards) {
     if (!list.ends_with("select ") && !list.empty()) list.append(", ");
-    if (level.aggregated)
-      list.append("string_agg(distinct ").append(guard).append("::text, ',')");
-    else
-      list.append(guard);
+    list.append(guard);
   }
   for (std::size_t i = 0; i < guards.size(); ++i) guards_.push_back(columns_.size() + i);
 }

@@ -27,20 +27,12 @@ void join_condition(std::string& out, std::string_view target, const std::vector
 // `guards` as one column: of one row, or of all that an aggregate puts together.
 void append_guards(std::string& out, const std::vector<std::string>& guards, bool aggregate) {
   if (guards.empty()) return;
-  const auto append = [&](const std::string& guard) {
-    if (aggregate)
-      out.append("string_agg(distinct ").append(guard).append(", ',')");
-    else
-      out.append(guard);
-  };
-  out.append(", ");
-  if (guards.size() > 1) out.append("concat_ws(','");
+  out.append(guards.size() > 1 ? ", coalesce(" : ", ");
   for (const std::string& guard : guards) {
-    if (guards.size() > 1) out.append(", ");
-    append(guard);
+    if (&guard != &guards.front()) out.append(", ");
+    out.append(aggregate ? "min(" : "").append(guard).append(aggregate ? ")" : "");
   }
-  if (guards.size() > 1) out.push_back(')');
-  out.append(" as g");
+  out.append(guards.size() > 1 ? ") as g" : " as g");
 }
 
 std::string_view embed_name(const statement::Output& output) {
@@ -196,10 +188,8 @@ Result<bool> Renderer::embedded_rows(std::string& out, const Embedding& embeddin
     BULKHEAD_TRY(made, level(embed.select, scope, embedding.depth));
   }
   std::vector<std::string> guards;
-  if (way.target->tenant) append_column(guards.emplace_back(), scope.alias, tenant_column);
-  if (way.junction && way.junction->tenant)
-    append_column(guards.emplace_back(), junction.alias, tenant_column);
-  for (std::string& guard : guards) guard.append("::text");
+  if (way.target->tenant) guards.push_back(foreign_tenant(scope.alias));
+  if (way.junction && way.junction->tenant) guards.push_back(foreign_tenant(junction.alias));
   guards.insert(guards.end(), made.guards.begin(), made.guards.end());
 
   const bool grouped =
@@ -242,7 +232,7 @@ Result<bool> Renderer::embedded_rows(std::string& out, const Embedding& embeddin
     out.append(rows);
   } else {
     out.append("select json_agg(s.j) as j");
-    if (!guards.empty()) out.append(", string_agg(distinct s.g, ',') as g");
+    if (!guards.empty()) out.append(", min(s.g) as g");
     out.append(" from (").append(rows).append(") s");
   }
   return !guards.empty();
@@ -255,10 +245,8 @@ Result<bool> Renderer::spread_rows(std::string& out, const Embedding& embedding,
   const Scope junction{way.junction, way.junction ? next_alias('k') : std::string()};
   BULKHEAD_TRY(Level made, level(embed.select, scope, embedding.depth, !joined.to_one || embedding.flat));
   std::vector<std::string> guards;
-  if (way.target->tenant) append_column(guards.emplace_back(), scope.alias, tenant_column);
-  if (way.junction && way.junction->tenant)
-    append_column(guards.emplace_back(), junction.alias, tenant_column);
-  for (std::string& guard : guards) guard.append("::text");
+  if (way.target->tenant) guards.push_back(foreign_tenant(scope.alias));
+  if (way.junction && way.junction->tenant) guards.push_back(foreign_tenant(junction.alias));
   guards.insert(guards.end(), made.guards.begin(), made.guards.end());
 
   // To one, aggregates are the origin's: it puts the rows together.
@@ -304,7 +292,7 @@ Result<bool> Renderer::spread_rows(std::string& out, const Embedding& embedding,
     out.append(" as c").append(std::to_string(i)).append(", ");
   }
   out.append("nullif(count(*), 0) as j");
-  if (!guards.empty()) out.append(", string_agg(distinct s.g, ',') as g");
+  if (!guards.empty()) out.append(", min(s.g) as g");
   out.append(" from (").append(rows).append(") s");
   return !guards.empty();
 }
@@ -365,10 +353,8 @@ Result<Rendered> Renderer::select(const statement::Select& select) {
 // tenant's id.
 Result<std::string> Renderer::counted_rows(const statement::Select& select, const Scope& scope,
                                            bool aggregated, std::string& foreign) {
-  // A guard may be a list; what is left of it without the own id and the commas is another's.
   const auto add_foreign = [&foreign](std::string_view guard) {
-    foreign.append(foreign.empty() ? "" : " or ").append("translate(replace(").append(guard);
-    foreign.append("::text, $1::uuid::text, ''), ',', '') <> ''");
+    foreign.append(foreign.empty() ? "" : " or ").append(guard).append(" is not null");
   };
   statement::Select needed = select;
   needed.order.clear();
@@ -397,10 +383,10 @@ Result<std::string> Renderer::counted_rows(const statement::Select& select, cons
   std::string list;
   for (const Field& field : made.fields)
     list.append(list.empty() ? "" : ", ").append(finished(field, made, true)).append(" as c");
-  if (scope.relation->tenant) append_column(made.guards.emplace_back(), scope.alias, tenant_column);
+  if (scope.relation->tenant) made.guards.push_back(foreign_tenant(scope.alias));
   for (std::size_t i = 0; i < made.guards.size(); ++i) {
     const std::string name = "g" + std::to_string(i);
-    list.append(", string_agg(distinct ").append(made.guards[i]).append("::text, ',') as ").append(name);
+    list.append(", min(").append(made.guards[i]).append(") as ").append(name);
     add_foreign("n." + name);
   }
   group(rows, made);

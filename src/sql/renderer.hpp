@@ -65,7 +65,7 @@ class Renderer {
   struct Level {
     std::vector<Field> fields;
     std::string joins;                ///< What the fields need beside the relation.
-    std::vector<std::string> guards;  ///< Expressions that hold tenant ids.
+    std::vector<std::string> guards;  ///< Expressions that hold a foreign tenant's id, or NULL.
     std::vector<Joined> embeds;
     bool aggregated = false;
     [[nodiscard]] const Joined* find(std::string_view name) const noexcept;
@@ -79,6 +79,8 @@ class Renderer {
   void from(std::string& out, const Scope& scope);
   /// True if something was written.
   bool tenant_predicate(std::string& out, const Scope& scope);
+  /// The tenant of a row where it is not the one that is bound; else NULL.
+  [[nodiscard]] static std::string foreign_tenant(std::string_view alias);
   /// A place for a value, which is named by where it stands in the statement itself: a copy's would be lost.
   void parameter(std::string& out, const ValueRef& value);
   /// A place for what the statement's fingerprint holds, and so is no other for a statement of the same.
@@ -113,7 +115,7 @@ class Renderer {
   /// Joins an embed to `level`, laterally, and adds its fields.
   [[nodiscard]] Result<void> join_embed(Level& level, const statement::Output& output, const Scope& origin,
                                         const statement::Select& select, std::size_t depth, bool flat);
-  /// The rows of an embed as a select that gives `j` (JSON) and, if true is returned, `g` (tenant ids).
+  /// The rows of an embed as a select that gives `j` (JSON) and, if true is returned, `g` (a foreign tenant).
   [[nodiscard]] Result<bool> embedded_rows(std::string& out, const Embedding& embedding,
                                            const Relationship& way, Joined& joined);
   /// The rows of a spread embed: `c0`, `c1`, … for its fields, `j` for their presence, perhaps `g`.
