@@ -151,9 +151,9 @@ TEST(Render, ToManyEmbedAggregates) {
       R"(min(s.g) as g from (select json_build_object('title', e2."title") as j, )"
       R"(nullif(e2."tenant_id", $1)::text as g from "app"."album" e2 where e2."tenant_id" = $1 and e2."artist_id" = t."id") s) )"
       R"(x1 on x1.j is not null where t."tenant_id" = $1)");
-  EXPECT_TRUE(rendered->count_text.starts_with(
-      R"(select count(*), count(*) filter (where t."tenant_id" <> $1 or )"
-      R"(x3.g is not null) from )"))
+  EXPECT_TRUE(
+      rendered->count_text.starts_with(R"(select count(*), count(*) filter (where t."tenant_id" <> $1 or )"
+                                       R"(x3.g is not null) from )"))
       << rendered->count_text;
   EXPECT_NE(rendered->count_text.find("join lateral"), std::string::npos);
 }
@@ -168,7 +168,8 @@ TEST(Render, ManyToManyBindsTheTenantOnTheJunctionToo) {
                 R"(join "app"."playlist_track" k3 on k3."tenant_id" = $1 and k3."track_id" = e2."id")"),
             std::string::npos)
       << rendered->text;
-  EXPECT_NE(rendered->text.find(R"(coalesce(nullif(e2."tenant_id", $1)::text, nullif(k3."tenant_id", $1)::text) as g)"),
+  EXPECT_NE(rendered->text.find(
+                R"(coalesce(nullif(e2."tenant_id", $1)::text, nullif(k3."tenant_id", $1)::text) as g)"),
             std::string::npos);
 }
 
@@ -253,8 +254,7 @@ TEST(Render, AggregatesPutRowsTogetherAndTheirTenants) {
       R"(coalesce(min(x1.g), $1::uuid::text) from "app"."album" t left join lateral (select )"
       R"(json_build_object('name', e2."name") as j, nullif(e2."tenant_id", $1)::text as g from "app"."artist" e2 where )"
       R"(e2."tenant_id" = $1 and e2."id" = t."artist_id") x1 on true where t."tenant_id" = $1 group by 2, 3)");
-  EXPECT_TRUE(
-      rendered->count_text.starts_with("select count(*), count(*) filter (where n.g0 is not null"))
+  EXPECT_TRUE(rendered->count_text.starts_with("select count(*), count(*) filter (where n.g0 is not null"))
       << rendered->count_text;
   select.aggregates = false;
   EXPECT_EQ(render_shop(select).error().sqlstate(), "PGRST123");
