@@ -434,6 +434,19 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.boolean(n, k, r.config().aggregates);
        }},
+      {"api", "unfiltered_writes", "false",
+       "A PATCH or DELETE of the data API without a filter changes every row of its tenant's, as PostgREST "
+       "has it. Else it is refused.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.boolean(n, k, r.config().unfiltered_writes);
+       }},
+      {"api", "server_timing", "false",
+       "Responses of the data API say how long their stages took (`Server-Timing`): reading the token, the "
+       "request, planning, the "
+       "database, writing. For development: whoever may read a row learns how long it took to find.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.boolean(n, k, r.config().server_timing);
+       }},
       {"web", "dir", "`web/dist`, if it is there",
        "Folder of the app's built page, from the app's folder. Its files are read when the server starts and "
        "served at `/` (docs/guide/web.md).",

@@ -105,6 +105,8 @@ struct AppConfig {
   std::string transactions = "commit";
   std::vector<std::string> response_headers;  ///< In lower case; empty: the usual ones.
   bool aggregates = false;
+  bool server_timing = false;
+  bool unfiltered_writes = false;
 
   // [web]
   std::string web_dir;  ///< Of the built page, from the app's folder; empty: web/dist, if it is there.

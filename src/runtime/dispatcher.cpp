@@ -2,6 +2,7 @@
 
 #include <bulkhead/data.hpp>
 
+#include "api/rest/server_timing.hpp"
 #include "base/percent.hpp"
 #include "base/problem.hpp"
 
@@ -217,6 +218,21 @@ Response Dispatcher::nothing_here(const Seen& seen) {
   return problem_response(Error(Errc::route_not_found, "there is nothing at this path"), 0, seen.trace_id);
 }
 
+namespace {
+
+// The stage before all that the data API tells of.
+void add_admission(Response& response, std::chrono::microseconds took) {
+  std::string entry = api::ServerTiming::entry("jwt", took);
+  for (auto& [name, value] : response.headers)
+    if (name == "Server-Timing") {
+      value.insert(0, entry.append(", "));
+      return;
+    }
+  response.headers.emplace_back("Server-Timing", std::move(entry));
+}
+
+}  // namespace
+
 Task<Response> Dispatcher::serve_tenant(Request& request, std::optional<std::string_view> path_tenant,
                                         const RouteTable::Target& target, const http::Router::Match& match,
                                         Seen& seen) {
@@ -226,6 +242,7 @@ Task<Response> Dispatcher::serve_tenant(Request& request, std::optional<std::str
     requirement.permission = target.handler->access.permission;
     requirement.deadline = target.handler->limits.deadline;
   }
+  const Clock::time_point arrived = Clock::now();
   // From memory where everything is known, which is nearly always; the trace moves into the context.
   std::optional<Result<RequestContext>> context =
       entry_.admit_known(request, path_tenant, seen.trace, requirement);
@@ -234,7 +251,13 @@ Task<Response> Dispatcher::serve_tenant(Request& request, std::optional<std::str
         co_await entry_.admit(request, path_tenant, std::move(seen.trace), requirement);
     context.emplace(std::move(fetched));
   }
-  if (context->has_error()) co_return problem_response(context->error(), 0, seen.trace_id);
+  const bool timed = target.handler == nullptr && rest_.tells_times();
+  const auto admitted = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - arrived);
+  if (context->has_error()) {
+    Response refused = problem_response(context->error(), 0, seen.trace_id);
+    if (timed) add_admission(refused, admitted);
+    co_return refused;
+  }
   const RequestContext& permitted = **context;
   seen.tenant_id = permitted.tenant().id_text();
   seen.tenant = permitted.tenant().slug();
@@ -244,6 +267,7 @@ Task<Response> Dispatcher::serve_tenant(Request& request, std::optional<std::str
   Response response;
   if (target.handler == nullptr) {
     response = co_await rest_.handle(request, session, match.rest);
+    if (timed) add_admission(response, admitted);
   } else {
     std::vector<PathValue> values;
     for (std::size_t i = 0; i < target.names.size() && i < match.values.size(); ++i)

@@ -277,6 +277,8 @@ struct Server::IoThread {
     settings.choose_transaction = config.transactions.ends_with("-allow-override");
     settings.response_headers = config.response_headers;
     settings.aggregates = config.aggregates;
+    settings.server_timing = config.server_timing;
+    settings.unfiltered_writes = config.unfiltered_writes;
     return settings;
   }
 

@@ -159,13 +159,14 @@ order by c.relname, p.proname)";
 
 // How values of the app's domains are shown (a cast to json) and read (a cast from text), if the app says so.
 constexpr std::string_view casts_sql = R"(
-select d.oid, k.casttarget = d.oid, p.proname
+select d.oid, case when k.castsource = d.oid then 'a' when k.castsource = 'pg_catalog.text'::pg_catalog.regtype then 't' else 'j' end,
+       p.proname
 from pg_catalog.pg_cast k
 join pg_catalog.pg_proc p on p.oid = k.castfunc
 join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 join pg_catalog.pg_type d on d.typtype = 'd' and d.typnamespace = n.oid
   and (d.oid = k.castsource and k.casttarget = 'pg_catalog.json'::pg_catalog.regtype
-       or d.oid = k.casttarget and k.castsource = 'pg_catalog.text'::pg_catalog.regtype)
+       or d.oid = k.casttarget and k.castsource in ('pg_catalog.text'::pg_catalog.regtype, 'pg_catalog.json'::pg_catalog.regtype))
 where n.nspname = $1)";
 
 constexpr std::string_view views_sql = R"(
@@ -185,11 +186,12 @@ std::uint32_t number(std::string_view text) {
   return value;
 }
 
+constexpr std::uint32_t first_user_oid = 16384;  // FirstNormalObjectId
+
 // The choice is PostgreSQL's own (json_categorize_type): numbers, booleans, json and timestamps have a form
 // of their own, arrays and composite types are taken apart, everything else is a string of its text form.
 // Types made by extensions may bring a cast to json, so PostgreSQL converts them.
 void set_json_kind(Column& column, char type_kind, char category) {
-  constexpr std::uint32_t first_user_oid = 16384;  // FirstNormalObjectId
   column.json = json_kind(column.type_oid);
   column.is_json = column.json == JsonKind::raw;
   if (column.json != JsonKind::string) return;
@@ -207,13 +209,16 @@ using Places = std::map<std::pair<std::uint32_t, std::uint32_t>, Place>;
 
 /// The functions of the app's casts, by the domain's object id.
 struct Casts {
-  std::map<std::uint32_t, std::string> as_json, from_text;
+  std::map<std::uint32_t, std::string> as_json, from_text, from_json;
 };
 
 Casts read_casts(const Rows& rows) {
   Casts casts;
-  for (std::size_t r = 0; r < rows.size(); ++r)
-    (is_true(rows.text(r, 1)) ? casts.from_text : casts.as_json)[number(rows.text(r, 0))] = rows.text(r, 2);
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const std::string_view kind = rows.text(r, 1);
+    auto& of_kind = kind == "a" ? casts.as_json : kind == "t" ? casts.from_text : casts.from_json;
+    of_kind[number(rows.text(r, 0))] = rows.text(r, 2);
+  }
   return casts;
 }
 
@@ -249,6 +254,8 @@ void read_columns(const Rows& rows, const Casts& casts, std::vector<Relation>& r
       column.as_json = cast->second;
     if (const auto cast = casts.from_text.find(declared); cast != casts.from_text.end())
       column.from_text = cast->second;
+    if (const auto cast = casts.from_json.find(declared); cast != casts.from_json.end())
+      column.from_json = cast->second;
     relation.columns.push_back(std::move(column));
   }
 }
@@ -271,6 +278,18 @@ Column typed(const Rows& rows, std::size_t r) {
   return column;
 }
 
+// Of a domain of the app's that is called like a media type: "text/html".
+std::string media_type(const Column& returned) {
+  std::string_view name = returned.sql_type;
+  const bool domain = returned.own_type && returned.type_oid < first_user_oid;
+  if (!domain || name.size() < 3 || !name.starts_with('"') || name.find('/') == std::string_view::npos)
+    return {};
+  std::string lower(name.substr(1, name.size() - 2));
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
+
 // Puts one row of functions_sql where it belongs; `inputs` counts the parameters so far.
 void add_part(Function& function, const Rows& rows, std::size_t r, std::size_t& inputs) {
   const char kind = rows.is_null(r, 8) ? ' ' : rows.text(r, 8).front();
@@ -285,6 +304,7 @@ void add_part(Function& function, const Rows& rows, std::size_t r, std::size_t& 
   if (kind == 'r') {
     if (function.returns == Function::Returns::row) function.returns = Function::Returns::value;
     column.name = function.name;
+    if (!function.set) function.media = media_type(column);
   }
   if (column.name == tenant_column && column.type_oid == uuid_oid)
     function.row.tenant = true;

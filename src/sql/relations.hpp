@@ -44,9 +44,10 @@ struct Column {
   JsonKind json = JsonKind::string;  ///< How its text form becomes JSON.
   bool convert = false;  ///< Must be wrapped in `to_json()` to be JSON (arrays, composite types, extensions).
   bool is_json = false;  ///< json or jsonb: a payload's value is stored as the JSON text that it is.
-  bool computed = false;           ///< A function of the row; read only, and not among `columns`.
-  std::string as_json, from_text;  ///< Functions of the app's schema that its domain is shown and read with
-                                   ///< (CREATE CAST); empty: PostgreSQL's own way.
+  bool computed = false;  ///< A function of the row; read only, and not among `columns`.
+  /// Functions of the app's schema that its domain is shown and read with (CREATE CAST): to json, of text in filters, of json
+  /// in payloads. Empty: PostgreSQL's own way.
+  std::string as_json, from_text, from_json;
   std::string comment;
 
   [[nodiscard]] bool operator==(const Column&) const = default;
@@ -107,7 +108,10 @@ struct Function {
   bool variadic = false;           ///< The last parameter is an array that may come element by element.
   bool is_volatile = true;
   Returns returns = Returns::nothing;
-  bool set = false;      ///< Any number of rows.
+  bool set = false;  ///< Any number of rows.
+  std::string
+      media;  ///< Of a domain that is named as a media type, or as all of them (`*/*`): that type, in which
+              ///< its value is sent as it is. Else empty.
   std::string relation;  ///< Whose rows it returns; empty: `row` says what.
   Relation row;
 

@@ -43,9 +43,23 @@ void Renderer::recordset(std::string& out, const std::vector<const Column*>& col
     if (i > 0) out.append(", ");
     append_identifier(out, columns[i]->name);
     out.push_back(' ');
-    type_name(out, *columns[i]);
+    if (columns[i]->from_json.empty())
+      type_name(out, *columns[i]);
+    else
+      out.append("json");
   }
   out.push_back(')');
+}
+
+void Renderer::recordset_value(std::string& out, const Column& column) {
+  if (!column.from_json.empty()) {
+    append_identifier(out, schema_);
+    out.push_back('.');
+    append_identifier(out, column.from_json);
+    out.push_back('(');
+  }
+  append_column(out, "r", column.name);
+  if (!column.from_json.empty()) out.push_back(')');
 }
 
 void Renderer::type_name(std::string& out, const Column& column) {
@@ -63,7 +77,7 @@ void Renderer::cell_value(std::string& out, const statement::Cell& cell, const C
   }
   if (!cell.json) return parameter(out, &cell.value);
   out.append("(select ");
-  append_column(out, "r", column.name);
+  recordset_value(out, column);
   out.append(" from json_to_record(json_build_object(");
   append_literal(out, column.name);
   out.append(", ");
@@ -96,7 +110,7 @@ Result<void> Renderer::insert_source(std::string& out, const statement::Insert& 
     out.append(" select $1::uuid");
     for (const Column* named : columns) {
       out.append(", ");
-      append_column(out, "r", named->name);
+      recordset_value(out, *named);
     }
     out.append(columns.empty() ? " from json_array_elements(" : " from json_to_recordset(");
     parameter(out, &insert.json_rows);
@@ -183,7 +197,7 @@ Result<void> Renderer::assignments(std::string& out, const statement::Update& up
     append_identifier(out, name);
     out.append(" = ");
     if (!update.json_row.empty() && !cell.use_default)
-      append_column(out, "r", name);
+      recordset_value(out, *named);
     else
       cell_value(out, cell, *named);
   }

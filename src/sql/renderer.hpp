@@ -158,7 +158,9 @@ class Renderer {
   [[nodiscard]] Result<void> assignments(std::string& out, const statement::Update& update,
                                          const Relation& of);
   void cell_value(std::string& out, const statement::Cell& cell, const Column& column);
+  /// `r(…)`, the names and types of what JSON holds, and a value of it as it is stored.
   void recordset(std::string& out, const std::vector<const Column*>& columns);
+  void recordset_value(std::string& out, const Column& column);
   void written_row_check(std::string& out, const Scope& scope) const;
   /// The function with its arguments, as an entry of FROM.
   void from_function(std::string& out, const Scope& scope);

@@ -14,6 +14,7 @@
 #include "api/rest/query.hpp"
 #include "api/rest/responses.hpp"
 #include "api/rest/scanner.hpp"
+#include "base/hex.hpp"
 #include "base/utf8.hpp"
 #include "data/plane.hpp"
 
@@ -25,6 +26,7 @@ namespace json = boost::json;
 using Returns = sql::Function::Returns;
 
 constexpr std::string_view prefix = "rpc/";
+constexpr std::uint32_t bytea_oid = 17;
 
 /// The arguments, wherever they came from.
 struct Values {
@@ -192,6 +194,18 @@ std::string values_of(const QueryResult& result, bool set) {
   return out.append("]");
 }
 
+// A value as it is: text, or the bytes of a bytea, which PostgreSQL gives in hexadecimal digits.
+std::string own_body(const QueryResult& result) {
+  if (result.rows.empty() || result.rows.is_null(0, 0)) return {};
+  const std::string_view text = result.rows.text(0, 0);
+  if (result.rows.type_oid(0) != bytea_oid || !text.starts_with("\\x")) return std::string(text);
+  std::string bytes;
+  bytes.reserve(text.size() / 2);
+  for (std::size_t i = 2; i + 1 < text.size(); i += 2)
+    bytes.push_back(static_cast<char>(hex_value(text[i]) * 16 + hex_value(text[i + 1])));
+  return bytes;
+}
+
 }  // namespace
 
 bool is_call(std::string_view segment) noexcept {
@@ -207,7 +221,6 @@ Result<AskedCall> read_call(const Request& request, sql::RelationsRef relations,
   BULKHEAD_CHECK(check_profile(request));
   BULKHEAD_CHECK(check_method(request.method));
   AskedCall asked;
-  BULKHEAD_TRY(asked.media, read_accept(request));
   BULKHEAD_TRY(asked.preferences, read_preferences(request, settings.choose_transaction));
   const bool post = request.method == Method::post;
   Arguments arguments;
@@ -215,6 +228,10 @@ Result<AskedCall> read_call(const Request& request, sql::RelationsRef relations,
   BULKHEAD_CHECK(apply_range(request, query.select));
   BULKHEAD_TRY(Values values, read_values(request, query, std::move(arguments), settings));
   BULKHEAD_TRY(const Choice choice, choose_function(*relations, name, values.given));
+
+  // What is chosen from it is shown as JSON, as rows are.
+  const std::string_view own = query.select.outputs.empty() ? choice.function->media : std::string_view();
+  BULKHEAD_TRY(asked.media, read_accept(request, own));
 
   asked.relations = std::move(relations);
   asked.function = choice.function;
@@ -230,7 +247,7 @@ Result<AskedCall> read_call(const Request& request, sql::RelationsRef relations,
   asked.call.select.exact_count = asked.preferences.count;
   asked.call.select.aggregates = settings.aggregates;
   asked.call.select.embed_limit = settings.max_rows;
-  asked.call.select.plain = asked.media.csv && choice.function->returns == Returns::row;
+  asked.call.select.plain = asked.media.own || (asked.media.csv && choice.function->returns == Returns::row);
   BULKHEAD_CHECK(add_bounds(asked, settings));
   return asked;
 }
@@ -244,6 +261,11 @@ Response call_response(const AskedCall& asked, const QueryResult& result) {
     media.object = true;
   Response response = read_response(result, media, offset);
   if (response.error || response.status == 416) return response;
+  if (media.own) {
+    response.content_type = own_content_type(function.media);
+    response.body = own_body(result);
+    return response;
+  }
   if (function.returns == Returns::row) {
     response.content_type = content_type(asked.media);
     return response;

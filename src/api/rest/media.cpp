@@ -61,8 +61,16 @@ std::vector<Accepted> accepted_ranges(const Request& request) {
   return ranges;
 }
 
-std::optional<Media> media_of(const Accepted& range) {
+bool fits(std::string_view range, std::string_view own) {
+  if (own.empty()) return false;
+  const std::string_view kind = range.substr(0, range.find('/') + 1);
+  return own == "*/*" || range == "*/*" || range == own || (range.ends_with("/*") && own.starts_with(kind));
+}
+
+std::optional<Media> media_of(const Accepted& range, std::string_view own) {
   Media media;
+  media.own = fits(range.type, own);
+  if (media.own) return media;
   if (range.type == "application/json" || range.type == "*/*" || range.type == "application/*") return media;
   media.csv = range.type == "text/csv";
   if (media.csv) return media;
@@ -77,9 +85,9 @@ std::optional<Media> media_of(const Accepted& range) {
 
 }  // namespace
 
-Result<Media> read_accept(const Request& request) {
-  const std::vector<Accepted> ranges = accepted_ranges(request);
-  if (ranges.empty()) return Media();
+Result<Media> read_accept(const Request& request, std::string_view own) {
+  std::vector<Accepted> ranges = accepted_ranges(request);
+  if (ranges.empty()) ranges.push_back(accepted("*/*"));
   std::optional<Media> best;
   double quality = 0;
   std::string asked;
@@ -88,13 +96,20 @@ Result<Media> read_accept(const Request& request) {
     asked.append(range.written);
     // Of two that are liked as well the first counts.
     if (range.quality <= quality) continue;
-    if (const std::optional<Media> media = media_of(range)) {
+    if (const std::optional<Media> media = media_of(range, own)) {
       best = media;
       quality = range.quality;
     }
   }
   if (best) return *best;
   return Error(Errc::not_acceptable, "None of these media types are available: " + asked);
+}
+
+std::string own_content_type(std::string_view own) {
+  if (own == "*/*") return "application/octet-stream";
+  const bool text =
+      own == "text/plain" || own == "text/xml" || own == "text/csv" || own == "application/json";
+  return std::string(own) + (text ? "; charset=utf-8" : "");
 }
 
 std::string_view content_type(Media media) noexcept {

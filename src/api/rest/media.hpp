@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <bulkhead/http.hpp>
@@ -12,10 +13,14 @@ struct Media {
   bool object = false;         ///< One object instead of an array.
   bool without_nulls = false;  ///< `nulls=stripped`
   bool csv = false;
+  bool own = false;  ///< As it is, in the media type that the function called is declared to return.
 };
 
-/// The type that `Accept` likes best of those that there are; JSON where it is not set. Errors: `not_acceptable`.
-[[nodiscard]] Result<Media> read_accept(const Request& request);
+/// The type that `Accept` likes best of those that there are; JSON where it is not set. `own`: the media type that the function
+/// called returns, or every one (`*/*`); it comes before JSON. Errors: `not_acceptable`.
+[[nodiscard]] Result<Media> read_accept(const Request& request, std::string_view own = {});
+/// That of a function's own media type.
+[[nodiscard]] std::string own_content_type(std::string_view own);
 [[nodiscard]] std::string_view content_type(Media media) noexcept;
 
 }  // namespace bulkhead::api

@@ -14,6 +14,7 @@
 #include "api/rest/response_settings.hpp"
 #include "api/rest/responses.hpp"
 #include "api/rest/scanner.hpp"
+#include "api/rest/server_timing.hpp"
 #include "data/plane.hpp"
 
 namespace bulkhead::api {
@@ -293,9 +294,11 @@ struct RestApi::Impl {
   RestSettings settings;
 
   [[nodiscard]] Task<Response> handle_relation(const Request& request, TenantSession& session,
-                                               data::TargetRef target, std::string_view relation) const;
+                                               data::TargetRef target, std::string_view relation,
+                                               ServerTiming& timing) const;
   [[nodiscard]] Task<Response> handle_call(const Request& request, TenantSession& session,
-                                           data::TargetRef target, std::string_view segment) const;
+                                           data::TargetRef target, std::string_view segment,
+                                           ServerTiming& timing) const;
   /// A timezone that is none is taken out of the preferences.
   [[nodiscard]] Task<Result<QueryResult>> run(TenantSession& session, Preferences& preferences,
                                               statement::Statement statement) const;
@@ -362,18 +365,25 @@ struct RestApi::Impl {
                               settings.json_depth));
     if (update.assignments.empty()) return std::optional<statement::Statement>();
     update.returning = returning(asked, false);
-    update.where = std::move(asked.query.select.where);
+    update.where = which_rows(asked);
     update.order = std::move(asked.query.select.order);
     update.at_most = at_most(asked);
     return std::optional<statement::Statement>(std::move(update));
   }
 
-  [[nodiscard]] static Result<std::optional<statement::Statement>> remove(Asked& asked) {
+  /// All of them have to be meant: a filter that was forgotten is none.
+  [[nodiscard]] statement::Condition which_rows(Asked& asked) const {
+    statement::Condition where = std::move(asked.query.select.where);
+    if (where.empty() && settings.unfiltered_writes) where.children.emplace_back();
+    return where;
+  }
+
+  [[nodiscard]] Result<std::optional<statement::Statement>> remove(Asked& asked) const {
     BULKHEAD_CHECK(refuse_range(asked));
     statement::Delete remove;
     remove.relation = asked.relation->name;
     remove.returning = returning(asked, false);
-    remove.where = std::move(asked.query.select.where);
+    remove.where = which_rows(asked);
     remove.order = std::move(asked.query.select.order);
     remove.at_most = at_most(asked);
     return std::optional<statement::Statement>(std::move(remove));
@@ -425,7 +435,12 @@ RestApi::RestApi(RestSettings settings) : impl_(new Impl{std::move(settings)}) {
 }
 RestApi::~RestApi() = default;
 
+bool RestApi::tells_times() const noexcept {
+  return impl_->settings.server_timing;
+}
+
 Task<Response> RestApi::handle(const Request& request, TenantSession& session, std::string_view relation) {
+  ServerTiming timing(impl_->settings.server_timing);
   data::Plane& plane = data::SessionAccess::plane(session);
   data::TargetRef target = plane.known(session.context());
   if (!target) {
@@ -433,18 +448,24 @@ Task<Response> RestApi::handle(const Request& request, TenantSession& session, s
     if (learned.has_error()) co_return error_response(learned.error());
     target = std::move(*learned);
   }
-  if (request.method == Method::options) co_return options(*target, relation);
   Response response;
-  if (is_call(relation))
-    response = co_await impl_->handle_call(request, session, target, relation);
-  else
-    response = co_await impl_->handle_relation(request, session, target, relation);
+  if (request.method == Method::options) {
+    response = options(*target, relation);
+    timing.ended("parse");
+    timing.ended("response");
+  } else if (is_call(relation)) {
+    response = co_await impl_->handle_call(request, session, target, relation, timing);
+  } else {
+    response = co_await impl_->handle_relation(request, session, target, relation, timing);
+  }
   add_profile(request, response);
+  if (!timing.header().empty()) response.headers.emplace_back("Server-Timing", timing.header());
   co_return response;
 }
 
 Task<Response> RestApi::Impl::handle_relation(const Request& request, TenantSession& session,
-                                              data::TargetRef target, std::string_view relation) const {
+                                              data::TargetRef target, std::string_view relation,
+                                              ServerTiming& timing) const {
   const Method method = request.method;
   const bool reads = method == Method::get || method == Method::head;
   if (method == Method::other) co_return error_response(unsupported_method(method));
@@ -455,23 +476,29 @@ Task<Response> RestApi::Impl::handle_relation(const Request& request, TenantSess
     if (now.has_value() && (*now)->version != target->version)
       asked = read_request(request, (*now)->relations, relation, settings.choose_transaction);
   }
+  timing.ended("parse");
   if (asked.has_error()) co_return error_response(asked.error());
   if (reads) {
     auto statement = read(*asked);
+    timing.ended("plan");
     if (statement.has_error()) co_return error_response(statement.error());
     const std::uint64_t offset = std::get<statement::Select>(*statement).offset.value_or(0);
     auto result = co_await run(session, asked->preferences, std::move(*statement));
+    timing.ended("transaction");
     if (result.has_error()) co_return failed(result.error());
     Response response = read_response(*result, asked->media, offset);
     add_applied(response, asked->preferences, applies(method));
+    timing.ended("response");
     co_return response;  // HEAD's body, too: its length is told, and it is not sent
   }
 
   const statement::Condition where = asked->query.select.where;  // for the error's sake
   auto statement = write(*asked, request);
+  timing.ended("plan");
   if (statement.has_error()) co_return error_response(statement.error());
   if (!statement->has_value()) co_return nothing_written(*asked, method);
   auto result = co_await run(session, asked->preferences, std::move(**statement));
+  timing.ended("transaction");
   if (result.has_error()) {
     const Error bounded = bounded_error(asked->preferences, asked->media.object, result.error());
     co_return failed(
@@ -480,25 +507,31 @@ Task<Response> RestApi::Impl::handle_relation(const Request& request, TenantSess
   if (method == Method::put && result->rows.affected() != 1) co_return error_response(put_mismatch());
   Response response = write_response(*asked, *result, method);
   apply_response_settings(response, *result, settings.response_headers);
+  timing.ended("response");
   co_return response;
 }
 
 Task<Response> RestApi::Impl::handle_call(const Request& request, TenantSession& session,
-                                          data::TargetRef target, std::string_view segment) const {
+                                          data::TargetRef target, std::string_view segment,
+                                          ServerTiming& timing) const {
   auto asked = read_call(request, target->relations, segment, settings);
   if (asked.has_error() && data::Target::concerns_tables(asked.error())) {
     auto now = co_await data::SessionAccess::plane(session).confirm(session.context(), target);
     if (now.has_value() && (*now)->version != target->version)
       asked = read_call(request, (*now)->relations, segment, settings);
   }
+  timing.ended("parse");
   if (asked.has_error()) co_return error_response(asked.error());
   statement::Statement statement(asked->call);
+  timing.ended("plan");
   auto result = co_await run(session, asked->preferences, std::move(statement));
+  timing.ended("transaction");
   if (result.has_error())
     co_return failed(bounded_error(asked->preferences, asked->media.object, result.error()));
   Response response = call_response(*asked, *result);
   if (!response.error) add_applied(response, asked->preferences, Applies::call);
   apply_response_settings(response, *result, settings.response_headers);
+  timing.ended("response");
   co_return response;
 }
 

@@ -21,6 +21,8 @@ struct RestSettings {
   bool aggregates = false;          ///< Clients may have rows put together: count(), sum(), spreads to many.
   bool rollback = false;            ///< Transactions are rolled back in the end, unless the client may choose
   bool choose_transaction = false;  ///< and says `Prefer: tx=commit`.
+  bool unfiltered_writes = false;   ///< A PATCH or DELETE may do without a filter.
+  bool server_timing = false;       ///< Responses say how long their stages took.
   std::vector<std::string>
       response_headers;  ///< What the app may set (response_settings.hpp); empty: the usual.
 };
@@ -38,6 +40,8 @@ class RestApi {
   /// wrong is in the response. `request`, `session` and `relation` outlive the task.
   [[nodiscard]] Task<Response> handle(const Request& request, TenantSession& session,
                                       std::string_view relation);
+  /// Responses tell their stages' times.
+  [[nodiscard]] bool tells_times() const noexcept;
 
  private:
   struct Impl;

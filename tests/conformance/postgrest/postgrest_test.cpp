@@ -22,7 +22,7 @@
 ///   get, head, post, patch, put, delete, options   the request's target, behind /rest/v1
 ///   headers, send, text  of the request: an object, a body as JSON, a body as it stands
 ///   as, role             the tenant (alpha) and the caller's role in it (owner)
-///   server               default, small (answers of 3 rows) or aggregates (they are on)
+///   server               default, small (answers of 3 rows), aggregates (they are on), choosing (tx=) or unfiltered (writes)
 ///   status               of the answer (200)
 ///   json, body           the answer's body: as JSON, byte by byte
 ///   has                  headers of the answer: name and value; null is a header that is not there
@@ -134,6 +134,9 @@ class Postgrest : public ::testing::TestWithParam<std::string> {
     servers()["small"] = std::make_unique<TestServer>(agency()->database(), small);
     TestServerSettings choosing;
     choosing.configure = [](AppConfig& config) { config.transactions = "commit-allow-override"; };
+    TestServerSettings unfiltered;
+    unfiltered.configure = [](AppConfig& config) { config.unfiltered_writes = true; };
+    servers()["unfiltered"] = std::make_unique<TestServer>(agency()->database(), unfiltered);
     servers()["choosing"] = std::make_unique<TestServer>(agency()->database(), choosing);
   }
   static void TearDownTestSuite() {

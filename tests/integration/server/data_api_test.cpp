@@ -301,5 +301,36 @@ TEST_F(DataApiTest, InternalTablesAreNotThere) {
   }
 }
 
+TEST_F(DataApiTest, ServerTimingTellsTheStagesThatWereReached) {
+  TestServerSettings settings;
+  settings.configure = [](AppConfig& config) { config.server_timing = true; };
+  TestServer timed(shops().database, settings);
+  Caller caller(timed, timed.token("acme", "ann", "member"));
+  const auto stages = [](const Reply& reply) {
+    std::string names;
+    const std::string header = reply.header("server-timing");
+    for (std::size_t at = 0; at < header.size();) {
+      const std::size_t comma = std::min(header.find(", ", at), header.size());
+      const std::string entry = header.substr(at, comma - at);
+      const std::size_t dur = entry.find(";dur=");
+      EXPECT_NE(dur, std::string::npos) << header;
+      EXPECT_EQ(entry.find_first_not_of("0123456789.", dur + 5), std::string::npos) << header;
+      names.append(names.empty() ? "" : " ").append(entry.substr(0, dur));
+      at = comma + 2;
+    }
+    return names;
+  };
+  EXPECT_EQ(stages(caller.get("/rest/v1/artist?artist_id=eq.1")), "jwt parse plan transaction response");
+  EXPECT_EQ(stages(caller.send("PATCH", "/rest/v1/artist?artist_id=eq.1", R"({"name": "x"})",
+                               {{"Content-Type", "application/json"}})),
+            "jwt parse plan transaction response");
+  EXPECT_EQ(stages(caller.send("OPTIONS", "/rest/v1/artist", "")), "jwt parse response");
+  EXPECT_EQ(stages(caller.get("/rest/v1/artist?artist_id=one")), "jwt parse");
+  EXPECT_EQ(stages(caller.get("/rest/v1/artist?artist_id=eq.one")), "jwt parse plan transaction");
+  Caller nobody(timed, "nonsense");
+  EXPECT_EQ(stages(nobody.get("/rest/v1/artist")), "jwt");
+  EXPECT_EQ(ann().get("/rest/v1/artist?artist_id=eq.1").header("server-timing"), "");
+}
+
 }  // namespace
 }  // namespace bulkhead::test

@@ -115,6 +115,29 @@ TEST(Preferences, AcceptSaysHowRowsAreWritten) {
   }
 }
 
+TEST(Preferences, AFunctionsOwnMediaTypeIsChosenBeforeJson) {
+  struct Case {
+    std::string_view accept, own;
+    bool as_it_is;
+  };
+  for (const Case& c :
+       {Case{"*/*", "image/png", true}, Case{"image/*", "image/png", true},
+        Case{"IMAGE/PNG", "image/png", true}, Case{"text/html, */*;q=0.1", "image/png", true},
+        Case{"application/json", "image/png", false}, Case{"application/*", "image/png", false},
+        Case{"image/png;q=0.1, application/json", "image/png", false}, Case{"a/b", "*/*", true},
+        Case{"application/json", "*/*", true}, Case{"*/*", "", false}}) {
+    const std::vector<HeaderView> headers{{"Accept", c.accept}};
+    const auto media = read_accept(request_with(headers), c.own);
+    ASSERT_TRUE(media) << c.accept;
+    EXPECT_EQ(media->own, c.as_it_is) << c.accept << " of " << c.own;
+  }
+  const std::vector<HeaderView> other{{"Accept", "image/gif"}};
+  EXPECT_TRUE(read_accept(request_with(other), "image/png").has_error());
+  EXPECT_EQ(own_content_type("image/png"), "image/png");
+  EXPECT_EQ(own_content_type("text/plain"), "text/plain; charset=utf-8");
+  EXPECT_EQ(own_content_type("*/*"), "application/octet-stream");
+}
+
 TEST(Preferences, TheOneSchemaMayBeNamed) {
   const std::vector<HeaderView> ours{{"Accept-Profile", "public"}, {"Content-Profile", "public"}},
       read{{"Accept-Profile", "other"}}, write{{"Content-Profile", "other"}};
