@@ -254,7 +254,7 @@ void Renderer::group(std::string& out, const Level& level) {
 
 void Renderer::output_list(std::string& list, const Level& level, const Scope& scope) {
   std::vector<std::string> guards;
-  if (scope.relation->tenant) append_column(guards.emplace_back(), scope.alias, tenant_column);
+  if (scope.relation->tenant) append_column(guards.emplace_back(), scope.alias, relations_.tenant_column());
   own_guard_ = !guards.empty() && !level.aggregated;
   guards.insert(guards.end(), level.guards.begin(), level.guards.end());
 

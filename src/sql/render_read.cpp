@@ -199,9 +199,9 @@ Result<bool> Renderer::embedded_rows(std::string& out, const Embedding& embeddin
     BULKHEAD_TRY(made, level(embed.select, scope, embedding.depth));
   }
   std::vector<std::string> guards;
-  if (way.target->tenant) append_column(guards.emplace_back(), scope.alias, tenant_column);
+  if (way.target->tenant) append_column(guards.emplace_back(), scope.alias, relations_.tenant_column());
   if (way.junction && way.junction->tenant)
-    append_column(guards.emplace_back(), junction.alias, tenant_column);
+    append_column(guards.emplace_back(), junction.alias, relations_.tenant_column());
   for (std::string& guard : guards) guard.append("::text");
   guards.insert(guards.end(), made.guards.begin(), made.guards.end());
 
@@ -258,9 +258,9 @@ Result<bool> Renderer::spread_rows(std::string& out, const Embedding& embedding,
   const Scope junction{way.junction, way.junction ? next_alias('k') : std::string()};
   BULKHEAD_TRY(Level made, level(embed.select, scope, embedding.depth, !joined.to_one || embedding.flat));
   std::vector<std::string> guards;
-  if (way.target->tenant) append_column(guards.emplace_back(), scope.alias, tenant_column);
+  if (way.target->tenant) append_column(guards.emplace_back(), scope.alias, relations_.tenant_column());
   if (way.junction && way.junction->tenant)
-    append_column(guards.emplace_back(), junction.alias, tenant_column);
+    append_column(guards.emplace_back(), junction.alias, relations_.tenant_column());
   for (std::string& guard : guards) guard.append("::text");
   guards.insert(guards.end(), made.guards.begin(), made.guards.end());
 
@@ -389,7 +389,7 @@ Result<std::string> Renderer::counted_rows(const statement::Select& select, cons
   BULKHEAD_CHECK(where(rows, scope, select.where, &made));
   if (!aggregated) {
     if (scope.relation->tenant) {
-      append_column(foreign, scope.alias, tenant_column);
+      append_column(foreign, scope.alias, relations_.tenant_column());
       foreign.append(" <> $1");
     }
     for (const std::string& guard : made.guards) add_foreign(guard);
@@ -399,7 +399,8 @@ Result<std::string> Renderer::counted_rows(const statement::Select& select, cons
   std::string list;
   for (const Field& field : made.fields)
     list.append(list.empty() ? "" : ", ").append(finished(field, made, true)).append(" as c");
-  if (scope.relation->tenant) append_column(made.guards.emplace_back(), scope.alias, tenant_column);
+  if (scope.relation->tenant)
+    append_column(made.guards.emplace_back(), scope.alias, relations_.tenant_column());
   for (std::size_t i = 0; i < made.guards.size(); ++i) {
     const std::string name = "g" + std::to_string(i);
     list.append(", string_agg(distinct ").append(made.guards[i]).append("::text, ',') as ").append(name);
