@@ -402,7 +402,9 @@ Result<AdoptedThere> forget_adopted(pg::Blocking& catalog, const AdoptRequest& r
                              {there.cell, there.database}));
   if (database.empty()) return there;
   const std::string login = target.quote_identifier(database.text(0, 0));
-  BULKHEAD_CHECK(target.execute("drop owned by " + login + "; drop role " + login));
+  // Who is no superuser may drop a role's privileges as a member of it. What was installed is looked at anew next time.
+  BULKHEAD_CHECK(target.execute("delete from bulkhead.bootstrap; grant " + login +
+                                " to current_user; drop owned by " + login + "; drop role " + login));
   return there;
 }
 

@@ -432,6 +432,10 @@ TEST(Adopt, WhatWasAdoptedCanBeForgottenAndItsRowsStay) {
   EXPECT_EQ(seen_by_others(project), before);
   EXPECT_EQ(lifecycle::find_adopted(catalog, project.request()).error().code(), Errc::not_found);
   EXPECT_EQ(project.adopt().fresh, 2u) << "and adopted again";
+  const TestServer server(project.catalog, server_settings());
+  const Call get{
+      "GET", "/rest/v1/projects?select=name", "", {{"Authorization", "Bearer " + token(acme, ann)}}};
+  EXPECT_EQ(server.client().send(get).body, R"([{"name":"Rocket"}])");
 }
 
 TEST(RequestSettings, ReachTablesOfOurOwnWhereTheyAreAskedFor) {
