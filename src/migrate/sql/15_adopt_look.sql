@@ -193,12 +193,18 @@ with asked as (
          'whoever else writes it as one of these roles needs another', array['50', format('revoke insert, update, delete on %s from public, %s', name, (select names from who))]
     from rel where shared and exists (select from touched t where t.oid = rel.oid and t.privilege in ('INSERT', 'UPDATE', 'DELETE'))
   union all
-  select 'rls-off', 'error', relname, about, 'it is hidden, and requests could reach it', '',
-         array['50', format('alter table %s enable row level security', name),
-               '50', format('drop policy if exists bulkhead_others on %s', name),
-               '50', format('create policy bulkhead_others on %s using ((%s))', name, asked.others)]
+  select case when relrowsecurity then 'policy-floor' else 'rls-off' end, 'error', relname, about, 'it is hidden, and requests could reach it',
+         case when relrowsecurity then 'policies of other tables that look into it see nothing there any more, for Bulkhead''s requests' else '' end,
+         case when relrowsecurity then '{}'::text[] else
+           array['50', format('alter table %s enable row level security', name),
+                 '50', format('drop policy if exists bulkhead_others on %s', name),
+                 '50', format('create policy bulkhead_others on %s using ((%s))', name, asked.others)] end
+         || array['50', format('drop policy if exists bulkhead_floor on %s', name),
+                  '50', format('create policy bulkhead_floor on %s as restrictive using ((%s))', name, asked.others)]
     from rel, asked
-   where hidden and relkind in ('r', 'p') and not relrowsecurity and exists (select from touched t where t.oid = rel.oid and t.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE'))
+   where hidden and relkind in ('r', 'p') and exists (select from touched t where t.oid = rel.oid and t.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE'))
+     and not (relrowsecurity and exists (select from pg_policy p where p.polrelid = rel.oid and not p.polpermissive and p.polcmd = '*' and p.polroles = '{0}'
+              and pg_get_expr(p.polqual, p.polrelid) = '( SELECT (NOT pg_has_role(SESSION_USER, ''bulkhead_served''::name, ''member''::text)))'))
   union all
   select 'view-invoker', 'error', relname, about, 'it reads with its owner''s rights, past the caller''s policies', 'whoever reads it will need the rights on its tables',
          array['50', format('alter view %s set (security_invoker = true)', name)]
@@ -244,10 +250,20 @@ with asked as (
    where d.defaclobjtype = 'r' and (d.defaclnamespace = 0 or n.nspname = asked.target)
      and exists (select from aclexplode(d.defaclacl) a where a.grantee = 0 or a.grantee in (select oid from bound))
   union all
-  select 'outside-app', 'warning', null, 'table ' || c.oid::regclass, 'requests could read it, in another schema and without row-level security', 'revoke that, if its rows are tenants''', null
+  select 'outside-app', case when c.relrowsecurity then 'warning' else 'error' end, null, 'table ' || c.oid::regclass,
+         case when c.relrowsecurity then 'functions that requests call could read it, and its own policies alone keep tenants apart there'
+              else 'functions that requests call could read it, and nothing keeps tenants apart there' end,
+         'if it is the same for all tenants: --shared ' || c.oid::regclass || '; else take the right to read it from the roles that requests run as', null
     from asked, pg_class c join pg_namespace n on n.oid = c.relnamespace
-   where c.relkind in ('r', 'p', 'm', 'f') and not c.relrowsecurity and n.nspname not in (asked.target, 'pg_catalog', 'information_schema', 'bulkhead')
-     and n.nspname !~ '^pg_(toast|temp)'
+   where c.relkind in ('r', 'p', 'm', 'f') and n.nspname not in (asked.target, 'pg_catalog', 'information_schema', 'bulkhead')
+     and n.nspname !~ '^pg_(toast|temp)' and not c.oid::regclass::text = any (asked.shared_names)
+     and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
      and exists (select from bound where has_schema_privilege(bound.oid, n.oid, 'usage') and has_table_privilege(bound.oid, c.oid, 'select'))
+  union all
+  select 'shared-sequence', 'warning', relname, about, format('column %s is numbered for all tenants together: each sees from the gaps how much the others write', quote_ident(a.attname)),
+         'a uuid tells nothing', null
+    from rel join pg_attribute a on a.attrelid = rel.oid and a.attnum > 0 and not a.attisdropped
+    left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+   where tenants and not relispartition and (a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) like 'nextval(%')
 )
 select rule, level, relation::text, about, problem, advice, coalesce(array_to_json(mends)::text, '[]') from wrong order by level, about, rule, problem

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "catalog/cells.hpp"
@@ -212,6 +213,25 @@ TEST(Adopt, RolesThatStandAboveTheWallsAreRefused) {
   schema.hidden = {};
   EXPECT_TRUE(
       rules_of(must(migrate::look_at_schema(database, schema)), "organizations").contains("unmarked-table"));
+}
+
+TEST(Adopt, WhatIsNotServedMustNotBeInReachEither) {
+  const Project project;
+  pg::Blocking database = project.admin();
+  must(database.execute(
+      "alter table public.organizations enable row level security;"
+      "create policy everybody on public.organizations using (true);"
+      "create schema private; grant usage on schema private to authenticated;"
+      "create table private.stuff (of uuid); grant select on private.stuff to authenticated"));
+  migrate::AdoptedSchema schema = project.request().schema;
+  migrate::AdoptLook look = must(migrate::look_at_schema(database, schema));
+  EXPECT_EQ(rules_of(look, "organizations"), (std::set<std::string>{"grant-too-much", "policy-floor"}));
+  EXPECT_TRUE(rules_of(look, "").contains("outside-app")) << "the app's functions could read it";
+  schema.shared.emplace_back("private.stuff");
+  look = must(migrate::look_at_schema(database, schema));
+  EXPECT_FALSE(rules_of(look, "").contains("outside-app")) << "it was said to be the same for all";
+  project.mend();
+  EXPECT_TRUE(rules_of(must(migrate::look_at_schema(database, schema)), "organizations").empty());
 }
 
 TEST(Adopt, TheWrittenMigrationMendsItAndLeavesOthersWhatTheyHad) {
@@ -476,24 +496,25 @@ std::string in_shell(const std::string& text) {
   return out + "'";
 }
 
-/// `bulkhead adopt` of the project; true: it succeeded.
-bool run(const Project& project, const std::string& more, const std::string& environment = "") {
+/// `bulkhead adopt` of the project: its exit code; -1 where it was killed.
+int run(const Project& project, const std::string& more, const std::string& environment = "") {
   const std::string command = environment + " " + BULKHEAD_PROGRAM + " adopt " + in_shell(project.url) +
                               " --tenant-column org_id --shared country --hidden organizations --role "
                               "authenticated --slugs-from organizations.slug --database " +
                               in_shell(project.catalog.admin) + " " + more + " >/dev/null 2>&1";
-  return std::system(command.c_str()) == 0;
+  const int status = std::system(command.c_str());
+  return WIFEXITED(status) && WEXITSTATUS(status) < 128 ? WEXITSTATUS(status) : -1;
 }
 
 TEST(Adopt, KilledAnywhereTheNextRunFinishes) {
   const fs::path trace = fs::temp_directory_path() / ("bh-adopt-trace-" + std::to_string(getpid()));
   {
     const Project project;
-    EXPECT_FALSE(run(project, "")) << "there is something to mend";
-    EXPECT_FALSE(run(project, "--apply"));
+    EXPECT_EQ(run(project, ""), 9) << "there is something to mend";
+    EXPECT_EQ(run(project, "--apply"), 9);
     project.mend();
-    EXPECT_TRUE(run(project, "--json"));
-    ASSERT_TRUE(run(project, "--apply", "BULKHEAD_FAILPOINT_TRACE=" + trace.string()));
+    EXPECT_EQ(run(project, "--json"), 0);
+    ASSERT_EQ(run(project, "--apply", "BULKHEAD_FAILPOINT_TRACE=" + trace.string()), 0);
   }
   std::set<std::string> places;
   std::ifstream passed(trace);
@@ -505,8 +526,8 @@ TEST(Adopt, KilledAnywhereTheNextRunFinishes) {
     SCOPED_TRACE(place);
     const Project project;
     project.mend();
-    EXPECT_FALSE(run(project, "--apply", "BULKHEAD_FAILPOINT=" + place)) << "it was to be killed";
-    ASSERT_TRUE(run(project, "--apply"));
+    EXPECT_EQ(run(project, "--apply", "BULKHEAD_FAILPOINT=" + place), -1) << "it was to be killed";
+    ASSERT_EQ(run(project, "--apply"), 0);
     pg::Blocking catalog = project.catalog.connect_admin();
     const auto tenants = must(catalog::list_tenants(catalog));
     ASSERT_EQ(tenants.size(), 2u);
