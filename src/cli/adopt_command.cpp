@@ -132,7 +132,7 @@ Result<void> AdoptCommand::apply() const {
   BULKHEAD_TRY(pg::Blocking catalog, workspace.admin());
   std::optional<Progress> progress;
   const auto told = [&progress](std::uint64_t done, std::uint64_t total) {
-    if (!progress) progress.emplace("tenants", "tenants", total);
+    if (!progress) progress.emplace("adopt", "tenants", total);
     progress->update(done);
   };
   const audit::Action action{

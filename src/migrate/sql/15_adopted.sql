@@ -37,3 +37,17 @@ end
 $$;
 revoke all on function bulkhead.adopted(text) from public;
 grant execute on function bulkhead.adopted(text) to bulkhead_login;
+
+-- As 03_bulkhead.sql has it, and for a login alone that the floor knows: where somebody took its membership away, nobody is bound.
+create or replace function bulkhead.resides(tenant uuid, epoch bigint, for_write boolean, schema_name text, version integer) returns boolean
+language plpgsql stable security definer parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return pg_has_role(session_user, 'bulkhead_served', 'member')
+         and exists (select from bulkhead.residency r, bulkhead.target t
+                      where r.tenant_id = resides.tenant and r.epoch = resides.epoch and (r.writable or not for_write)
+                        and r.schema_name = resides.schema_name
+                        and t.schema_name = resides.schema_name and t.version = resides.version);
+end
+$$;

@@ -423,6 +423,17 @@ TEST_F(AdoptedTest, TheFloorHoldsWhateverTheProjectsPoliciesSay) {
       .value();
 }
 
+TEST_F(AdoptedTest, ALoginThatTheFloorDoesNotKnowIsNeverBound) {
+  pg::Blocking catalog = project->catalog.connect_admin(), database = project->admin();
+  const auto record = must(catalog::find_tenant(catalog, "acme"));
+  const std::string login = must(catalog::login_of(catalog, record.placement)).name;
+  must(database.execute("revoke bulkhead_served from " + login));
+  const Reply reply = as_ann("GET", "projects");
+  EXPECT_GE(reply.status, 500u) << reply.body;
+  must(database.execute("grant bulkhead_served to " + login));
+  EXPECT_EQ(as_ann("GET", "projects").status, 200u);
+}
+
 TEST_F(AdoptedTest, ATableThatIsNotFitAnyMoreIsNotServed) {
   EXPECT_EQ(as_ann("GET", "notes?select=body").status, 200u);
   project->admin().execute("drop policy bulkhead_floor on public.notes").value();
