@@ -20,6 +20,7 @@
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
 #include "identity/base64url.hpp"
+#include "lifecycle/cells.hpp"
 #include "lifecycle/tenants.hpp"
 #include "support/test_server.hpp"
 
@@ -95,9 +96,10 @@ TestServerSettings server_settings() {
 
 /// The project in a database of its own, beside the catalog's.
 struct Project {
-  Project() : catalog(Postgres::shared().make_database()), name(Postgres::shared().make_empty_database()) {
-    url = Postgres::shared().admin(name);
-    admin().execute(text_of(fs::path(BULKHEAD_SOURCE_DIR) / "tests/integration/adopt/supabase.sql")).value();
+  explicit Project(Postgres& server = Postgres::shared())
+      : catalog(Postgres::shared().make_database()), name(server.make_empty_database()) {
+    url = server.admin(name);
+    must(admin().execute(text_of(fs::path(BULKHEAD_SOURCE_DIR) / "tests/integration/adopt/supabase.sql")));
   }
   [[nodiscard]] pg::Blocking admin() const { return must(pg::Blocking::connect(url)); }
   [[nodiscard]] lifecycle::AdoptRequest request() const {
@@ -448,6 +450,22 @@ TEST_F(AdoptedTest, ATableThatIsNotFitAnyMoreIsNotServed) {
   project->mend();
   EXPECT_EQ(project->adopt().tenants, 2u);
   EXPECT_EQ(as_ann("GET", "notes?select=body").body, R"([{"body":"of acme"}])") << "without a restart";
+}
+
+TEST(Adopt, OnAServerOfItsOwnItIsACellThatTakesNoNewTenants) {
+  const Project project(Postgres::second());
+  project.mend();
+  pg::Blocking catalog = project.catalog.connect_admin();
+  EXPECT_EQ(lifecycle::adopt(catalog, project.request()).error().code(), Errc::usage) << "it needs a name";
+  lifecycle::AdoptRequest request = project.request();
+  request.cell = "elsewhere";
+  EXPECT_EQ(must(lifecycle::adopt(catalog, request)).cell, "elsewhere");
+  EXPECT_EQ(must(lifecycle::adopt(catalog, project.request())).cell, "elsewhere") << "and has one now";
+  EXPECT_FALSE(must(lifecycle::find_cell(catalog, "elsewhere")).open);
+  const TestServer server(project.catalog, server_settings());
+  const Call get{
+      "GET", "/rest/v1/projects?select=name", "", {{"Authorization", "Bearer " + token(acme, ann)}}};
+  EXPECT_EQ(server.client().send(get).body, R"([{"name":"Rocket"}])");
 }
 
 TEST(Adopt, WhatWasAdoptedCanBeForgottenAndItsRowsStay) {
