@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <span>
 
 #include "base/failpoint.hpp"
 #include "base/slug.hpp"
@@ -296,23 +297,48 @@ Result<std::int32_t> make_target(pg::Blocking& catalog, pg::Blocking& target, co
   return out;
 }
 
-/// Where the rows are first, and then in the catalog: nobody is sent where nothing is.
+/// So many tenants are one transaction.
+constexpr std::size_t batch = 500;
+
+/// Residency where the rows are first, and then the catalog: nobody is sent where nothing is.
+Result<void> register_batch(pg::Blocking& catalog, pg::Blocking& target, Adoption& at,
+                            std::span<const NewTenant> tenants) {
+  std::vector<std::string> ids;
+  for (const NewTenant& tenant : tenants) ids.push_back(tenant.id);
+  BULKHEAD_TRY(
+      const Rows resident,
+      target.query("insert into bulkhead.residency(tenant_id, epoch, schema_name) select x, 1, $2 from "
+                   "unnest($1::uuid[]) x on conflict (tenant_id) do nothing",
+                   {migrate::text_array(ids), at.schema}));
+  failpoint("adopt.tenants.resident");
+  std::uint64_t fresh = 0;
+  const auto work = [&]() -> Result<void> {
+    for (const NewTenant& tenant : tenants) {
+      BULKHEAD_TRY(const bool made, register_tenant(catalog, at, tenant));
+      if (made) ++fresh;
+    }
+    return catalog.execute("commit");
+  };
+  BULKHEAD_CHECK(catalog.execute("begin"));
+  const auto done = work();
+  if (done.has_error()) {
+    [[maybe_unused]] const auto rolled_back = catalog.execute("rollback");
+    return done.error();
+  }
+  at.fresh += fresh;
+  failpoint("adopt.tenants.registered");
+  return {};
+}
+
 Result<void> register_tenants(pg::Blocking& catalog, pg::Blocking& target, Adoption& at,
-                              const std::vector<NewTenant>& tenants,
+                              std::span<const NewTenant> tenants,
                               const std::function<void(std::uint64_t, std::uint64_t)>& told) {
-  std::uint64_t done = 0;
-  for (const NewTenant& tenant : tenants) {
-    BULKHEAD_TRY(
-        const Rows resident,
-        target.query(
-            "insert into bulkhead.residency(tenant_id, epoch, schema_name) values ($1::uuid, 1, $2) on "
-            "conflict (tenant_id) do nothing",
-            {tenant.id, at.schema}));
-    failpoint("adopt.tenant.resident");
-    BULKHEAD_TRY(const bool fresh, register_tenant(catalog, at, tenant));
-    failpoint("adopt.tenant.registered");
-    if (fresh) ++at.fresh;
-    if (told) told(++done, tenants.size());
+  const std::size_t all = tenants.size();
+  for (std::size_t done = 0; done < all;) {
+    const std::size_t next = std::min(batch, all - done);
+    BULKHEAD_CHECK(register_batch(catalog, target, at, tenants.subspan(done, next)));
+    done += next;
+    if (told) told(done, all);
   }
   return {};
 }

@@ -550,7 +550,7 @@ TEST(Adopt, KilledAnywhereTheNextRunFinishes) {
   for (std::string line; std::getline(passed, line);) places.insert(line);
   fs::remove(trace);
   EXPECT_TRUE(places.contains("adopt.installed"));
-  EXPECT_TRUE(places.contains("adopt.tenant.resident"));
+  EXPECT_TRUE(places.contains("adopt.tenants.resident"));
   for (const std::string& place : places) {
     SCOPED_TRACE(place);
     const Project project;
