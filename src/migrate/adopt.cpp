@@ -146,7 +146,8 @@ std::string mending_sql(const AdoptLook& look, const AdoptedSchema& schema) {
       "What is\n"
       "-- done stays done if it stops: look again, and it is written for what is left. For everybody who "
       "does not come\n"
-      "-- through Bulkhead, the policies below change nothing; keys and revoked rights are everybody's.\n\nset client_min_messages = warning;\n\n";
+      "-- through Bulkhead, the policies below change nothing; keys and revoked rights are "
+      "everybody's.\n\nset client_min_messages = warning;\n\n";
   out += sql_file("15_adopt_prelude");
   for (const Phase& phase : phases) write_phase(out, look, phase);
   write_rest(out, look);

@@ -21,6 +21,8 @@
 #include "catalog/store.hpp"
 #include "identity/base64url.hpp"
 #include "lifecycle/cells.hpp"
+#include "lifecycle/databases.hpp"
+#include "lifecycle/slots.hpp"
 #include "lifecycle/tenants.hpp"
 #include "support/test_server.hpp"
 
@@ -533,6 +535,24 @@ int run(const Project& project, const std::string& more, const std::string& envi
                               in_shell(project.catalog.admin) + " " + more + " >/dev/null 2>&1";
   const int status = std::system(command.c_str());
   return WIFEXITED(status) && WEXITSTATUS(status) < 128 ? WEXITSTATUS(status) : -1;
+}
+
+TEST(Adopt, NeitherMigrationsNorHousekeepingTouchIt) {
+  const Project project;
+  project.mend();
+  EXPECT_EQ(project.adopt().tenants, 2u);
+  const std::string before = schema_dump(project.url);
+  output_of(std::string(BULKHEAD_PROGRAM) + " migrate " +
+            in_shell(std::string(BULKHEAD_SOURCE_DIR) + "/examples/recordshop") + " --database " +
+            in_shell(project.catalog.admin));
+  EXPECT_EQ(schema_dump(project.url), before);
+  pg::Blocking catalog = project.catalog.connect_admin();
+  // Even one that looks half-made, and without a tenant, is nobody's to drop.
+  must(catalog.execute(
+      "update catalog.database set state = 'making' where kind = 'adopted'; delete from catalog.tenant"));
+  EXPECT_TRUE(must(lifecycle::leftover_databases(catalog)).empty());
+  EXPECT_EQ(lifecycle::drop_database(catalog, "default", project.name).error().code(), Errc::conflict);
+  EXPECT_EQ(schema_dump(project.url), before);
 }
 
 TEST(Adopt, KilledAnywhereTheNextRunFinishes) {
