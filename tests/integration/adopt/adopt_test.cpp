@@ -427,6 +427,53 @@ TEST_F(AdoptedTest, TheFloorHoldsWhateverTheProjectsPoliciesSay) {
       .value();
 }
 
+TEST_F(AdoptedTest, SqlThatIsInjectedMeetsTheFloor) {
+  // A function as projects have them, that runs what it is told.
+  must(
+      project->admin().execute("create function public.run(q text) returns json language plpgsql as $$ "
+                               "declare out json; begin execute q into out; return out; end $$"));
+  EXPECT_EQ(project->adopt().fresh, 0u);
+  const auto injected = [](const std::string& sql) {
+    return as_ann("POST", "rpc/run", json::serialize(json::object{{"q", sql}}));
+  };
+  ASSERT_EQ(injected("select json_agg(title) from tasks").body, R"(["light the fuse"])");
+  const std::string other(globex);
+  const std::string forged = "set_config('app.current_org', '" + other +
+                             "', true), set_config('request.jwt.claims', '{\"sub\":\"" + bob +
+                             "\",\"app_metadata\":{\"tenant_id\":\"" + other + "\"}}', true)";
+  for (const std::string& table : {"projects", "tasks", "notes", "organizations"}) {
+    const std::string rows = "(select json_agg(t) from public." + table + " t)";
+    for (const std::string& sql :
+         {"select json_build_array(" + forged + ", " + rows + ")",
+          "select json_build_array(set_config('role', 'none', true), " + rows + ")",
+          "select json_build_array(set_config('role', 'app_owner', true), " + rows + ")",
+          "select json_build_array(set_config('row_security', 'off', true), " + rows + ")",
+          "select json_build_array(set_config('bulkhead.context', '', true), " + forged + ", " + rows + ")",
+          "select json_build_array(set_config('bulkhead.context', "
+          "replace(current_setting('bulkhead.context'), '" +
+              std::string(acme) + "', '" + other + "'), true), " + rows + ")",
+          "select json_build_array(set_config('session_authorization', 'shop_owner', true), " + rows + ")"}) {
+      const Reply reply = injected(sql);
+      for (const char* theirs : {"Boat", "set sail", "of globex", "\"globex\""})
+        EXPECT_EQ(reply.body.find(theirs), std::string::npos) << sql << "\n" << reply.body;
+    }
+    EXPECT_EQ(injected("delete from public." + table + " where true returning to_json('" + other + "'::text)")
+                  .body.find("Boat"),
+              std::string::npos);
+  }
+  EXPECT_EQ(as_bob("GET", "tasks?select=title").body, R"([{"title":"set sail"}])");
+  EXPECT_EQ(as_bob("GET", "notes?select=body").body, R"([{"body":"of globex"}])");
+  // What ann's own SQL has deleted of acme's comes back for the other tests.
+  must(project->admin().execute(
+      "drop function public.run(text); insert into public.projects values (1, '" + std::string(acme) +
+      "', 'Rocket', 'rocket') on conflict do nothing; insert into public.tasks values (1, '" + acme +
+      "', 1, 'light the fuse', false, '" + ann +
+      "') on conflict do nothing; insert into public.notes values "
+      "(gen_random_uuid(), '" +
+      acme + "', 1, 'of acme', 'de') on conflict do nothing"));
+  EXPECT_EQ(project->adopt().fresh, 0u);
+}
+
 TEST_F(AdoptedTest, ALoginThatTheFloorDoesNotKnowIsNeverBound) {
   pg::Blocking catalog = project->catalog.connect_admin(), database = project->admin();
   const auto record = must(catalog::find_tenant(catalog, "acme"));
