@@ -44,6 +44,9 @@ struct TraceContext {
   bool sampled = false;
 };
 
+/// What PostgreSQL is told of a request, where the app's settings ask for it (base/context_access.hpp).
+struct RequestFacts;
+
 using Deadline = std::chrono::steady_clock::time_point;
 
 /// A permitted request: tenant resolved, caller identified, and the route's permission granted. The entry
@@ -86,14 +89,16 @@ class RequestContext {
  private:
   friend struct ContextAccess;
   RequestContext(Tenant tenant, Principal principal, Role role, const Permissions* permissions,
-                 const InternalTokens* tokens, Deadline deadline, TraceContext trace)
+                 const InternalTokens* tokens, Deadline deadline, TraceContext trace,
+                 std::shared_ptr<const RequestFacts> facts)
       : tenant_(std::move(tenant)),
         principal_(std::move(principal)),
         role_(role),
         permissions_(permissions),
         tokens_(tokens),
         deadline_(deadline),
-        trace_(std::move(trace)) {}
+        trace_(std::move(trace)),
+        facts_(std::move(facts)) {}
 
   Tenant tenant_;
   Principal principal_;
@@ -102,6 +107,7 @@ class RequestContext {
   const InternalTokens* tokens_;    // the server's
   Deadline deadline_;
   TraceContext trace_;
+  std::shared_ptr<const RequestFacts> facts_;
   mutable std::chrono::microseconds database_time_{0};  // an observation, not a part of what was permitted
 };
 

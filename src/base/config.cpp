@@ -203,6 +203,21 @@ constexpr std::string_view slug_rule =
 
 constexpr std::string_view no_tenant = "neither a tenant's slug nor its id";
 
+/// A setting of the app's own, which nothing of PostgreSQL, of Bulkhead or of the request has.
+bool is_own_setting(std::string_view name) {
+  const std::size_t dot = name.find('.');
+  if (dot == std::string_view::npos || dot == 0 || dot + 1 == name.size() || name.size() > 63) return false;
+  if (name.starts_with("bulkhead.") || name.starts_with("request.")) return false;
+  return name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == std::string_view::npos &&
+         name.find("..") == std::string_view::npos && (name.front() < '0' || name.front() > '9');
+}
+
+/// Who may be bound for a tenant's request: nobody of PostgreSQL's own, of Bulkhead's, or above all walls.
+bool is_bindable_role(std::string_view name) {
+  return !name.empty() && name.size() <= 63 && !name.starts_with("pg_") && !name.starts_with("bulkhead_") &&
+         name != "none" && name != "public" && name != "postgres";
+}
+
 constexpr std::int64_t million = 1'000'000;
 
 /// As browsers write it: scheme and host, a port that is not the scheme's, and no path.
@@ -298,6 +313,42 @@ const std::vector<Key>& keys() {
        "A connection to one of them that nobody uses for so long is closed.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.integer(n, k, r.config().idle_connection, 10, 86'400'000);
+       }},
+      {"database", "role_claim", "none",
+       "For adopted databases (docs/guide/adopt.md): the claim that says as which role of PostgreSQL a "
+       "token's "
+       "requests run, as `role` for PostgREST and Supabase; a list leads to a claim inside others. Without "
+       "it they "
+       "run as `app_viewer` … `app_owner`.",
+       [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
+         IdentityConfig::Claim claim;
+         BULKHEAD_CHECK(r.claim(n, k, claim));
+         r.config().role_claim = std::move(*claim);
+         return {};
+       }},
+      {"database", "roles", "none",
+       "`{ authenticated = \"authenticated\" }`: what that claim may say, and which role it means. Whatever "
+       "is not "
+       "listed is refused.",
+       [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
+         BULKHEAD_CHECK(r.values(n, k, r.config().database_roles));
+         for (const auto& [said, role] : r.config().database_roles)
+           if (!is_bindable_role(role)) return r.at(n, k, fmt::format("\"{}\" may not be bound", role));
+         return {};
+       }},
+      {"database", "request_settings", "false",
+       "Policies and functions may read `request.jwt.claims`, `request.method`, `request.path` and "
+       "`request.headers` (without Authorization and Cookie), as PostgREST sets them.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.boolean(n, k, r.config().request_settings);
+       }},
+      {"database", "tenant_setting", "none",
+       "A setting of the app's own policies that is to hold the tenant's id, such as `app.current_org`.",
+       [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
+         BULKHEAD_CHECK(r.text(n, k, r.config().tenant_setting));
+         if (!is_own_setting(r.config().tenant_setting))
+           return r.at(n, k, "a setting's name with a dot is expected, such as app.current_org");
+         return {};
        }},
       {"http", "address", "\"127.0.0.1\"", "Address to listen on.",
        [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
@@ -518,22 +569,46 @@ const std::vector<IdentityKey>& identity_keys() {
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
          return r.one_of(n, k, c.preset, {"oidc", "cognito", "auth0", "okta", "clerk", "workos", "bulkhead"});
        }},
-      {"issuer", "required", "Exactly the `iss` of its tokens; discovery starts here.",
+      {"issuer", "required",
+       "Exactly the `iss` of its tokens; discovery starts here. `\"\"`, with a `secret` alone and for one "
+       "section: its "
+       "tokens have no `iss`.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
-         return r.name(n, k, c.issuer);
+         return r.text(n, k, c.issuer);
        }},
       {"audiences", "required",
-       "A token must name at least one of these in `audience_claim`. Not needed where that is `iss`.",
+       "A token must name at least one of these in `audience_claim`. Not needed where that is `iss`, or with "
+       "`any_audience`.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
          return r.texts_of(n, k, c.audiences, is_filled, "an audience");
+       }},
+      {"any_audience", "false", "With a `secret` alone: whom a token is for is not asked.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.boolean(n, k, c.any_audience);
+       }},
+      {"secret", "none",
+       "Where the secret is that this issuer's tokens are made with (HS256): `env:NAME` or `file:/path`. At "
+       "least 32 "
+       "bytes, and good for this issuer alone.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) -> Result<void> {
+         BULKHEAD_CHECK(r.name(n, k, c.secret));
+         if (c.secret.starts_with("env:") || c.secret.starts_with("file:")) return {};
+         return r.at(
+             n, k,
+             "a reference is expected, \"env:NAME\" or \"file:/path\": a secret does not stand in this file");
+       }},
+      {"secret_base64", "false", "What stands there is base64.",
+       [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
+         return r.boolean(n, k, c.secret_base64);
        }},
       {"jwks_uri", "by discovery", "Address of the issuer's public keys.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) {
          return r.name(n, k, c.jwks_uri);
        }},
-      {"algorithms", "`oidc`: all three; else `RS256`", "Of `RS256`, `ES256`, `EdDSA`.",
+      {"algorithms", "`oidc`: all three; with a `secret`: `HS256`; else `RS256`",
+       "Of `RS256`, `ES256`, `EdDSA`; `HS256` with a `secret`, and then alone.",
        [](const Reader& r, const toml::node& n, const std::string& k, IdentityConfig& c) -> Result<void> {
-         BULKHEAD_CHECK(r.texts(n, k, c.algorithms.emplace(), {"RS256", "ES256", "EdDSA"}));
+         BULKHEAD_CHECK(r.texts(n, k, c.algorithms.emplace(), {"RS256", "ES256", "EdDSA", "HS256"}));
          if (c.algorithms->empty()) return r.at(n, k, "at least one algorithm is expected");
          return {};
        }},
@@ -741,12 +816,36 @@ bool issuer_is_audience(const IdentityConfig& issuer) {
   return issuer.preset == "workos";
 }
 
+/// A shared secret and public keys exclude each other.
+Result<void> judge_secret(const Reader& reader, const toml::table& table, const std::string& prefix,
+                          const IdentityConfig& issuer) {
+  const bool shared = !issuer.secret.empty();
+  for (const std::string& name : issuer.algorithms.value_or(std::vector<std::string>()))
+    if ((name == "HS256") != shared)
+      return reader.at(*table.get("algorithms"), prefix + ".algorithms",
+                       shared ? "with a secret, HS256 is the one algorithm"
+                              : "HS256 needs a secret, and nothing else beside it");
+  if (shared && !issuer.jwks_uri.empty())
+    return reader.at(*table.get("jwks_uri"), prefix + ".jwks_uri",
+                     "an issuer has a secret or public keys, not both");
+  for (const std::string_view key : {"any_audience", "secret_base64"})
+    if (!shared && table.contains(key))
+      return reader.at(*table.get(key), fmt::format("{}.{}", prefix, key), "it needs a secret");
+  return {};
+}
+
 /// What one key does not tell by itself: where keys are fetched from, and that no other section has the issuer.
 Result<void> judge_identity(const Reader& reader, const toml::table& table, const std::string& prefix,
                             const IdentityConfig& issuer) {
   if (!issuer.token_use.empty() && issuer.preset != "cognito")
     return reader.at(*table.get("token_use"), prefix + ".token_use",
                      "only the preset \"cognito\" has it; `require` asks for any claim");
+  BULKHEAD_CHECK(judge_secret(reader, table, prefix, issuer));
+  for (const IdentityConfig& other : reader.config().identity)
+    if (other.issuer == issuer.issuer)
+      return reader.at(*table.get("issuer"), prefix + ".issuer",
+                       fmt::format("[identity.{}] has this issuer already", other.name));
+  if (!issuer.secret.empty()) return {};
   const bool own = !issuer.jwks_uri.empty();
   const std::string& url = own ? issuer.jwks_uri : issuer.issuer;
   if (!url.starts_with("https://") && !(issuer.allow_http && url.starts_with("http://"))) {
@@ -754,10 +853,6 @@ Result<void> judge_identity(const Reader& reader, const toml::table& table, cons
     return reader.at(*table.get(key), prefix + "." + key,
                      fmt::format("\"{}\" does not begin with https://", url));
   }
-  for (const IdentityConfig& other : reader.config().identity)
-    if (other.issuer == issuer.issuer)
-      return reader.at(*table.get("issuer"), prefix + ".issuer",
-                       fmt::format("[identity.{}] has this issuer already", other.name));
   return {};
 }
 
@@ -776,8 +871,9 @@ Result<void> read_identity(const Reader& reader, const toml::table& section, App
       if (known == identity_keys().end()) return reader.at(value, full, "there is no such key");
       BULKHEAD_CHECK(known->read(reader, value, full, issuer));
     }
-    if (issuer.issuer.empty()) return reader.at(node, prefix + ".issuer", "it is required");
-    if (issuer.audiences.empty() && !issuer_is_audience(issuer))
+    const bool unnamed = table->contains("issuer") && !issuer.secret.empty();
+    if (issuer.issuer.empty() && !unnamed) return reader.at(node, prefix + ".issuer", "it is required");
+    if (issuer.audiences.empty() && !issuer.any_audience && !issuer_is_audience(issuer))
       return reader.at(node, prefix + ".audiences", "at least one is required");
     BULKHEAD_CHECK(judge_identity(reader, *table, prefix, issuer));
     config.identity.push_back(std::move(issuer));

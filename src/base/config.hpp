@@ -22,6 +22,8 @@ struct IdentityConfig {
   using Values = std::map<std::string, std::string, std::less<>>;
 
   std::string name, preset = "oidc", issuer, jwks_uri;
+  std::string secret;  ///< A reference to it: `env:NAME` or `file:PATH`; empty: the issuer has public keys.
+  bool secret_base64 = false, any_audience = false;
   std::vector<std::string> audiences;
   std::optional<std::vector<std::string>> algorithms, types;
   Claim audience_claim, tenant_claim, user_claim, name_claim, roles_claim;
@@ -69,6 +71,12 @@ struct AppConfig {
   std::string pooler_url;  ///< Of a transaction pooler before the catalog's own database; empty: none.
   std::size_t other_connections = 64;  ///< Of one server to all shards and silos together.
   std::chrono::milliseconds idle_connection{30'000};
+  std::vector<std::string>
+      role_claim;  ///< Members to go through to it; empty: Bulkhead's own roles are bound.
+  std::map<std::string, std::string, std::less<>>
+      database_roles;  ///< What that claim says → PostgreSQL's role.
+  bool request_settings = false;
+  std::string tenant_setting;  ///< Of the app's own; empty: none.
 
   // [http]
   std::string address = "127.0.0.1";

@@ -6,7 +6,7 @@ namespace bulkhead::catalog {
 namespace {
 
 std::optional<DatabaseKind> parse_kind(std::string_view name) {
-  for (const auto kind : {DatabaseKind::pool, DatabaseKind::shard, DatabaseKind::silo})
+  for (const auto kind : {DatabaseKind::pool, DatabaseKind::shard, DatabaseKind::silo, DatabaseKind::adopted})
     if (database_kind_name(kind) == name) return kind;
   return std::nullopt;
 }
@@ -40,6 +40,8 @@ std::string_view database_kind_name(DatabaseKind kind) noexcept {
       return "shard";
     case DatabaseKind::silo:
       return "silo";
+    case DatabaseKind::adopted:
+      return "adopted";
   }
   return "pool";
 }

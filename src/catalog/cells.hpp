@@ -18,7 +18,8 @@ namespace bulkhead::catalog {
 /// The cell in which the catalog itself lives.
 inline constexpr std::string_view own_cell = "default";
 
-enum class DatabaseKind : std::uint8_t { pool, shard, silo };
+/// `adopted`: one that was there before, with tables that the app's migrations did not make.
+enum class DatabaseKind : std::uint8_t { pool, shard, silo, adopted };
 [[nodiscard]] std::string_view database_kind_name(DatabaseKind kind) noexcept;
 [[nodiscard]] std::string_view model_name(Model model) noexcept;
 [[nodiscard]] std::optional<Model> parse_model(std::string_view name) noexcept;

@@ -24,6 +24,14 @@ struct Placement {
   std::int64_t epoch = 1;
 };
 
+/// Versions of adopted schemas are counted from here, all in one line, so that no two schemas are ever at the same version:
+/// their tables are not alike, as those of the app's own migrations are.
+inline constexpr std::int32_t adopted_version_least = 1'000'000'000;
+/// The tables were not made by the app's migrations but found (`bulkhead adopt`). Row tenants of our own all live in schema app.
+[[nodiscard]] inline bool is_adopted(const Placement& placement) noexcept {
+  return placement.model == Model::row && placement.schema != "app";
+}
+
 /// What a server knows of a tenant. Immutable; replaced as a whole when the catalog changes.
 struct TenantRecord {
   TenantId id;

@@ -10,8 +10,8 @@ namespace bulkhead::data {
 
 namespace {
 
-std::string quoted(std::string_view name) {
-  return "\"" + sql::without_tenant(name) + "\"";
+std::string quoted(std::string_view name, std::string_view tenant) {
+  return "\"" + sql::without_tenant(name, tenant) + "\"";
 }
 
 // The name of a schema that holds the app's tables: `app`, or of the schema model `t_` and 16 hexadecimal digits.
@@ -58,17 +58,17 @@ std::string with_own_values(std::string_view message, const std::vector<const pg
 }
 
 std::string public_message(const pg::Outcome& outcome, const Error& error,
-                           const std::vector<const pg::Params*>& sent) {
+                           const std::vector<const pg::Params*>& sent, std::string_view tenant) {
   const std::string_view state = error.sqlstate(), family = state.substr(0, 2);
   if (state == "23505" && !outcome.constraint.empty())
-    return "duplicate key value violates unique constraint " + quoted(outcome.constraint);
+    return "duplicate key value violates unique constraint " + quoted(outcome.constraint, tenant);
   if (state == "23514" && !outcome.constraint.empty() && outcome.table.empty())
-    return "value for domain violates check constraint " + quoted(outcome.constraint);
+    return "value for domain violates check constraint " + quoted(outcome.constraint, tenant);
   if (state == "23514" && !outcome.constraint.empty())
-    return "new row for relation " + quoted(outcome.table) + " violates check constraint " +
-           quoted(outcome.constraint);
+    return "new row for relation " + quoted(outcome.table, tenant) + " violates check constraint " +
+           quoted(outcome.constraint, tenant);
   if (state == "23502" && !outcome.column.empty())
-    return "null value in column \"" + outcome.column + "\" of relation " + quoted(outcome.table) +
+    return "null value in column \"" + outcome.column + "\" of relation " + quoted(outcome.table, tenant) +
            " violates not-null constraint";
   if (family == "22") return with_own_values(error.message(), sent);
   // Words of a function's own for the whole response (RAISE SQLSTATE 'PGRST').
@@ -77,7 +77,7 @@ std::string public_message(const pg::Outcome& outcome, const Error& error,
   if (family == "23" || family == "42" || family == "P0" || family == "PT" || family == "21" ||
       family == "0A" || family == "25" || family == "40" || family == "44" || family == "55" ||
       family == "57")
-    return sql::without_tenant(without_placement(error.message()));
+    return sql::without_tenant(without_placement(error.message()), tenant);
   if (family == "53") return "the database is out of resources";
   if (family == "54") return "the statement is too complex";
   return "the database could not run the statement";
@@ -117,16 +117,17 @@ bool is_tenant_violation(const pg::Outcome& outcome, const std::vector<const pg:
          !was_sent(sql::tenant_violation, sent);
 }
 
-Error client_error(const pg::Outcome& outcome, const std::vector<const pg::Params*>& sent) {
+Error client_error(const pg::Outcome& outcome, const std::vector<const pg::Params*>& sent,
+                   std::string_view tenant) {
   const Error& error = *outcome.error;
   if (error.sqlstate() == "22P02" && error.message().find(sql::single_violation) != std::string_view::npos &&
       !was_sent(sql::single_violation, sent))
     return not_singular(error.message());
-  Error told = Error(error.code(), public_message(outcome, error, sent))
+  Error told = Error(error.code(), public_message(outcome, error, sent, tenant))
                    .sqlstate(std::string(error.sqlstate()))
                    .internal(std::string(error.message()) + places_in(error.internal()));
-  const auto fit = [](const std::string& text) {
-    return text.find(sql::tenant_column) == std::string::npos ? without_placement(text) : std::string();
+  const auto fit = [tenant](const std::string& text) {
+    return text.find(tenant) == std::string::npos ? without_placement(text) : std::string();
   };
   if (is_raised(error.sqlstate()))
     return std::move(told).details(fit(outcome.detail)).hint(fit(outcome.hint));

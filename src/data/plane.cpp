@@ -22,12 +22,33 @@ constexpr int tries_max = 4;
 
 // No FROM: the WHERE is a one-time filter, so nothing is set unless the tenant resides here at this epoch and its tables
 // are those of this version.
-constexpr const char* bind_read_sql =
-    "select set_config('bulkhead.context',$1,true), set_config('role',$2,true) "
-    "where bulkhead.resides($3::uuid,$4::bigint,false,$5,$6::integer)";
-constexpr const char* bind_write_sql =
-    "select set_config('bulkhead.context',$1,true), set_config('role',$2,true) "
-    "where bulkhead.resides($3::uuid,$4::bigint,true,$5,$6::integer)";
+// What else the app's settings ask for is set in the same statement: `add_bind` gives the values in this order.
+std::string bind_sql(bool writes, bool adopted, const PlaneSettings& settings) {
+  std::string out = "select set_config('bulkhead.context',$1,true), set_config('role',$2,true)";
+  std::size_t place = 6;
+  const auto set = [&](std::string_view name) {
+    out.append(", set_config('").append(name).append("',$").append(std::to_string(++place)).append(",true)");
+  };
+  if (adopted) set("search_path");
+  if (settings.request_settings)
+    for (const char* name : {"request.jwt.claims", "request.method", "request.path", "request.headers"})
+      set(name);
+  if (!settings.tenant_setting.empty()) set(settings.tenant_setting);
+  return out + " where bulkhead.resides($3::uuid,$4::bigint," + (writes ? "true" : "false") +
+         ",$5,$6::integer)";
+}
+
+pg::ShapeRef bind_shape(bool writes, bool adopted, const PlaneSettings& settings) {
+  return std::make_shared<const pg::Shape>(bind_sql(writes, adopted, settings));
+}
+
+/// Adopted functions may name tables, and what extensions made, without their schema. No other schema of the database.
+std::string search_path_of(const std::string& schema) {
+  std::string out = "\"";
+  for (const char c : schema) out.append(c == '"' ? 2 : 1, c);
+  return out + "\", extensions, pg_temp";
+}
+
 constexpr const char* version_sql = "select bulkhead.target_version($1)";
 // In a statement of its own, so that the bind's snapshot is taken after the lock was granted: a mover that
 // holds the lock exclusively has drained the writers, and whoever waited sees the new residency.
@@ -93,11 +114,11 @@ Plane::Impl::Impl(Homes& homes_in, catalog::View& view_in, RelationsSource& rela
     : homes(homes_in),
       view(view_in),
       relations(relations_in),
-      settings(settings_in),
+      settings(std::move(settings_in)),
       plans(plans_max),
       targets(targets_max),
-      bind_read(std::make_shared<const pg::Shape>(bind_read_sql)),
-      bind_write(std::make_shared<const pg::Shape>(bind_write_sql)),
+      binds{{{bind_shape(false, false, settings), bind_shape(false, true, settings)},
+             {bind_shape(true, false, settings), bind_shape(true, true, settings)}}},
       lock(std::make_shared<const pg::Shape>(lock_sql)),
       reset(std::make_shared<const pg::Shape>(reset_sql)),
       version(std::make_shared<const pg::Shape>(version_sql)),
@@ -173,6 +194,7 @@ Task<Result<TargetRef>> Plane::Impl::learn(catalog::TenantRef record, Deadline d
   target->version_text = std::to_string(number);
   target->epoch_text = std::to_string(record->placement.epoch);
   target->roles = roles_of(record->placement);
+  if (catalog::is_adopted(record->placement)) target->search_path = search_path_of(schema);
   target->home = std::move(home);
   const Uuid id = record->id.uuid();
   target->record = std::move(record);
@@ -207,7 +229,10 @@ Task<Result<TargetRef>> Plane::Impl::look_again(const RequestContext& context, T
 
 void Plane::Impl::add_bind(pg::Unit& unit, const RequestContext& context, const Target& target, bool writes) {
   const Tenant& tenant = context.tenant();
-  const std::string& role = target.role(context.role());
+  const RequestFacts* facts = ContextAccess::facts(context);
+  const bool adopted = !target.search_path.empty();
+  const bool by_claim = adopted && facts != nullptr && !facts->role.empty();
+  const std::string& role = by_claim ? facts->role : target.role(context.role());
   unit.prologue = bind_place(writes) + 1;
   unit.steps.push_back({reset, pg::Params()});
   if (writes) {
@@ -216,14 +241,22 @@ void Plane::Impl::add_bind(pg::Unit& unit, const RequestContext& context, const 
     unit.steps.push_back({lock, std::move(params)});
   }
   pg::Params params;
-  params.reserve(6, 256);
+  params.reserve(12, 256);
   params.add(target.home->signer.context(tenant, context.role(), role, std::chrono::system_clock::now()));
   params.add(role);
   params.add(tenant.id_text());
   params.add(target.epoch_text);
   params.add(target.schema());
   params.add(target.version_text);
-  unit.steps.push_back({writes ? bind_write : bind_read, std::move(params)});
+  if (adopted) params.add(target.search_path);
+  if (settings.request_settings) {
+    // A request that nobody made over HTTP tells nothing.
+    static const RequestFacts nothing;
+    const RequestFacts& told = facts != nullptr ? *facts : nothing;
+    for (const std::string* text : {&told.claims, &told.method, &told.path, &told.headers}) params.add(*text);
+  }
+  if (!settings.tenant_setting.empty()) params.add(tenant.id_text());
+  unit.steps.push_back({binds[writes ? 1 : 0][adopted ? 1 : 0], std::move(params)});
 }
 
 bool Plane::Impl::bound_nothing(const pg::Outcome& outcome, bool writes) noexcept {
@@ -296,13 +329,13 @@ Error Plane::Impl::mismatch(std::string_view text) {
       .internal("a row of another tenant was refused on the way out of: " + std::string(text));
 }
 
-Error Plane::Impl::failure(const pg::Outcome& outcome, const Prepared& prepared,
+Error Plane::Impl::failure(const pg::Outcome& outcome, const Target& target, const Prepared& prepared,
                            const std::vector<pg::Step>& steps) {
   std::vector<const pg::Params*> sent;
   sent.reserve(steps.size());
   for (const pg::Step& step : steps) sent.push_back(&step.params);
   if (prepared.writes && is_tenant_violation(outcome, sent)) return mismatch(prepared.text);
-  return client_error(outcome, sent);
+  return client_error(outcome, sent, target.relations->tenant_column());
 }
 
 Result<QueryResult> Plane::Impl::answer(pg::Outcome outcome, const Planned& planned, std::size_t first,
@@ -419,7 +452,7 @@ Task<Result<QueryResult>> Plane::Impl::try_once(const RequestContext& context, T
       std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begun).count();
   prepared->took(took_us);
   if (lane == pg::Lane::read) read_mean_us += (took_us - read_mean_us) / 256;
-  if (sent.outcome.error) co_return failure(sent.outcome, *prepared, steps);
+  if (sent.outcome.error) co_return failure(sent.outcome, *target, *prepared, steps);
   Rows said;
   if (told) said = std::move(sent.outcome.rows.at(response_place));
   auto answered = answer(std::move(sent.outcome), planned, first, context.tenant());
@@ -507,7 +540,7 @@ Task<Result<Rows>> Plane::Impl::try_raw(const RequestContext& context, TargetRef
   if (stale) co_return moving();
   if (sent.outcome.error) {
     const std::vector<const pg::Params*> given(1, &step.params);
-    co_return client_error(sent.outcome, given);
+    co_return client_error(sent.outcome, given, target->relations->tenant_column());
   }
   co_return raw_answer(std::move(sent.outcome.rows.back()), context.tenant());
 }

@@ -17,8 +17,10 @@ namespace bulkhead::data {
 struct PlaneSettings {
   PlaneSettings() = default;
   std::chrono::milliseconds slow_statement{
-      50};           ///< Shapes slower than this (moving average) go to the slow lane.
-  sql::Walls walls;  ///< All on, but in the isolation tests.
+      50};                        ///< Shapes slower than this (moving average) go to the slow lane.
+  sql::Walls walls;               ///< All on, but in the isolation tests.
+  bool request_settings = false;  ///< What PostgREST tells of a request stands in request.* for policies.
+  std::string tenant_setting;     ///< Of the app's own, for its policies: the tenant's id. Empty: none.
 };
 
 /// What a request of the data API wants of its statement's transaction.
@@ -56,6 +58,7 @@ struct Target {
   std::uint64_t generation = 0;  ///< Of the home, when its version was learned.
   std::int32_t version = 0;
   std::string epoch_text, version_text;
+  std::string search_path;  ///< Of adopted tables, whose functions may name them without their schema.
   std::array<std::string, 4> roles;  ///< The PostgreSQL role that a unit takes on, by the app's role.
   sql::RelationsRef relations;
 

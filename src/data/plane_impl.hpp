@@ -64,7 +64,7 @@ struct Plane::Impl {
 
   [[nodiscard]] pg::Lane lane_of(const Prepared& prepared) const noexcept;
   /// What the caller is told of a failed statement; `steps` are what was sent.
-  [[nodiscard]] Error failure(const pg::Outcome& outcome, const Prepared& prepared,
+  [[nodiscard]] Error failure(const pg::Outcome& outcome, const Target& target, const Prepared& prepared,
                               const std::vector<pg::Step>& steps);
   /// Rows of `prepared`, checked; `first` is the statement's place in the outcome.
   [[nodiscard]] Result<QueryResult> answer(pg::Outcome outcome, const Planned& planned, std::size_t first,
@@ -90,7 +90,9 @@ struct Plane::Impl {
   PlaneSettings settings;
   PlanCache plans;
   catalog::Lru<Uuid, TargetRef> targets;
-  pg::ShapeRef bind_read, bind_write, lock, reset, version, read_only, timezone, response, undo;
+  /// By whether the unit writes and whether the tables are adopted.
+  std::array<std::array<pg::ShapeRef, 2>, 2> binds;
+  pg::ShapeRef lock, reset, version, read_only, timezone, response, undo;
   struct GuardedKey {
     std::string schema, sql;
     sql::RelationsRef judged_by;

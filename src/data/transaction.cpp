@@ -66,7 +66,7 @@ Task<Result<QueryResult>> Transaction::run(statement::Statement statement) {
   const std::vector<pg::Step> steps = unit.steps;
   BULKHEAD_CO_TRY(pg::Outcome outcome,
                   co_await impl_->session.run(std::move(unit), impl_->context.deadline()));
-  if (outcome.error) co_return shared.failure(outcome, *planned.prepared, steps);
+  if (outcome.error) co_return shared.failure(outcome, *impl_->target, *planned.prepared, steps);
   co_return shared.answer(std::move(outcome), planned, 0, impl_->context.tenant());
 }
 
@@ -81,7 +81,7 @@ Task<Result<Rows>> Transaction::raw(std::string sql, std::vector<statement::Valu
                   co_await impl_->session.run(std::move(unit), impl_->context.deadline()));
   if (outcome.error) {
     const std::vector<const pg::Params*> sent(1, &step.params);
-    co_return data::client_error(outcome, sent);
+    co_return data::client_error(outcome, sent, impl_->target->relations->tenant_column());
   }
   co_return shared.raw_answer(std::move(outcome.rows.back()), impl_->context.tenant());
 }

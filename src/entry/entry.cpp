@@ -3,13 +3,15 @@
 #include <algorithm>
 
 #include "base/context_access.hpp"
+#include "entry/facts.hpp"
 
 namespace bulkhead::entry {
 
 namespace {
 
 RequestContext make_context(const Found& found, const identity::Claims& claims, const EntrySettings& settings,
-                            TraceContext trace, Deadline deadline) {
+                            TraceContext trace, Deadline deadline,
+                            std::shared_ptr<const RequestFacts> facts) {
   const catalog::TenantRecord& record = *found.tenant;
   Principal principal;
   principal.user = found.membership->user;
@@ -20,7 +22,8 @@ RequestContext make_context(const Found& found, const identity::Claims& claims, 
   principal.acting = found.membership->acting;
   Tenant tenant = ContextAccess::make_tenant(record.id, record.slug, found.tenant);
   return ContextAccess::make_context(std::move(tenant), std::move(principal), found.membership->role,
-                                     &settings.permissions, deadline, std::move(trace), settings.tokens);
+                                     &settings.permissions, deadline, std::move(trace), settings.tokens,
+                                     std::move(facts));
 }
 
 /// Settings as the pure functions want them: base domains in lower case and without a trailing dot.
@@ -116,10 +119,13 @@ Task<Result<void>> Entry::add_fetched(identity::ClaimsRef claims, Named& named, 
   co_return Result<void>();
 }
 
-Result<RequestContext> Entry::finish(const Found& found, const identity::Claims& claims, TraceContext& trace,
+Result<RequestContext> Entry::finish(const Request& request, const Found& found,
+                                     const identity::Claims& claims, TraceContext& trace,
                                      Requirement requirement, Deadline deadline) const {
   BULKHEAD_CHECK(judge(found, requirement.at_least));
-  RequestContext context = make_context(found, claims, settings_, std::move(trace), deadline);
+  BULKHEAD_TRY(auto facts, facts_of(request, found, claims, settings_));
+  RequestContext context =
+      make_context(found, claims, settings_, std::move(trace), deadline, std::move(facts));
   if (!requirement.permission.empty()) BULKHEAD_CHECK(context.require(requirement.permission));
   return context;
 }
@@ -154,7 +160,7 @@ std::optional<Result<RequestContext>> Entry::admit_known(const Request& request,
     found.membership = std::move(*known);
     if (needs_catalog(found, *claims)) return std::nullopt;
   }
-  return finish(found, *claims, trace, requirement, deadline);
+  return finish(request, found, *claims, trace, requirement, deadline);
 }
 
 Task<Result<RequestContext>> Entry::admit(const Request& request, std::optional<std::string_view> path_tenant,
@@ -184,7 +190,7 @@ Task<Result<RequestContext>> Entry::admit(const Request& request, std::optional<
       if (settled.has_error()) co_return settled.error();
     }
   }
-  co_return finish(found, *claims, trace, requirement, deadline);
+  co_return finish(request, found, *claims, trace, requirement, deadline);
 }
 
 /// Whether the catalog has to be told something before this caller comes in, which memory alone cannot do.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,11 @@ struct EntrySettings {
   std::vector<std::string> base_domains{"localhost"};  ///< `acme.localhost` names acme.
   std::chrono::milliseconds deadline{10'000};          ///< Of a request, from when it was read.
   Permissions permissions;                             ///< What roles may do in handlers.
+  /// For adopted databases: the claim that says as which role of PostgreSQL a request runs, and what it may say. Empty: as
+  /// Bulkhead's own.
+  std::vector<std::string> role_claim;
+  std::map<std::string, std::string, std::less<>> database_roles;
+  bool request_settings = false;           ///< What PostgREST tells of a request is told to PostgreSQL.
   const InternalTokens* tokens = nullptr;  ///< For `RequestContext::token_for`; outlives the entry.
 };
 
@@ -51,7 +57,7 @@ struct Requirement {
 /// - no name, `membership` among the sources, and a caller of several tenants: 300 tenant_ambiguous, with the caller's own
 /// - no name otherwise, or a name of no tenant of this caller's: 404 tenant_not_found
 /// - a member of a suspended tenant: 403 tenant_suspended, with the reason
-/// - a member whose role is too low: 403 permission_denied
+/// - a member whose role is too low: 403 permission_denied; likewise one whose token has no role that the adopted database knows
 ///
 /// The host is the one that the client asked for: what a configured proxy forwards was put in its place before (http/forwarded.hpp).
 class Entry {
@@ -93,9 +99,9 @@ class Entry {
   /// Adds what the catalog says: of a foreign host, and of the caller where nothing was named. nullopt: it is not in memory.
   [[nodiscard]] std::optional<Result<void>> add_known(const identity::Claims& claims, Named& named);
   [[nodiscard]] Task<Result<void>> add_fetched(identity::ClaimsRef claims, Named& named, Deadline deadline);
-  [[nodiscard]] Result<RequestContext> finish(const Found& found, const identity::Claims& claims,
-                                              TraceContext& trace, Requirement requirement,
-                                              Deadline deadline) const;
+  [[nodiscard]] Result<RequestContext> finish(const Request& request, const Found& found,
+                                              const identity::Claims& claims, TraceContext& trace,
+                                              Requirement requirement, Deadline deadline) const;
   [[nodiscard]] bool needs_catalog(const Found& found, const identity::Claims& claims) const;
   /// An operator's access is written down; whoever comes in by their provider's word is made a member.
   [[nodiscard]] Task<Result<void>> settle(const Request& request, identity::ClaimsRef claims, Found& found,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "identity/secret.hpp"
+
 namespace bulkhead::identity {
 namespace {
 
@@ -52,8 +54,8 @@ std::string claim_text(const ClaimPath& path) {
 
 KeyReport look_at_keys(const IssuerSettings& settings, const KeyTimes& times) {
   KeyReport report;
-  if (!settings.static_jwks.empty()) {
-    auto keys = parse_jwks(settings.static_jwks);
+  if (!settings.static_jwks.empty() || !settings.secret.empty()) {
+    auto keys = settings.secret.empty() ? parse_jwks(settings.static_jwks) : secret_keys(settings);
     if (keys)
       report.keys = std::move(*keys);
     else
@@ -108,12 +110,15 @@ TokenReport look_at_token(std::string_view token, const IssuerSettings& settings
 
 std::vector<std::pair<std::string, std::string>> rules_of(const IssuerSettings& settings) {
   std::vector<std::pair<std::string, std::string>> rules;
-  rules.emplace_back("issuer", fmt::format("`iss` is {}", settings.issuer));
+  rules.emplace_back("issuer", settings.issuer.empty() ? std::string("there is no `iss`")
+                                                       : fmt::format("`iss` is {}", settings.issuer));
   rules.emplace_back("header", fmt::format("alg {}; typ {}", fmt::join(settings.algorithms, " or "),
                                            fmt::join(settings.types, " or ")));
   rules.emplace_back("times", fmt::format("`exp` is there; {} s of leeway", settings.leeway.count()));
-  rules.emplace_back("audience", fmt::format("{} is, or holds, {}", claim_text(settings.audience_claim),
-                                             fmt::join(settings.audiences, " or ")));
+  rules.emplace_back("audience", settings.any_audience
+                                     ? std::string("not asked")
+                                     : fmt::format("{} is, or holds, {}", claim_text(settings.audience_claim),
+                                                   fmt::join(settings.audiences, " or ")));
   std::string kind = "no `cnf`, no `events`";
   for (const auto& [claim, value] : settings.require) kind += fmt::format("; `{}` is {}", claim, value);
   for (const auto& [claim, value] : settings.refuse) kind += fmt::format("; `{}` is not {}", claim, value);

@@ -15,6 +15,8 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "identity/secret.hpp"
+
 namespace bulkhead::identity {
 namespace {
 
@@ -78,7 +80,7 @@ struct KeySource::Impl {
   /// With the issuer's mutex held: whether a fetch is running afterwards.
   bool start(Issuer& issuer, std::int64_t now) {
     if (issuer.fetching) return true;
-    if (!issuer.settings.static_jwks.empty()) return false;
+    if (!issuer.settings.static_jwks.empty() || !issuer.settings.secret.empty()) return false;
     if (now < issuer.not_before && now + clock_jump_seconds >= issuer.attempted) return false;
     std::lock_guard lock(pool_mutex);
     if (stop) return false;
@@ -149,8 +151,9 @@ KeySource::KeySource(std::vector<IssuerSettings> issuers, const KeyTimes& times)
   for (auto& settings : issuers) {
     auto issuer = std::make_unique<Issuer>();
     issuer->jwks_uri = settings.jwks_uri;
-    if (!settings.static_jwks.empty()) {
-      issuer->keys = std::make_shared<const KeySet>(parse_jwks(settings.static_jwks).value());
+    if (!settings.static_jwks.empty() || !settings.secret.empty()) {
+      auto keys = settings.secret.empty() ? parse_jwks(settings.static_jwks) : secret_keys(settings);
+      issuer->keys = std::make_shared<const KeySet>(std::move(keys).value());
       constexpr auto never = std::numeric_limits<std::int64_t>::max();
       issuer->refresh_from = issuer->fresh_until = issuer->usable_until = never;
     }

@@ -20,9 +20,10 @@ struct evp_md_ctx_st;
 namespace bulkhead::identity {
 
 /// The signature algorithms that exist here (RFC 7518 section 3.1, RFC 8037). There is no other: a name that
-/// is none of these is refused before any key is looked at, so neither `none` nor HS256 with a public key has
-/// a way in.
-enum class Algorithm : std::uint8_t { rs256, es256, eddsa };
+/// is none of these is refused before any key is looked at, so `none` has no way in. A key checks one of them alone, and
+/// hs256 is only ever a shared secret's (`secret_key`): a key set that was fetched holds none, so neither has HS256 with a
+/// public key for its secret.
+enum class Algorithm : std::uint8_t { rs256, es256, eddsa, hs256 };
 
 [[nodiscard]] std::string_view algorithm_name(Algorithm algorithm) noexcept;
 /// Exact, case-sensitive (RFC 7515 section 4.1.1).
@@ -36,7 +37,8 @@ struct KeyFree {
 };
 using KeyHandle = std::unique_ptr<evp_pkey_st, KeyFree>;
 
-/// A public key that checks signatures of exactly one algorithm. Shared by threads; only `withdrawn` changes.
+/// A key that checks signatures of exactly one algorithm: public, or (hs256) a shared secret. Shared by threads; only
+/// `withdrawn` changes.
 class PublicKey {
  public:
   PublicKey(std::string kid, Algorithm algorithm, KeyHandle key)
@@ -66,7 +68,7 @@ class KeySet {
   explicit KeySet(std::vector<PublicKeyRef> keys) : keys_(std::move(keys)) {}
 
   /// The one key for a token of this algorithm. With a `kid`: the key of exactly this id. Without: the only
-  /// key of the algorithm, when there is only one. nullptr otherwise.
+  /// key of the algorithm, when there is only one. A shared secret has no id, whatever the token calls it. nullptr otherwise.
   [[nodiscard]] PublicKeyRef find(Algorithm algorithm, const std::optional<std::string>& kid) const noexcept;
   [[nodiscard]] const std::vector<PublicKeyRef>& keys() const noexcept { return keys_; }
 
@@ -77,6 +79,11 @@ class KeySet {
  private:
   std::vector<PublicKeyRef> keys_;
 };
+
+/// A secret that is shorter can be guessed from one token (RFC 7518 section 3.2).
+inline constexpr std::size_t secret_bytes_least = 32;
+/// The one key of an issuer whose tokens are made with a shared secret. Error: `config_invalid` for one that is too short.
+[[nodiscard]] Result<KeySet> secret_key(std::string_view secret);
 
 inline constexpr std::size_t jwks_size_limit = 1'000'000;
 inline constexpr std::size_t jwks_key_limit = 64;
@@ -108,6 +115,7 @@ class SignatureChecker {
     std::unique_ptr<evp_pkey_ctx_st, KeyFree> context;
   };
   Prepared* prepared(const PublicKeyRef& key);
+  bool valid_mac(const PublicKey& key, std::string_view input, std::string_view mac);
 
   std::unique_ptr<evp_md_st, KeyFree> sha256_;
   std::unique_ptr<evp_md_ctx_st, KeyFree> digest_;

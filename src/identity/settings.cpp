@@ -5,6 +5,7 @@
 #include "base/fetch.hpp"
 #include "identity/internal_issuer.hpp"
 #include "identity/keys.hpp"
+#include "identity/secret.hpp"
 
 namespace bulkhead::identity {
 namespace {
@@ -25,6 +26,12 @@ Result<void> check_claims_named(const IssuerSettings& settings) {
 
 Result<void> check_keys(const IssuerSettings& settings) {
   if (settings.read_jwks) return {};
+  if (!settings.secret.empty()) {
+    auto keys = secret_keys(settings);
+    if (keys.has_error())
+      return config_error(settings, keys.error().message()).hint(std::string(keys.error().hint()));
+    return {};
+  }
   if (!settings.static_jwks.empty()) {
     auto keys = parse_jwks(settings.static_jwks);
     if (!keys) return config_error(settings, fmt::format("the key set: {}", keys.error().message()));
@@ -39,14 +46,34 @@ Result<void> check_keys(const IssuerSettings& settings) {
   return {};
 }
 
+/// A secret and public keys exclude each other, so that no key is ever taken for one of the other kind.
+Result<void> check_algorithms(const IssuerSettings& settings) {
+  const bool shared = !settings.secret.empty();
+  for (const auto& name : settings.algorithms) {
+    const auto algorithm = parse_algorithm(name);
+    if (!algorithm)
+      return config_error(settings,
+                          fmt::format("algorithm \"{}\" is not one of RS256, ES256, EdDSA, HS256", name));
+    if ((*algorithm == Algorithm::hs256) == shared) continue;
+    return shared ? config_error(settings, "with a secret, HS256 is the one algorithm")
+                  : config_error(settings, "HS256 needs a secret, and nothing else beside it");
+  }
+  if (!shared) return {};
+  if (!settings.jwks_uri.empty() || !settings.static_jwks.empty() || settings.read_jwks)
+    return config_error(settings, "an issuer has a secret or public keys, not both");
+  return {};
+}
+
 Result<void> check_one(const IssuerSettings& settings) {
-  if (settings.issuer.empty()) return config_error(settings, "issuer is missing");
-  if (settings.audiences.empty())
+  const bool shared = !settings.secret.empty();
+  if (settings.issuer.empty() && !shared) return config_error(settings, "issuer is missing");
+  if (settings.issuer.starts_with(unnamed_issuer))
+    return config_error(settings, "this issuer's name is Bulkhead's own");
+  if (settings.any_audience && !shared) return config_error(settings, "any_audience needs a secret");
+  if (settings.audiences.empty() && !settings.any_audience)
     return config_error(settings, "audiences is empty: every token would be for somebody else");
   if (settings.algorithms.empty()) return config_error(settings, "algorithms is empty");
-  for (const auto& name : settings.algorithms)
-    if (!parse_algorithm(name))
-      return config_error(settings, fmt::format("algorithm \"{}\" is not one of RS256, ES256, EdDSA", name));
+  BULKHEAD_CHECK(check_algorithms(settings));
   if (settings.types.empty()) return config_error(settings, "types is empty: no token has no type");
   if (settings.leeway < std::chrono::seconds(0) || settings.leeway > std::chrono::minutes(10))
     return config_error(settings, "leeway is not between 0 and 600 seconds");
@@ -108,6 +135,10 @@ std::string ClaimPath::text() const {
   return fmt::format("{}", fmt::join(names_, "."));
 }
 
+std::string known_as(const IssuerSettings& settings) {
+  return settings.issuer.empty() ? std::string(unnamed_issuer) + settings.name : settings.issuer;
+}
+
 Result<void> check_settings(const std::vector<IssuerSettings>& issuers) {
   for (std::size_t i = 0; i < issuers.size(); ++i) {
     BULKHEAD_CHECK(check_one(issuers[i]));
@@ -125,6 +156,10 @@ IssuerSettings settings_of(const IdentityConfig& config) {
   settings.name = config.name;
   settings.issuer = config.issuer;
   settings.audiences = config.audiences;
+  settings.any_audience = config.any_audience;
+  settings.secret = config.secret;
+  settings.secret_base64 = config.secret_base64;
+  if (!config.secret.empty()) settings.algorithms = {"HS256"};
   if (!config.jwks_uri.empty()) settings.jwks_uri = config.jwks_uri;
   take(settings.algorithms, config.algorithms);
   take(settings.types, config.types);

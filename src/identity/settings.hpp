@@ -41,15 +41,20 @@ using ClaimValues = std::map<std::string, std::string, std::less<>>;
 
 struct IssuerSettings {
   std::string name;                    ///< The key in bulkhead.toml: `[identity.NAME]`.
-  std::string issuer;                  ///< Exact `iss`.
+  std::string issuer;                  ///< Exact `iss`. Empty, with a secret alone: its tokens have none.
   std::vector<std::string> audiences;  ///< At least one of them must be in `audience_claim`.
   std::string jwks_uri;                ///< Empty: found by OpenID Connect Discovery under `issuer`.
   std::string static_jwks;             ///< A JWKS document instead of fetching (the development issuer).
+  /// Where the secret is that its tokens are made with: `env:NAME` or `file:PATH`. Then there are no public keys, and HS256 is
+  /// the one algorithm. Empty: there is none.
+  std::string secret;
+  bool secret_base64 = false;  ///< What stands there is base64.
   /// Reads the JWKS document instead of fetching it, on a thread that may block (the internal issuer).
   std::function<Result<std::string>()> read_jwks;
   std::vector<std::string> algorithms{"RS256", "ES256", "EdDSA"};  ///< Allow-list; bound to key type and use.
   /// What `typ` may say, without "application/" and in any case. A token without `typ` is a JWT (RFC 7519 section 5.1).
   std::vector<std::string> types{"JWT", "at+jwt"};
+  bool any_audience = false;  ///< With a secret alone: whom a token is for is not asked.
   ClaimPath audience_claim = "aud";
   ClaimPath tenant_claim = "tenant";  ///< Names the tenant, by slug or id; may be absent in a token.
   ClaimPath user_claim = "sub";       ///< The caller's name at this issuer, which memberships hang on.
@@ -71,6 +76,10 @@ struct IssuerSettings {
   std::chrono::seconds leeway{60};
   bool allow_http = false;  ///< Loopback issuers in tests and dev only.
 };
+
+/// `iss` as memberships know it: an issuer whose tokens have none goes by its section's name.
+[[nodiscard]] std::string known_as(const IssuerSettings& settings);
+inline constexpr std::string_view unnamed_issuer = "urn:bulkhead:identity:";
 
 /// Whether a Verifier can be made of these: names, issuers and audiences are there, no issuer twice, only
 /// algorithms that exist, https (or http where allowed), a sound static key set. `Errc::config_invalid` names

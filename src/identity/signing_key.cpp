@@ -69,6 +69,8 @@ boost::json::object public_members(Algorithm algorithm, EVP_PKEY* key) {
               {"kty", "OKP"},
               {"x", encode_base64url({reinterpret_cast<const char*>(raw.data()), raw.size()})}};
     }
+    case Algorithm::hs256:  // a secret has no public half
+      break;
   }
   return {};
 }
@@ -132,6 +134,8 @@ Result<SigningKey> SigningKey::generate(Algorithm algorithm) {
       break;
     case Algorithm::eddsa:
       key = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
+      break;
+    case Algorithm::hs256:
       break;
   }
   if (key == nullptr) return crypto_failed("make a signing key");

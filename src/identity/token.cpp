@@ -126,6 +126,7 @@ Result<const boost::json::value*> find_claim(const boost::json::object& payload,
 }
 
 Result<void> check_audience(const boost::json::object& payload, const IssuerSettings& settings) {
+  if (settings.any_audience) return {};
   BULKHEAD_TRY(const boost::json::value* audience, find_claim(payload, settings.audience_claim));
   const std::string claim = settings.audience_claim.text();
   if (audience == nullptr)
@@ -304,9 +305,12 @@ Result<UnverifiedToken> parse_token(std::string_view token) {
   parsed.signature = std::move(*signature);
   BULKHEAD_TRY(parsed.payload, json_part(token.substr(first + 1, second - first - 1), "payload"));
   const auto* issuer = parsed.payload.if_contains("iss");
-  if (issuer == nullptr || !issuer->is_string())
-    return Error(Errc::token_issuer, "the token names no issuer");
-  parsed.issuer = std::string(issuer->get_string());
+  // Without `iss` it is of the one issuer whose tokens have none, if there is such a one.
+  if (issuer != nullptr) {
+    if (!issuer->is_string() || issuer->get_string().empty())
+      return Error(Errc::token_issuer, "the token names no issuer");
+    parsed.issuer = std::string(issuer->get_string());
+  }
   parsed.signed_part = token.substr(0, second);
   return parsed;
 }
@@ -334,7 +338,7 @@ Result<Claims> check_claims(UnverifiedToken token, const IssuerSettings& setting
   claims.tenant_bound = settings.tenant_bound || !settings.tenant.empty();
   claims.join_role = join_role_of(claims, settings);
   claims.name = name_of(token.payload, settings);
-  claims.issuer = std::move(token.issuer);
+  claims.issuer = known_as(settings);
   claims.all = std::move(token.payload);
   return claims;
 }

@@ -32,13 +32,13 @@ struct UnverifiedToken {
   std::string type;  ///< `typ` in lower case and without "application/"; "jwt" where the header has none.
   std::string_view signed_part;  ///< Header, dot, payload, as sent.
   std::string signature;
-  std::string issuer;
+  std::string issuer;  ///< Empty: the token names none.
   boost::json::object payload;
 };
 
 /// Three strict base64url parts; header and payload strict JSON objects without repeated names; `alg` one of
 /// ours; no `crit`. `jku`, `jwk`, `x5u` and `x5c` are never looked at. Errors: `token_malformed`,
-/// `token_algorithm`, `token_issuer` (no `iss`).
+/// `token_algorithm`, `token_issuer` (an `iss` that names nobody).
 [[nodiscard]] Result<UnverifiedToken> parse_token(std::string_view token);
 
 /// Whether the settings allow what the header says: algorithm and type. Errors: `token_algorithm`, `token_malformed`.

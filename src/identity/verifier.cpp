@@ -69,7 +69,9 @@ Task<Result<ClaimsRef>> Verifier::verify(std::string token, std::chrono::system_
   BULKHEAD_CO_TRY(UnverifiedToken parsed, parse_token(token));
   KeySource& source = *impl_->source;
   std::optional<std::size_t> issuer = source.find(parsed.issuer);
-  if (!issuer) co_return Error(Errc::token_issuer, "the token's issuer is not known here");
+  if (!issuer)
+    co_return Error(Errc::token_issuer, parsed.issuer.empty() ? "the token names no issuer"
+                                                              : "the token's issuer is not known here");
   BULKHEAD_CO_CHECK(check_header(parsed, source.settings(*issuer)));
   if (source.fresh(*issuer, now)) {
     source.refresh_if_due(*issuer, now);

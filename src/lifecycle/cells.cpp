@@ -37,24 +37,8 @@ Error exists_already(const std::string& name) {
 constexpr std::array<const char*, 9> place_keys{
     "host", "hostaddr", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "connect_timeout"};
 
-Result<std::string> place_of(const std::string& url) {
-  BULKHEAD_TRY(const auto from, pg::Conninfo::parse(url));
-  std::string out;
-  for (const char* key : place_keys) {
-    std::string value = from.get(key);
-    if (value.empty()) continue;
-    std::string quoted;
-    for (const char c : value) {
-      if (c == '\\' || c == '\'') quoted += '\\';
-      quoted += c;
-    }
-    out += (out.empty() ? "" : " ") + std::string(key) + "='" + quoted + "'";
-  }
-  return out;
-}
-
 Result<std::string> data_url_of(const NewCell& wanted) {
-  if (wanted.data_url.empty()) return place_of(wanted.admin_url);
+  if (wanted.data_url.empty()) return server_of(wanted.admin_url);
   BULKHEAD_TRY(const auto url, pg::Conninfo::parse(wanted.data_url));
   for (const char* key : {"user", "password", "passfile", "dbname"}) {
     if (url.get(key).empty()) continue;
@@ -137,6 +121,22 @@ Result<std::string> pool_of(pg::Blocking& catalog, const std::string& cell) {
 }
 
 }  // namespace
+
+Result<std::string> server_of(const std::string& url) {
+  BULKHEAD_TRY(const auto from, pg::Conninfo::parse(url));
+  std::string out;
+  for (const char* key : place_keys) {
+    std::string value = from.get(key);
+    if (value.empty()) continue;
+    std::string quoted;
+    for (const char c : value) {
+      if (c == '\\' || c == '\'') quoted += '\\';
+      quoted += c;
+    }
+    out += (out.empty() ? "" : " ") + std::string(key) + "='" + quoted + "'";
+  }
+  return out;
+}
 
 Result<std::vector<Cell>> list_cells(pg::Blocking& catalog) {
   BULKHEAD_TRY(

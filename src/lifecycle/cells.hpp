@@ -36,6 +36,9 @@ struct Cell {
   std::int64_t databases = 0;
 };
 
+/// What of a connection string says where the server is, and nothing about who connects to what.
+[[nodiscard]] Result<std::string> server_of(const std::string& url);
+
 /// By name.
 [[nodiscard]] Result<std::vector<Cell>> list_cells(pg::Blocking& catalog);
 /// Error: `not_found`.

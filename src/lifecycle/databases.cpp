@@ -37,8 +37,8 @@ Result<Known> read(pg::Blocking& catalog, const std::string& cell, const std::st
   const auto id = rows.text(0, 3);
   std::from_chars(id.data(), id.data() + id.size(), out.secrets.binding_key_id);
   out.secrets.binding_secret = rows.text(0, 4);
-  for (const auto kind :
-       {catalog::DatabaseKind::pool, catalog::DatabaseKind::shard, catalog::DatabaseKind::silo})
+  for (const auto kind : {catalog::DatabaseKind::pool, catalog::DatabaseKind::shard,
+                          catalog::DatabaseKind::silo, catalog::DatabaseKind::adopted})
     if (catalog::database_kind_name(kind) == rows.text(0, 5)) out.kind = kind;
   return out;
 }
@@ -127,6 +127,9 @@ Result<void> drop_database(pg::Blocking& catalog, const std::string& cell, const
   const SessionLock lock(catalog, lock_name(cell, name));
   const auto known = read(catalog, cell, name);
   if (known.has_error()) return known.error().code() == Errc::not_found ? Result<void>() : known.error();
+  if (known->kind == catalog::DatabaseKind::adopted)
+    return Error(Errc::conflict,
+                 "database \"" + name + "\" was there before Bulkhead and is not its to drop");
   BULKHEAD_TRY(auto dropping,
                catalog.query("update catalog.database set state = 'dropping' where cell = $1 and name = $2",
                              {cell, name}));

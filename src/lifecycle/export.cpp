@@ -9,6 +9,7 @@
 #include "base/json.hpp"
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
+#include "lifecycle/adopt.hpp"
 #include "lifecycle/app_migrations.hpp"
 #include "lifecycle/archive.hpp"
 #include "lifecycle/digest.hpp"
@@ -205,6 +206,7 @@ Error broken(const std::filesystem::path& archive, const std::string& what) {
 
 Result<ExportReport> export_tenant(pg::Blocking& catalog, const ExportRequest& request) {
   BULKHEAD_TRY(const auto tenant, catalog::find_tenant(catalog, request.tenant));
+  BULKHEAD_CHECK(refuse_adopted(tenant, "an export"));
   NewOperation wanted;
   wanted.kind = "export";
   wanted.subject = tenant.slug;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "catalog/cells.hpp"
+#include "lifecycle/adopt.hpp"
 #include "lifecycle/csv.hpp"
 #include "lifecycle/import_tables.hpp"
 
@@ -433,6 +434,7 @@ class Import {
 
 Result<std::vector<ImportedTable>> import_csv(pg::Blocking& catalog, const catalog::TenantRecord& tenant,
                                               const fs::path& dir, const ImportOptions& options) {
+  BULKHEAD_CHECK(refuse_adopted(tenant, "an import"));
   BULKHEAD_TRY(const catalog::DatabaseLogin login, catalog::login_of(catalog, tenant.placement));
   BULKHEAD_TRY(pg::Blocking admin,
                catalog::connect_to(catalog, tenant.placement.cell, tenant.placement.database));

@@ -170,7 +170,8 @@ Result<std::vector<std::pair<std::string, std::string>>> leftover_databases(pg::
   BULKHEAD_CHECK(
       catalog.execute("begin; select pg_advisory_xact_lock(hashtextextended('bulkhead reserve', 0))"));
   auto marked = catalog.query(
-      "update catalog.database d set state = 'dropping' where d.kind <> 'pool' and d.state <> 'ready' and "
+      "update catalog.database d set state = 'dropping' where d.kind in ('shard', 'silo') and d.state <> "
+      "'ready' and "
       "not exists (select from catalog.slot s where s.cell = d.cell and s.database_name = d.name) and not "
       "exists (select from catalog.placement p where p.cell = d.cell and p.database_name = d.name) returning "
       "d.cell, d.name");

@@ -2,6 +2,7 @@
 
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
+#include "lifecycle/adopt.hpp"
 #include "lifecycle/create.hpp"
 #include "lifecycle/plans.hpp"
 #include "migrate/runner.hpp"
@@ -119,6 +120,7 @@ Result<catalog::TenantRecord> change_plan(pg::Blocking& catalog, const std::stri
 Result<Operation> start_delete(pg::Blocking& catalog, const std::string& slug_or_id,
                                std::chrono::seconds grace, const std::string& actor) {
   BULKHEAD_TRY(const auto tenant, catalog::find_tenant(catalog, slug_or_id));
+  BULKHEAD_CHECK(refuse_adopted(tenant, "deleting"));
   if (tenant.status != catalog::TenantStatus::deleting) return start(catalog, tenant, grace, actor);
   BULKHEAD_TRY(const auto running, open_deletion(catalog, tenant.id));
   if (!running) return is_deleting(tenant);

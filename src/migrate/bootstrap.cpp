@@ -19,12 +19,12 @@ constexpr int kVersion = 1;
 
 /// The parts that the administrator runs, then those that bulkhead_system runs, in order.
 std::string admin_sql() {
-  return sql_files({"01_roles", "01_schema_app", "01_schema_catalog"});
+  return sql_files({"01_roles", "01_everybody", "01_schema_app", "01_schema_catalog"});
 }
 std::string system_sql(BindingMode mode) {
   const std::string tenant_id = "04_tenant_id_" + std::string(binding_name(mode));
   return sql_files({"02_catalog", "03_bulkhead", "03_target_app", tenant_id, "05_migrations", "06_operator",
-                    "11_operations", "12_audit", "13_control", "14_services"});
+                    "11_operations", "12_audit", "13_control", "14_services", "15_adopted_catalog"});
 }
 
 /// Another server that bootstraps another database of the same cluster may touch the same roles at the same

@@ -118,6 +118,8 @@ Result<std::vector<FleetTarget>> targets_of(pg::Blocking& database, const Databa
     target.database = record.name;
     target.schema = rows.text(row, 0);
     // A shard that once was something else may hold a line for schema app.
+    // Tables that the app's migrations did not make are not theirs to change.
+    if (record.kind == DatabaseKind::adopted) continue;
     if (record.kind == DatabaseKind::shard && !is_tenant_schema(target.schema)) continue;
     target.kind = record.kind;
     target.version = number(rows.text(row, 1));

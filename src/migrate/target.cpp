@@ -31,18 +31,32 @@ std::string for_login(std::string sql, const std::string& login) {
   return sql;
 }
 
+/// The look as a function, so that a server leaves out what is no longer fit, and what it asks for.
+std::string adopted_sql() {
+  return "create or replace function bulkhead.adopt_look(text, text, text[], text[], text[]) returns "
+         "table(rule "
+         "text, level text, relation text, about text, problem text, advice text, mends text) language sql "
+         "stable "
+         "set search_path = pg_catalog, pg_temp as $look$\n" +
+         std::string(sql_file("15_adopt_look")) + "$look$;\n" + std::string(sql_file("15_adopted"));
+}
+
 /// What is installed in a database: by the administrator, and then by bulkhead_system.
 struct Parts {
   std::string admin, system, digest;
 };
 
 Parts parts_of(DatabaseKind kind, const std::string& login, BindingMode binding) {
-  const bool shard = kind == DatabaseKind::shard;
+  const bool shard = kind == DatabaseKind::shard, adopted = kind == DatabaseKind::adopted;
   const std::string tenant_id = "04_tenant_id_" + std::string(binding_name(binding));
   Parts out;
-  out.admin = for_login(shard ? sql_files({"01_roles"}) : sql_files({"01_roles", "01_schema_app"}), login);
-  out.system = for_login(shard ? sql_files({"03_bulkhead", tenant_id, "05_migrations"})
-                               : sql_files({"03_bulkhead", "03_target_app", tenant_id, "05_migrations"}),
+  out.admin = for_login(adopted ? sql_files({"01_roles", "15_adopt_prelude", "15_adopted_admin"})
+                        : shard ? sql_files({"01_roles", "01_everybody"})
+                                : sql_files({"01_roles", "01_everybody", "01_schema_app"}),
+                        login);
+  out.system = for_login(adopted ? sql_files({"03_bulkhead", tenant_id, "05_migrations"}) + adopted_sql()
+                         : shard ? sql_files({"03_bulkhead", tenant_id, "05_migrations"})
+                                 : sql_files({"03_bulkhead", "03_target_app", tenant_id, "05_migrations"}),
                          login);
   out.digest = sha256_hex(out.admin + out.system);
   return out;
@@ -52,7 +66,7 @@ Parts parts_of(DatabaseKind kind, const std::string& login, BindingMode binding)
 Result<void> check_login(pg::Blocking& admin, const std::string& login) {
   BULKHEAD_TRY(auto plain, admin.query("select quote_ident($1) = $1 and length($1) < 64", {login}));
   const bool named_so = login.starts_with("bulkhead_pool_") || login.starts_with("bulkhead_shard_") ||
-                        login.starts_with("bulkhead_silo_");
+                        login.starts_with("bulkhead_silo_") || login.starts_with("bulkhead_adopt_");
   const bool ours =
       (login.starts_with("bulkhead_") && !named_so) || login.starts_with("app_") || login.starts_with("pg_");
   if (plain.text(0, 0) == "t" && !ours) return {};

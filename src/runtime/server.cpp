@@ -58,6 +58,9 @@ entry::EntrySettings entry_settings(const AppConfig& config, const InternalToken
   }
   settings.base_domains = config.base_domains;
   settings.deadline = config.deadline;
+  settings.role_claim = config.role_claim;
+  settings.database_roles = config.database_roles;
+  settings.request_settings = config.request_settings;
   for (const PermissionConfig& permission : config.permissions)
     for (const Role role : permission.roles) settings.permissions.grant(permission.name, role);
   return settings;
@@ -136,6 +139,8 @@ pg::LaneSettings catalog_lanes() {
 data::PlaneSettings plane_settings(const ServerSettings& settings) {
   data::PlaneSettings plane;
   plane.walls = settings.walls;
+  plane.request_settings = settings.config.request_settings;
+  plane.tenant_setting = settings.config.tenant_setting;
   return plane;
 }
 

@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "catalog/records.hpp"
 #include "pg/blocking.hpp"
 
 namespace bulkhead::runtime {
@@ -26,6 +27,20 @@ Result<std::int32_t> version_of(pg::Blocking& connection, const std::string& sch
   return version;
 }
 
+/// What there is to know of a schema that the app's migrations did not make.
+Result<sql::Tenancy> tenancy_of(pg::Blocking& connection, const std::string& schema, std::int32_t version) {
+  sql::Tenancy tenancy;
+  if (version < catalog::adopted_version_least) return tenancy;
+  tenancy.adopted = true;
+  BULKHEAD_TRY(Rows rows,
+               connection.query("select tenant_column, left_out from bulkhead.adopted($1)", {schema}));
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    tenancy.column = rows.text(row, 0);
+    if (!rows.is_null(row, 1)) tenancy.left_out.emplace_back(rows.text(row, 1));
+  }
+  return tenancy;
+}
+
 }  // namespace
 
 sql::RelationsRef SharedRelations::known(std::int32_t version) const {
@@ -40,7 +55,8 @@ Result<SharedRelations::Found> SharedRelations::load(const std::string& conninfo
   BULKHEAD_CHECK(connection.execute("begin isolation level repeatable read read only"));
   Found found;
   BULKHEAD_TRY(found.version, version_of(connection, schema));
-  BULKHEAD_TRY(found.relations, sql::Relations::load(connection, schema));
+  BULKHEAD_TRY(const sql::Tenancy tenancy, tenancy_of(connection, schema, found.version));
+  BULKHEAD_TRY(found.relations, sql::Relations::load(connection, schema, tenancy));
   BULKHEAD_CHECK(connection.execute("commit"));
   return found;
 }

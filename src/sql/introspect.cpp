@@ -38,14 +38,14 @@ join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.
 join pg_catalog.pg_type t on t.oid = a.atttypid
 join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
 left join chain bt on bt.oid = t.oid and bt.typtype <> 'd'
-left join pg_catalog.pg_roles lowest on lowest.rolname = $1 || '_viewer'
+left join pg_catalog.pg_roles lowest on lowest.rolname = case when $3 then 'app' else $1 end || '_viewer'
 left join pg_catalog.pg_description of_column on of_column.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
   and of_column.objoid = c.oid and of_column.objsubid = a.attnum
 left join pg_catalog.pg_description of_relation on of_relation.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
   and of_relation.objoid = c.oid and of_relation.objsubid = 0
 where n.nspname = $1 and c.relkind in ('r','p','v','m') and not c.relispartition
   and (c.relkind in ('r','p') or exists (select from pg_catalog.pg_attribute x where x.attrelid = c.oid
-                                           and x.attname = 'tenant_id' and not x.attisdropped))
+                                           and x.attname = $2 and not x.attisdropped))
 order by c.relname, a.attnum)";
 
 constexpr std::string_view keys_sql = R"(
@@ -74,7 +74,8 @@ where k.contype = 'f' and k.conparentid = 0 and fn.nspname = $1 and tn.nspname =
 order by f.relname, k.conname, c.place)";
 
 // One row a parameter or column of the result (kind i, b, v, o, t, or c: an attribute of the composite type that is
-// returned), one without a kind for a function that has none. What nobody but the owner may execute is not the API's.
+// returned), one without a kind for a function that has none. What nobody but the owner may execute is not the API's. $2: what
+// runs with its owner's rights needs no reason here (the migrations were asked for it).
 constexpr std::string_view functions_sql = R"(
 with func as (
   select p.*, r.typtype as ret_kind, c.oid as ret_class, c.relkind as ret_relkind, c.relname as ret_relname,
@@ -84,7 +85,7 @@ with func as (
   join pg_catalog.pg_namespace n on n.oid = p.pronamespace
   join pg_catalog.pg_type r on r.oid = p.prorettype
   left join pg_catalog.pg_class c on c.oid = r.typrelid and r.typtype = 'c'
-  where n.nspname = $1 and p.prokind = 'f'
+  where n.nspname = $1 and p.prokind = 'f' and ($2 or not p.prosecdef or pg_catalog.obj_description(p.oid, 'pg_proc') ~ 'bulkhead: definer\s+\S')
     and p.prorettype not in (select t.oid from pg_catalog.pg_type t where t.typname in
       ('trigger','event_trigger','internal','cstring','language_handler','fdw_handler','index_am_handler',
        'table_am_handler','tsm_handler') and t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace)
@@ -153,7 +154,8 @@ join pg_catalog.pg_type t on t.oid = p.prorettype
 left join pg_catalog.pg_class target
   on target.oid = t.typrelid and target.relnamespace = n.oid and target.relkind in ('r','p','v','m')
 left join chain bt on bt.oid = t.oid and bt.typtype <> 'd'
-where n.nspname = $1 and p.pronargs = 1 and p.prokind = 'f' and p.provariadic = 0 and t.typtype <> 'p'
+where n.nspname = $1 and ($2 or not p.prosecdef or pg_catalog.obj_description(p.oid, 'pg_proc') ~ 'bulkhead: definer\s+\S')
+  and p.pronargs = 1 and p.prokind = 'f' and p.provariadic = 0 and t.typtype <> 'p'
   and c.relkind in ('r','p','v','m')
 order by c.relname, p.proname)";
 
@@ -222,8 +224,14 @@ Casts read_casts(const Rows& rows) {
   return casts;
 }
 
-void read_columns(const Rows& rows, const Casts& casts, std::vector<Relation>& relations, Places& places) {
+bool left_out(const Tenancy& tenancy, std::string_view relation) {
+  return std::find(tenancy.left_out.begin(), tenancy.left_out.end(), relation) != tenancy.left_out.end();
+}
+
+void read_columns(const Rows& rows, const Casts& casts, const Tenancy& tenancy,
+                  std::vector<Relation>& relations, Places& places) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
+    if (left_out(tenancy, rows.text(r, 0))) continue;
     if (relations.empty() || relations.back().name != rows.text(r, 0)) {
       Relation relation;
       relation.name = rows.text(r, 0);
@@ -234,7 +242,7 @@ void read_columns(const Rows& rows, const Casts& casts, std::vector<Relation>& r
     }
     Relation& relation = relations.back();
     places[{number(rows.text(r, 14)), number(rows.text(r, 15))}] = {rows.text(r, 0), rows.text(r, 2)};
-    if (rows.text(r, 2) == tenant_column) {
+    if (rows.text(r, 2) == tenancy.column) {
       relation.tenant = true;
       continue;
     }
@@ -291,7 +299,8 @@ std::string media_type(const Column& returned) {
 }
 
 // Puts one row of functions_sql where it belongs; `inputs` counts the parameters so far.
-void add_part(Function& function, const Rows& rows, std::size_t r, std::size_t& inputs) {
+void add_part(Function& function, const Rows& rows, std::size_t r, std::string_view tenant,
+              std::size_t& inputs) {
   const char kind = rows.is_null(r, 8) ? ' ' : rows.text(r, 8).front();
   if (kind == 'i' || kind == 'b' || kind == 'v') {
     Column parameter = typed(rows, r);
@@ -306,7 +315,7 @@ void add_part(Function& function, const Rows& rows, std::size_t r, std::size_t& 
     column.name = function.name;
     if (!function.set) function.media = media_type(column);
   }
-  if (column.name == tenant_column && column.type_oid == uuid_oid)
+  if (column.name == tenant && column.type_oid == uuid_oid)
     function.row.tenant = true;
   else
     function.row.columns.push_back(std::move(column));
@@ -337,7 +346,7 @@ class Index {
   std::map<std::string_view, Relation*> by_name_;
 };
 
-std::vector<Function> read_functions(const Rows& rows, const Index& relations) {
+std::vector<Function> read_functions(const Rows& rows, const Index& relations, std::string_view tenant) {
   std::vector<Function> functions;
   for (std::size_t r = 0; r < rows.size();) {
     Function function;
@@ -351,7 +360,7 @@ std::vector<Function> read_functions(const Rows& rows, const Index& relations) {
     function.row.name = function.name;
     function.signature = function.name + "(";
     for (std::size_t inputs = 0; r < rows.size() && rows.text(r, 1) == oid; ++r)
-      add_part(function, rows, r, inputs);
+      add_part(function, rows, r, tenant, inputs);
     function.signature.push_back(')');
     if (!relations.find(function.relation)) function.relation.clear();
     if (can_be_called(function)) functions.push_back(std::move(function));
@@ -359,19 +368,19 @@ std::vector<Function> read_functions(const Rows& rows, const Index& relations) {
   return functions;
 }
 
-void read_keys(const Rows& rows, const Index& relations) {
+void read_keys(const Rows& rows, const Index& relations, std::string_view tenant) {
   for (std::size_t r = 0; r < rows.size();) {
     std::string_view table = rows.text(r, 0), index = rows.text(r, 1);
     const bool primary = is_true(rows.text(r, 2));
     const std::string_view name = rows.text(r, 4);
     std::vector<std::string> columns;
     for (; r < rows.size() && rows.text(r, 1) == index; ++r)
-      if (rows.text(r, 3) != tenant_column) columns.emplace_back(rows.text(r, 3));
+      if (rows.text(r, 3) != tenant) columns.emplace_back(rows.text(r, 3));
     Relation* relation = relations.find(table);
     if (!relation || columns.empty()) continue;
     if (primary) relation->primary_key = columns;
     relation->unique_keys.push_back(std::move(columns));
-    relation->unique_names.push_back(without_tenant(name));
+    relation->unique_names.push_back(without_tenant(name, tenant));
   }
 }
 
@@ -381,16 +390,16 @@ bool covers(const std::vector<std::string>& columns, const std::vector<std::stri
   });
 }
 
-std::vector<ForeignKey> read_foreign_keys(const Rows& rows, const Index& relations) {
+std::vector<ForeignKey> read_foreign_keys(const Rows& rows, const Index& relations, std::string_view tenant) {
   std::vector<ForeignKey> keys;
   for (std::size_t r = 0; r < rows.size();) {
     ForeignKey key;
     const std::string_view name = rows.text(r, 0);
-    key.name = without_tenant(name);
+    key.name = without_tenant(name, tenant);
     key.from = rows.text(r, 1);
     key.to = rows.text(r, 2);
     for (; r < rows.size() && rows.text(r, 0) == name && rows.text(r, 1) == key.from; ++r) {
-      if (rows.text(r, 3) == tenant_column) continue;
+      if (rows.text(r, 3) == tenant) continue;
       key.from_columns.emplace_back(rows.text(r, 3));
       key.to_columns.emplace_back(rows.text(r, 4));
     }
@@ -444,7 +453,8 @@ Place base_of(Places::key_type at, const Places& places,
   return found == places.end() ? Place() : found->second;
 }
 
-ShownTables read_views(const Rows& rows, const Places& places, const Index& relations) {
+ShownTables read_views(const Rows& rows, const Places& places, const Index& relations,
+                       std::string_view tenant) {
   std::map<Places::key_type, Places::key_type> from;
   for (std::size_t r = 0; r < rows.size(); ++r)
     for (const ViewColumn& column : view_columns(rows.text(r, 2)))
@@ -454,8 +464,7 @@ ShownTables read_views(const Rows& rows, const Places& places, const Index& rela
     const auto place = places.find(view_column);
     if (place == places.end()) continue;
     const Place base = base_of(origin, places, from);
-    if (base.relation.empty() || base.column == tenant_column || place->second.column == tenant_column)
-      continue;
+    if (base.relation.empty() || base.column == tenant || place->second.column == tenant) continue;
     const Relation* view = relations.find(place->second.relation);
     if (!view || !view->view) continue;
     std::vector<Shown>& shown = tables[base.relation];
@@ -525,27 +534,32 @@ void add_views(std::vector<ForeignKey>& keys, const ShownTables& tables, const I
 
 }  // namespace
 
-Result<std::shared_ptr<const Relations>> Relations::load(pg::Blocking& connection, std::string_view schema) {
+Result<std::shared_ptr<const Relations>> Relations::load(pg::Blocking& connection, std::string_view schema,
+                                                         const Tenancy& tenancy) {
   const std::vector<std::optional<std::string>> params{std::string(schema)};
-  BULKHEAD_TRY(Rows columns, connection.query(columns_sql, params));
+  const std::vector<std::optional<std::string>> with_column{std::string(schema), tenancy.column,
+                                                            tenancy.adopted ? "t" : "f"};
+  const std::vector<std::optional<std::string>> with_trust{std::string(schema), tenancy.adopted ? "f" : "t"};
+  BULKHEAD_TRY(Rows columns, connection.query(columns_sql, with_column));
   BULKHEAD_TRY(Rows keys, connection.query(keys_sql, params));
   BULKHEAD_TRY(Rows foreign_keys, connection.query(foreign_keys_sql, params));
-  BULKHEAD_TRY(Rows functions, connection.query(functions_sql, params));
+  BULKHEAD_TRY(Rows functions, connection.query(functions_sql, with_trust));
   BULKHEAD_TRY(Rows sets_response, connection.query(sets_response_sql, params));
-  BULKHEAD_TRY(Rows computed, connection.query(computed_sql, params));
+  BULKHEAD_TRY(Rows computed, connection.query(computed_sql, with_trust));
   BULKHEAD_TRY(Rows casts, connection.query(casts_sql, params));
   BULKHEAD_TRY(Rows views, connection.query(views_sql, params));
   std::vector<Relation> relations;
   Places places;
-  read_columns(columns, read_casts(casts), relations, places);
+  read_columns(columns, read_casts(casts), tenancy, relations, places);
   const Index index(relations);
-  read_keys(keys, index);
-  std::vector<ForeignKey> links = read_foreign_keys(foreign_keys, index);
+  read_keys(keys, index, tenancy.column);
+  std::vector<ForeignKey> links = read_foreign_keys(foreign_keys, index, tenancy.column);
   read_computed(computed, index);
-  add_views(links, read_views(views, places, index), index);
-  std::vector<Function> callable = read_functions(functions, index);
-  return std::shared_ptr<const Relations>(std::make_shared<Relations>(
-      std::move(relations), std::move(links), std::move(callable), is_true(sets_response.text(0, 0))));
+  add_views(links, read_views(views, places, index, tenancy.column), index);
+  std::vector<Function> callable = read_functions(functions, index, tenancy.column);
+  return std::shared_ptr<const Relations>(
+      std::make_shared<Relations>(std::move(relations), std::move(links), std::move(callable),
+                                  is_true(sets_response.text(0, 0)), tenancy.column));
 }
 
 }  // namespace bulkhead::sql

@@ -6,9 +6,9 @@
 
 namespace bulkhead::sql {
 
-std::string without_tenant(std::string_view name) {
+std::string without_tenant(std::string_view name, std::string_view column) {
   std::string out(name);
-  for (std::string_view part : {"tenant_id_", "_tenant_id"})
+  for (const std::string& part : {std::string(column) + "_", "_" + std::string(column)})
     for (std::size_t at = 0; (at = out.find(part, at)) != std::string::npos;) out.erase(at, part.size());
   return out;
 }
@@ -66,11 +66,12 @@ std::uint64_t next_id() noexcept {
 }  // namespace
 
 Relations::Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys,
-                     std::vector<Function> functions, bool sets_response)
+                     std::vector<Function> functions, bool sets_response, std::string_view tenant_column)
     : relations_(std::move(relations)),
       foreign_keys_(std::move(foreign_keys)),
       functions_(std::move(functions)),
       sets_response_(sets_response),
+      tenant_column_(tenant_column),
       id_(next_id()) {
   std::sort(functions_.begin(), functions_.end(), [](const Function& a, const Function& b) {
     return a.name != b.name ? a.name < b.name : a.signature < b.signature;

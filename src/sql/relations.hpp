@@ -22,14 +22,15 @@ enum class JsonKind : std::uint8_t { string, raw, boolean, number, timestamp, ti
 /// are made of.
 [[nodiscard]] JsonKind json_kind(std::uint32_t type_oid) noexcept;
 
-/// Column of every tenant table; never shown, never named by a caller.
+/// Column of every tenant table of the app's own migrations; never shown, never named by a caller. An adopted schema has
+/// another: `Relations::tenant_column`.
 inline constexpr std::string_view tenant_column = "tenant_id";
 /// What the API calls the app's schema, wherever a tenant's rows live: a placement's schema name is nobody's
 /// business.
 inline constexpr std::string_view api_schema = "public";
 
 /// A constraint's name as the API says it: `album_tenant_id_slug_key` → `album_slug_key`.
-[[nodiscard]] std::string without_tenant(std::string_view name);
+[[nodiscard]] std::string without_tenant(std::string_view name, std::string_view column = tenant_column);
 
 struct Column {
   std::string name;
@@ -119,15 +120,25 @@ struct Function {
   [[nodiscard]] bool operator==(const Function&) const = default;
 };
 
+/// How a schema that the app's migrations did not make tells tenants apart.
+struct Tenancy {
+  Tenancy() = default;
+  bool adopted = false;
+  std::string column{tenant_column};
+  std::vector<std::string> left_out;  ///< Relations that are not fit to be served.
+};
+
 /// Everything the app's schema holds at one version. Immutable once loaded; shared between threads; swapped
 /// whole.
 class Relations {
  public:
   /// Reads the catalogues of `schema` in one go.
   [[nodiscard]] static Result<std::shared_ptr<const Relations>> load(pg::Blocking& connection,
-                                                                     std::string_view schema);
+                                                                     std::string_view schema,
+                                                                     const Tenancy& tenancy = {});
   explicit Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys,
-                     std::vector<Function> functions = {}, bool sets_response = false);
+                     std::vector<Function> functions = {}, bool sets_response = false,
+                     std::string_view tenant_column = sql::tenant_column);
   Relations(const Relations&) = delete;  // the indexes point into the vectors
   Relations& operator=(const Relations&) = delete;
   ~Relations() = default;
@@ -137,7 +148,8 @@ class Relations {
   /// Nothing has changed between the two.
   [[nodiscard]] bool same_as(const Relations& other) const {
     return relations_ == other.relations_ && foreign_keys_ == other.foreign_keys_ &&
-           functions_ == other.functions_ && sets_response_ == other.sets_response_;
+           functions_ == other.functions_ && sets_response_ == other.sets_response_ &&
+           tenant_column_ == other.tenant_column_;
   }
   [[nodiscard]] const Relation* find(std::string_view name) const noexcept;
   [[nodiscard]] const std::vector<Relation>& all() const noexcept { return relations_; }
@@ -149,6 +161,8 @@ class Relations {
   [[nodiscard]] const Function* function(std::string_view signature) const noexcept;
   /// Some function or trigger of the app may set `response.status` or `response.headers`.
   [[nodiscard]] bool sets_response() const noexcept { return sets_response_; }
+  /// What the tenant tables call the tenant's id.
+  [[nodiscard]] const std::string& tenant_column() const noexcept { return tenant_column_; }
   /// Foreign keys from or to this relation.
   [[nodiscard]] const std::vector<const ForeignKey*>& around(std::string_view relation) const noexcept;
 
@@ -157,6 +171,7 @@ class Relations {
   std::vector<ForeignKey> foreign_keys_;
   std::vector<Function> functions_;
   bool sets_response_ = false;
+  std::string tenant_column_;
   std::uint64_t id_;
   std::map<std::string, const Relation*, std::less<>> by_name_;
   std::map<std::string, std::vector<const ForeignKey*>, std::less<>> around_;

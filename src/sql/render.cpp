@@ -54,10 +54,10 @@ bool Renderer::tenant_predicate(std::string& out, const Scope& scope) {
   if (walls_.predicate && scope.called) {
     // A function that returns one row and finds none returns a row of NULLs.
     out.push_back('(');
-    append_column(out, scope.alias, tenant_column);
+    append_column(out, scope.alias, relations_.tenant_column());
     out.append(" = $1 or ").append(scope.alias).append(" is null)");
   } else if (walls_.predicate) {
-    append_column(out, scope.alias, tenant_column);
+    append_column(out, scope.alias, relations_.tenant_column());
     out.append(" = $1");
   } else {
     out.append("$1::uuid is not null");  // the parameter keeps its type while the wall is off
@@ -65,9 +65,9 @@ bool Renderer::tenant_predicate(std::string& out, const Scope& scope) {
   return true;
 }
 
-std::string Renderer::foreign_tenant(std::string_view alias) {
+std::string Renderer::foreign_tenant(std::string_view alias) const {
   std::string out = "nullif(";
-  append_column(out, alias, tenant_column);
+  append_column(out, alias, relations_.tenant_column());
   return out += ", $1)::text";
 }
 

@@ -256,7 +256,7 @@ void Renderer::output_list(std::string& list, const Level& level, const Scope& s
   // The row's own tenant as it is; of all others a foreign one if there is any, else the tenant that was bound.
   std::vector<std::string> guards;
   own_guard_ = scope.relation->tenant && !level.aggregated;
-  if (own_guard_) append_column(guards.emplace_back(), scope.alias, tenant_column);
+  if (own_guard_) append_column(guards.emplace_back(), scope.alias, relations_.tenant_column());
   const auto add = [&](const std::string& foreign) {
     guards.push_back("coalesce(" + (level.aggregated ? "min(" + foreign + ")" : foreign) +
                      ", $1::uuid::text)");

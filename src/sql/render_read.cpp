@@ -373,7 +373,7 @@ Result<std::string> Renderer::counted_rows(const statement::Select& select, cons
   BULKHEAD_CHECK(where(rows, scope, select.where, &made));
   if (!aggregated) {
     if (scope.relation->tenant) {
-      append_column(foreign, scope.alias, tenant_column);
+      append_column(foreign, scope.alias, relations_.tenant_column());
       foreign.append(" <> $1");
     }
     for (const std::string& guard : made.guards) add_foreign(guard);

@@ -97,7 +97,7 @@ Result<void> Renderer::insert_source(std::string& out, const statement::Insert& 
     columns.push_back(named);
   }
   out.append(" (");
-  append_identifier(out, tenant_column);
+  append_identifier(out, relations_.tenant_column());
   for (const Column* named : columns) {
     out.append(", ");
     append_identifier(out, named->name);
@@ -150,7 +150,7 @@ Result<void> Renderer::conflict(std::string& out, const statement::Insert& inser
       insert.conflict->columns.empty() ? into.primary_key : insert.conflict->columns;
   // Every unique key of a tenant's table leads with the tenant, so only the tenant's own rows can be met.
   out.append(" on conflict (");
-  append_identifier(out, tenant_column);
+  append_identifier(out, relations_.tenant_column());
   for (const std::string& name : key) {
     if (!into.column(name))
       return Error(Errc::column_unknown, "column \"" + name + "\" does not exist").sqlstate("42703");
@@ -237,7 +237,7 @@ Result<Rendered> Renderer::remove(const statement::Delete& remove) {
 void Renderer::written_row_check(std::string& out, const Scope& scope) const {
   if (!walls_.row_check) return;
   std::string tenant;
-  append_column(tenant, scope.alias, tenant_column);
+  append_column(tenant, scope.alias, relations_.tenant_column());
   out.append(", case when ").append(tenant).append(" <> $1 then ('").append(tenant_violation);
   out.append("' || ").append(tenant).append(")::integer end");
 }
@@ -265,7 +265,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope, c
     output_list(list, made, seen);
   } else {
     // Even without a representation each row says whose it was.
-    append_column(list, seen.alias, tenant_column);
+    append_column(list, seen.alias, relations_.tenant_column());
     guards_.push_back(0);
     own_guard_ = true;
   }
@@ -278,7 +278,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope, c
     return rendered;
   }
 
-  append_column(write, scope.alias, tenant_column);
+  append_column(write, scope.alias, relations_.tenant_column());
   for (const Column& every : scope.relation->columns) {
     write.append(", ");
     append_column(write, scope.alias, every.name);

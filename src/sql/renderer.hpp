@@ -80,7 +80,7 @@ class Renderer {
   /// True if something was written.
   bool tenant_predicate(std::string& out, const Scope& scope);
   /// The tenant of a row where it is not the one that is bound; else NULL.
-  [[nodiscard]] static std::string foreign_tenant(std::string_view alias);
+  [[nodiscard]] std::string foreign_tenant(std::string_view alias) const;
   /// A place for a value, which is named by where it stands in the statement itself: a copy's would be lost.
   void parameter(std::string& out, const ValueRef& value);
   /// A place for what the statement's fingerprint holds, and so is no other for a statement of the same.

@@ -103,6 +103,13 @@ TEST(Failure, TooManyRowsForOneObject) {
 TEST(Failure, TenantLeavesConstraintNames) {
   EXPECT_EQ(sql::without_tenant("album_tenant_id_artist_id_fkey"), "album_artist_id_fkey");
   EXPECT_EQ(sql::without_tenant("key_of_tenant_id"), "key_of");
+  EXPECT_EQ(sql::without_tenant("album_org_id_slug_key", "org_id"), "album_slug_key");
+  EXPECT_EQ(sql::without_tenant("album_tenant_id_slug_key", "org_id"), "album_tenant_id_slug_key");
+  pg::Outcome outcome;
+  outcome.error = Error(Errc::statement_failed, "duplicate key").sqlstate("23505");
+  outcome.constraint = "project_org_id_slug_key";
+  EXPECT_EQ(client_error(outcome, {}, "org_id").message(),
+            "duplicate key value violates unique constraint \"project_slug_key\"");
 }
 
 }  // namespace

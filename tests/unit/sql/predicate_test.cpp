@@ -202,5 +202,35 @@ TEST(TenantPredicate, StandsOnEveryTenantRelationOfEveryStatement) {
   EXPECT_GT(rendered_count, 50u) << "the generator makes too few valid statements";
 }
 
+// An adopted schema's tenant column has another name, in every place and in no other way.
+TEST(TenantPredicate, IsTheSameByWhateverNameTheColumnGoes) {
+  const RelationsRef usual = test::record_shop();
+  const Relations adopted(usual->all(), usual->foreign_keys(), usual->functions(), false, "org_id");
+  std::size_t rendered_count = 0;
+  const bool held = rc::check("another tenant column", [&] {
+    Statement statement = any_statement();
+    auto one = render(statement, *usual, "app", tenant);
+    for (int tries = 1; one.has_error() && tries < 20; ++tries) {
+      statement = any_statement();
+      one = render(statement, *usual, "app", tenant);
+    }
+    const auto other = render(statement, adopted, "app", tenant);
+    RC_ASSERT(one.has_error() == other.has_error());
+    if (one.has_error()) return;
+    ++rendered_count;
+    for (const auto& [expected, got] :
+         {std::pair(one->text, other->text), std::pair(one->count_text, other->count_text)}) {
+      std::string renamed = expected;
+      constexpr std::string_view usual_name = "\"tenant_id\"";
+      for (std::size_t at = 0; (at = renamed.find(usual_name, at)) != std::string::npos;)
+        renamed.replace(at, usual_name.size(), "\"org_id\"");
+      RC_ASSERT(got == renamed);
+    }
+    RC_ASSERT(one->guards == other->guards);
+  });
+  EXPECT_TRUE(held);
+  EXPECT_GT(rendered_count, 10u);
+}
+
 }  // namespace
 }  // namespace bulkhead::sql
