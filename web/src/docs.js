@@ -29,6 +29,7 @@ async function load() {
     // Each operation in sight is drawn: of many, none is before its table is opened.
     docExpansion: Object.keys(answer.paths).length > 50 ? 'none' : 'list',
     defaultModelsExpandDepth: 0,
+    tagsSorter: 'alpha',
     validatorUrl: null,
     requestInterceptor: request => {
       if (new URL(request.url, location.href).origin === location.origin) Object.assign(request.headers, headers());
