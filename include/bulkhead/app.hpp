@@ -34,6 +34,17 @@ struct RouteLimits {
   std::optional<std::chrono::milliseconds> deadline;  ///< Instead of `entry.deadline_ms`.
 };
 
+/// What the OpenAPI document (`/openapi.json`) says of a route beside its path and its access. All of it may be left out. Schemas
+/// are JSON Schemas (2020-12) as text, without `$ref`; with one that is none the server does not start.
+struct RouteDescription {
+  std::string summary = {}, details = {};
+  std::string query = {};    ///< An object: a schema for each parameter of the query string.
+  std::string request = {};  ///< The body that it takes.
+  std::string response = {};
+  std::string request_type = "application/json", response_type = "application/json";
+  unsigned status = 200;  ///< Of its response.
+};
+
 /// A route that is open to callers who have this access.
 struct Route {
   Method method = Method::get;
@@ -42,6 +53,7 @@ struct Route {
   RequestHandler handler;
   StreamHandler stream = {};  ///< Instead of `handler`.
   RouteLimits limits = {};
+  RouteDescription about = {};
 };
 
 /// A product: its handlers beside the data API. `main` of a product is
@@ -59,6 +71,8 @@ class App {
   App& del(std::string path, RouteAccess access, RequestHandler handler, RouteLimits limits = {});
   /// GET, answered piece by piece.
   App& stream(std::string path, RouteAccess access, StreamHandler handler, RouteLimits limits = {});
+  /// Of the route that was added last: `app.post("/v1/checkout", …).describe({.summary = "Buys tracks"})`.
+  App& describe(RouteDescription about);
 
   [[nodiscard]] const std::vector<Route>& routes() const noexcept { return routes_; }
 

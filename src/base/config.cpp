@@ -517,6 +517,18 @@ const std::vector<Key>& keys() {
          return r.texts_of(n, k, r.config().web_connect, is_source,
                            "an origin, such as https://login.example");
        }},
+      {"web", "docs", "\"dev\"",
+       "Who serves the page for the API at `/docs` (docs/guide/openapi.md): `bulkhead dev` alone, `always`, "
+       "or "
+       "`never`.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.one_of(n, k, r.config().docs, {"dev", "always", "never"});
+       }},
+      {"web", "docs_dir", "`web/dist` of Bulkhead's own folder",
+       "Folder of that page as `tools/build-page` has built it, from the app's folder.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.name(n, k, r.config().docs_dir);
+       }},
       {"log", "level", "\"info\"",
        "`debug`, `info`, `warn` or `error`. Finished requests are logged at info.",
        [](const Reader& r, const toml::node& n, const std::string& k) {

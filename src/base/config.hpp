@@ -120,6 +120,8 @@ struct AppConfig {
   std::string web_dir;  ///< Of the built page, from the app's folder; empty: web/dist, if it is there.
   bool web_single_page = false;          ///< Its index.html answers for paths that are no file's.
   std::vector<std::string> web_connect;  ///< Origins besides its own that the page may call.
+  std::string docs = "dev";              ///< Who serves the API's page at /docs: "dev", "always" or "never".
+  std::string docs_dir;  ///< Of that page, as it was built; empty: where this Bulkhead was built.
 
   // [log]
   std::string level = "info";

@@ -23,7 +23,7 @@ namespace {
 App& add(App& app, std::vector<Route>& routes, Method method, std::string path, RouteAccess access,
          RequestHandler handler, RouteLimits limits) {
   routes.push_back(
-      Route{method, std::move(path), std::move(access), std::move(handler), StreamHandler(), limits});
+      Route{method, std::move(path), std::move(access), std::move(handler), StreamHandler(), limits, {}});
   return app;
 }
 
@@ -67,8 +67,13 @@ App& App::del(std::string path, RouteAccess access, RequestHandler handler, Rout
 }
 
 App& App::stream(std::string path, RouteAccess access, StreamHandler handler, RouteLimits limits) {
-  routes_.push_back(
-      Route{Method::get, std::move(path), std::move(access), RequestHandler(), std::move(handler), limits});
+  routes_.push_back(Route{
+      Method::get, std::move(path), std::move(access), RequestHandler(), std::move(handler), limits, {}});
+  return *this;
+}
+
+App& App::describe(RouteDescription about) {
+  if (!routes_.empty()) routes_.back().about = std::move(about);
   return *this;
 }
 

@@ -289,6 +289,17 @@ Result<runtime::WebPage> page_of(const AppConfig& config, const std::filesystem:
   return page;
 }
 
+/// The page for the API, which this Bulkhead has brought along. A server goes on without it.
+Result<runtime::ApiPage> docs_of(const AppConfig& config, const std::filesystem::path& app_dir, bool dev,
+                                 Logger& log) {
+  if (config.docs == "never" || (config.docs == "dev" && !dev)) return runtime::ApiPage();
+  const std::filesystem::path dir = config.docs_dir.empty() ? BULKHEAD_DOCS_DIR : app_dir / config.docs_dir;
+  BULKHEAD_TRY(runtime::ApiPage page, runtime::ApiPage::load(dir, config.web_connect));
+  if (!page.built())
+    log.info("the page for the API is not built, so /docs says how to build it", {{"folder", dir.string()}});
+  return page;
+}
+
 /// A server signs internal tokens from its first request on; later housekeeping changes the key.
 Result<void> make_internal_keys(const Workspace& workspace) {
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
@@ -312,6 +323,7 @@ struct Running {
   AppConfig config;
   std::vector<identity::IssuerSettings> issuers;
   runtime::WebPage page;
+  runtime::ApiPage docs;
   std::function<std::vector<runtime::OpenRoute>(std::uint16_t)> open_routes;
   std::function<void()> stop_open_routes;
 };
@@ -365,6 +377,7 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
   settings.open_routes = running.open_routes;
   settings.stop_open_routes = running.stop_open_routes;
   settings.page = std::move(running.page);
+  settings.docs = std::move(running.docs);
   runtime::Server server(std::move(settings), routes, log);
   BULKHEAD_TRY(std::uint16_t port, server.start());
   std::string url = url_of(running.config, port);
@@ -421,11 +434,13 @@ Result<void> dev(const ServeOptions& options, const std::vector<Route>& routes,
   BULKHEAD_CHECK(runtime::remember_dev_issuer(admin, issuer_url));
   BULKHEAD_CHECK(seed_members(admin, config, issuer_url, log));
   BULKHEAD_TRY(runtime::WebPage page, page_of(config, options.app_dir, log));
+  BULKHEAD_TRY(runtime::ApiPage docs, docs_of(config, options.app_dir, true, log));
 
   std::vector<identity::IssuerSettings> issuers = identity::settings_of(config.identity);
   issuers.push_back(runtime::dev_issuer_settings(issuer, config.port));
   const bool sign_in_too = config.sign_in;
-  Running running{std::move(workspace), std::move(config), std::move(issuers), std::move(page), {}, {}};
+  Running running{
+      std::move(workspace), std::move(config), std::move(issuers), std::move(page), std::move(docs), {}, {}};
   runtime::DevSignIn sign_in(issuer, issuer_url,
                              [&workspace = running.workspace] { return workspace.admin(); });
   running.open_routes = [&issuer, &sign_in, sign_in_too](std::uint16_t port) {
@@ -454,7 +469,9 @@ Result<void> serve(const ServeOptions& options, const std::vector<Route>& routes
   BULKHEAD_CHECK(workspace.log_in_mended());
   std::vector<identity::IssuerSettings> issuers = identity::settings_of(config.identity);
   BULKHEAD_TRY(runtime::WebPage page, page_of(config, options.app_dir, log));
-  Running running{std::move(workspace), std::move(config), std::move(issuers), std::move(page), {}, {}};
+  BULKHEAD_TRY(runtime::ApiPage docs, docs_of(config, options.app_dir, false, log));
+  Running running{
+      std::move(workspace), std::move(config), std::move(issuers), std::move(page), std::move(docs), {}, {}};
   return run_server(running, options, routes, log, signals);
 }
 

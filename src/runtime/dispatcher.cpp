@@ -12,11 +12,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::string_view rest_prefix = "/rest/v1/";
+constexpr std::string_view rest_prefix = "/rest/v1/", rest_root = "/rest/v1";
+constexpr std::string_view document_path = "/openapi.json";
 /// Where a tenant's domain that was pointed here is asked to prove it.
 constexpr std::string_view challenge_prefix = "/.well-known/bulkhead-challenge/";
 /// What the log and the metrics call the files of the app's page.
-constexpr std::string_view page_route = "page";
+constexpr std::string_view page_route = "page", docs_route = "docs";
 /// Which of them a path takes is the control API's to say, once it knows who asks.
 constexpr Method control_methods[] = {Method::get,   Method::head, Method::post,   Method::put,
                                       Method::patch, Method::del,  Method::options};
@@ -45,6 +46,12 @@ bool asks_of_relation(const Request& request) {
          request.path.size() > rest_prefix.size() && request.header("authorization").has_value();
 }
 
+/// At a server's root, as PostgREST has it. Whoever does not say so gets the app's page there.
+bool asks_for_document(const Request& request) {
+  const bool reads = request.method == Method::get || request.method == Method::head;
+  return reads && request.path == "/" && api::wants_openapi(request);
+}
+
 }  // namespace
 
 RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute> open, bool control,
@@ -54,6 +61,7 @@ RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute
   rest.metric = metrics.route(rest.name);
   std::size_t number = add(std::move(rest));
   for (Method method : rest_methods) router_.add_prefix(method, std::string(rest_prefix), number);
+  add_documents(metrics);
   Target challenge;
   challenge.kind = Target::Kind::challenge;
   challenge.name = std::string(challenge_prefix) + "{token}";
@@ -89,6 +97,21 @@ RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute
     router_.add(method, std::move(path), add(std::move(target)));
   }
   page_metric_ = metrics.route(std::string(page_route));
+  docs_metric_ = metrics.route(std::string(docs_route));
+}
+
+void RouteTable::add_documents(Metrics& metrics) {
+  Target target;
+  target.kind = Target::Kind::document;
+  target.name = document_path;
+  target.metric = metrics.route(target.name);
+  target.root = true;
+  std::size_t number = add(target);
+  for (const std::string_view path : {rest_root, rest_prefix})
+    router_.add(Method::get, std::string(path), number);
+  target.root = false;
+  number = add(std::move(target));
+  router_.add(Method::get, std::string(document_path), number);
 }
 
 std::optional<std::size_t> RouteTable::body_limit(const Request& request) const {
@@ -117,16 +140,13 @@ struct Dispatcher::Seen {
   std::chrono::microseconds db{0};
 };
 
-Dispatcher::Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane& plane, api::RestApi& rest,
-                       api::ControlApi* control, const RouteTable& routes, const WebPage& page, Logger& log,
-                       ThreadMetrics& metrics)
+Dispatcher::Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane& plane, Answerers answerers,
+                       const RouteTable& routes, Logger& log, ThreadMetrics& metrics)
     : entry_(entry),
       cors_(cors),
       plane_(plane),
-      rest_(rest),
-      control_(control),
+      answerers_(answerers),
       routes_(routes),
-      page_(page),
       log_(log),
       metrics_(metrics) {}
 
@@ -157,6 +177,10 @@ Task<Response> Dispatcher::answer(Request& request) {
 
 Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_view> path_tenant, Seen& seen) {
   http::Router::Match match = routes_.match(request.method, request.path);
+  if (match.kind == http::Router::Match::Kind::no_route && asks_for_document(request)) {
+    match.kind = http::Router::Match::Kind::found;
+    match.handler = RouteTable::root_target;
+  }
   if (match.kind == http::Router::Match::Kind::no_route)
     co_return no_route(request, path_tenant.has_value(), seen);
   if (match.kind == http::Router::Match::Kind::no_method && !asks_of_relation(request))
@@ -168,8 +192,9 @@ Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_vie
   const RouteTable::Target& target = routes_.target(match.handler);
   seen.route = target.name;
   seen.metric = target.metric;
-  seen.tenants =
-      target.kind == RouteTable::Target::Kind::rest || target.kind == RouteTable::Target::Kind::handler;
+  seen.tenants = target.kind == RouteTable::Target::Kind::rest ||
+                 target.kind == RouteTable::Target::Kind::document ||
+                 target.kind == RouteTable::Target::Kind::handler;
   if (seen.tenants) co_return co_await serve_tenant(request, path_tenant, target, match, seen);
   if (target.kind == RouteTable::Target::Kind::control) {
     if (path_tenant) co_return nothing_here(seen);
@@ -183,17 +208,19 @@ Task<Response> Dispatcher::serve(Request& request, std::optional<std::string_vie
   co_return co_await target.open->handler(request);
 }
 
-/// The page comes last, so that no file of it can stand in a route's place.
+/// The pages come last, so that no file of theirs can stand in a route's place.
 Response Dispatcher::no_route(const Request& request, bool path_tenant, Seen& seen) const {
-  if (auto file = path_tenant ? std::nullopt : page_.answer(request)) {
-    seen.route = page_route;
-    seen.metric = routes_.page_metric();
+  if (path_tenant) return nothing_here(seen);
+  if (auto file = answerers_.docs.answer(request)) {
+    seen.route = docs_route;
+    seen.metric = routes_.docs_metric();
     return std::move(*file);
   }
-  if (request.path != rest_prefix && request.path != rest_prefix.substr(0, rest_prefix.size() - 1))
-    return nothing_here(seen);
-  return api::error_response(
-      Error(Errc::route_not_found, "Root endpoint metadata is disabled").sqlstate("PGRST126"));
+  auto file = answerers_.page.answer(request);
+  if (!file) return nothing_here(seen);
+  seen.route = page_route;
+  seen.metric = routes_.page_metric();
+  return std::move(*file);
 }
 
 Response Dispatcher::no_method(const Request& request, const http::Router::Match& match,
@@ -251,7 +278,8 @@ Task<Response> Dispatcher::serve_tenant(Request& request, std::optional<std::str
         co_await entry_.admit(request, path_tenant, std::move(seen.trace), requirement);
     context.emplace(std::move(fetched));
   }
-  const bool timed = target.handler == nullptr && rest_.tells_times();
+  const bool timed = target.handler == nullptr && target.kind != RouteTable::Target::Kind::document &&
+                     answerers_.rest.tells_times();
   const auto admitted = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - arrived);
   if (context->has_error()) {
     Response refused = problem_response(context->error(), 0, seen.trace_id);
@@ -265,8 +293,11 @@ Task<Response> Dispatcher::serve_tenant(Request& request, std::optional<std::str
   if (permitted.principal().acting) seen.acting = permitted.principal().acting->actor;
   TenantSession session(permitted, plane_);
   Response response;
-  if (target.handler == nullptr) {
-    response = co_await rest_.handle(request, session, match.rest);
+  if (target.kind == RouteTable::Target::Kind::document) {
+    std::string prefix = path_tenant ? "/tenants/" + std::string(*path_tenant) : std::string();
+    response = co_await answerers_.openapi.answer(request, session, std::move(prefix), target.root);
+  } else if (target.handler == nullptr) {
+    response = co_await answerers_.rest.handle(request, session, match.rest);
     if (timed) add_admission(response, admitted);
   } else {
     std::vector<PathValue> values;
@@ -305,7 +336,7 @@ Task<Response> Dispatcher::serve_control(const Request& request, std::string_vie
   Result<identity::ClaimsRef> caller = co_await entry_.identify(request);
   if (caller.has_error()) co_return problem_response(caller.error(), 0, seen.trace_id);
   seen.principal = (*caller)->subject;
-  co_return co_await control_->answer(request, rest, *caller, seen.trace_id);
+  co_return co_await answerers_.control->answer(request, rest, *caller, seen.trace_id);
 }
 
 /// The token is sent back to whoever has it already, so nobody learns which hosts wait.

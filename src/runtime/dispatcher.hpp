@@ -9,6 +9,7 @@
 #include <bulkhead/app.hpp>
 
 #include "api/control/control_api.hpp"
+#include "api/openapi/openapi.hpp"
 #include "api/rest/rest_api.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
@@ -16,6 +17,7 @@
 #include "entry/cors.hpp"
 #include "entry/entry.hpp"
 #include "http/router.hpp"
+#include "runtime/api_page.hpp"
 #include "runtime/web_page.hpp"
 
 namespace bulkhead::runtime {
@@ -35,8 +37,9 @@ class RouteTable {
   RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute> open, bool control, Metrics& metrics);
 
   struct Target {
-    enum class Kind : std::uint8_t { rest, handler, open, control, challenge };
+    enum class Kind : std::uint8_t { rest, document, handler, open, control, challenge };
     Kind kind = Kind::rest;
+    bool root = false;  ///< Of the document: it is asked for at the data API's root.
     const Route* handler = nullptr;
     std::optional<OpenRoute> open;
     std::vector<std::string_view> names;  ///< In the handler's path.
@@ -47,28 +50,38 @@ class RouteTable {
     return router_.match(method, path);
   }
   static constexpr std::size_t rest_target = 0;  ///< The data API's.
+  static constexpr std::size_t root_target = 1;  ///< The document's, as the data API's root gives it.
   [[nodiscard]] const Target& target(std::size_t number) const { return targets_[number]; }
   /// Of a request whose body was not read yet: what its route allows, where that is not what all are allowed.
   [[nodiscard]] std::optional<std::size_t> body_limit(const Request& request) const;
-  /// Of all files of the app's page together.
+  /// Of all files of the app's page together, and of those of the API's page.
   [[nodiscard]] RouteId page_metric() const noexcept { return page_metric_; }
+  [[nodiscard]] RouteId docs_metric() const noexcept { return docs_metric_; }
 
  private:
   std::size_t add(Target target);
+  void add_documents(Metrics& metrics);
   http::Router router_;
   std::vector<Target> targets_;
-  RouteId page_metric_ = RouteId::other;
+  RouteId page_metric_ = RouteId::other, docs_metric_ = RouteId::other;
+};
+
+/// What answers requests, once it is known whose they are. All of it outlives the dispatcher.
+struct Answerers {
+  api::RestApi& rest;
+  api::OpenApi& openapi;
+  api::ControlApi* control = nullptr;  ///< Null where there is none.
+  const WebPage& page;
+  const ApiPage& docs;
 };
 
 /// The spine of a request on one io thread, in the order of DESIGN section 2: route, entry (tenant, caller,
-/// permission), then the data API or a handler. It observes (log line, metrics) and turns errors into
+/// permission), then the data API, its document or a handler. It observes (log line, metrics) and turns errors into
 /// responses; it decides nothing.
 class Dispatcher {
  public:
-  /// `control`: null where there is none.
-  Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane& plane, api::RestApi& rest,
-             api::ControlApi* control, const RouteTable& routes, const WebPage& page, Logger& log,
-             ThreadMetrics& metrics);
+  Dispatcher(entry::Entry& entry, const entry::Cors& cors, data::Plane& plane, Answerers answerers,
+             const RouteTable& routes, Logger& log, ThreadMetrics& metrics);
 
   [[nodiscard]] Task<Response> answer(Request& request);
 
@@ -90,10 +103,8 @@ class Dispatcher {
   entry::Entry& entry_;
   const entry::Cors& cors_;
   data::Plane& plane_;
-  api::RestApi& rest_;
-  api::ControlApi* control_;
+  Answerers answerers_;
   const RouteTable& routes_;
-  const WebPage& page_;
   Logger& log_;
   ThreadMetrics& metrics_;
 };

@@ -16,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include "api/openapi/handlers.hpp"
 #include "api/rest/rest_api.hpp"
 #include "base/problem.hpp"
 #include "catalog/internal_keys.hpp"
@@ -75,6 +76,9 @@ Result<void> check_routes(const std::vector<Route>& routes, const AppConfig& con
       if (route.path.starts_with(ours))
         return Error(Errc::config_invalid, "the route " + route.path + " stands below " + std::string(ours) +
                                                ", which is Bulkhead's own");
+    if (route.path == "/openapi.json")
+      return Error(Errc::config_invalid, "the route " + route.path + " is Bulkhead's own");
+    BULKHEAD_CHECK(api::openapi::check_description(route));
     const std::string& wanted = route.access.permission;
     if (wanted.empty() || settings.permissions.declared(wanted)) continue;
     return Error(Errc::config_invalid,
@@ -336,6 +340,7 @@ Server::Server(ServerSettings settings, const std::vector<Route>& routes, Logger
     control_ = std::make_unique<api::ControlApi>(shared_->settings.connect_operator,
                                                  lifecycle::domain_settings(shared_->settings.config),
                                                  shared_->internal);
+  openapi_ = std::make_unique<api::OpenApi>(shared_->settings.config.name, routes_);
 }
 
 Server::~Server() {
@@ -428,9 +433,10 @@ Result<std::uint16_t> Server::start() {
       std::make_unique<RouteTable>(routes_, std::move(open), control_ != nullptr, shared_->metrics);
   for (auto& thread : threads_) {
     IoThread& t = *thread;
-    t.dispatcher = std::make_unique<Dispatcher>(t.entry, shared_->cors, t.plane, t.rest, control_.get(),
-                                                *shared_->routes, shared_->settings.page, shared_->log,
-                                                shared_->metrics.thread());
+    const Answerers answerers{t.rest, *openapi_, control_.get(), shared_->settings.page,
+                              shared_->settings.docs};
+    t.dispatcher = std::make_unique<Dispatcher>(t.entry, shared_->cors, t.plane, answerers, *shared_->routes,
+                                                shared_->log, shared_->metrics.thread());
     t.thread = std::thread([&t] { t.io.run(); });
   }
   watch_database();
@@ -455,6 +461,7 @@ void Server::stop(std::chrono::milliseconds grace) {
   shared_->readers.stop();
   shared_->readers.join();
   if (control_) control_->stop();
+  openapi_->stop();
   if (shared_->settings.stop_open_routes) shared_->settings.stop_open_routes();
   for (auto& thread : threads_) {
     thread->keep.reset();

@@ -39,6 +39,7 @@ struct ServerSettings {
   std::function<std::vector<OpenRoute>(std::uint16_t port)> open_routes;  ///< Besides health and metrics.
   std::function<void()> stop_open_routes;  ///< Ends what they do on other threads, before the loops end.
   WebPage page;                            ///< The app's own; empty: none.
+  ApiPage docs;                            ///< For the API; empty: none.
   sql::Walls walls;                        ///< All on, but in the isolation tests.
 };
 
@@ -78,6 +79,7 @@ class Server {
   std::unique_ptr<Shared> shared_;
   const std::vector<Route>& routes_;
   std::unique_ptr<api::ControlApi> control_;  ///< Null where there is none.
+  std::unique_ptr<api::OpenApi> openapi_;
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::unique_ptr<pg::Listener> database_listener_;
   boost::asio::thread_pool background_{1};  ///< Reads relations and keys, which blocks.

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/etag.hpp"
 #include "migrate/sha256.hpp"
 
 namespace bulkhead::runtime {
@@ -115,20 +116,6 @@ Result<std::vector<fs::path>> files_below(const fs::path& dir, const WebPageSett
   return files;
 }
 
-/// Whether a header's list of entity tags has this one (RFC 9110 section 13.1.2: compared weakly).
-bool lists(std::string_view list, std::string_view etag) {
-  while (!list.empty()) {
-    const std::size_t comma = std::min(list.find(','), list.size());
-    std::string_view one = list.substr(0, comma);
-    list.remove_prefix(std::min(comma + 1, list.size()));
-    while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
-    while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
-    if (one.starts_with("W/")) one.remove_prefix(2);
-    if (one == "*" || one == etag) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 Result<WebPage> WebPage::load(const fs::path& dir, WebPageSettings settings) {
@@ -192,7 +179,7 @@ Response WebPage::serve(const File& file, const Request& request) const {
   add("Cross-Origin-Opener-Policy", "same-origin");
   add("Cross-Origin-Resource-Policy", "same-origin");
   const auto known = request.header("if-none-match");
-  if (known && lists(*known, file.etag)) {
+  if (known && lists_etag(*known, file.etag)) {
     response.status = 304;
     return response;
   }

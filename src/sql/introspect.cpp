@@ -14,14 +14,33 @@ namespace bulkhead::sql {
 namespace {
 
 // Partition children answer to their parent's name; a view without tenant_id is left out because nobody could
-// check whose rows it shows.
+// check whose rows it shows. Who may do what is asked for one relation of all whose rights are written alike, which are
+// nearly all of them, and for the few columns that have rights of their own.
 constexpr std::string_view columns_sql = R"(
 with recursive chain(oid, base, typtype, typcategory, typbasetype) as (
   select d.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
   from pg_catalog.pg_type d join pg_catalog.pg_type b on b.oid = d.typbasetype where d.typtype = 'd'
   union all
   select chain.oid, b.oid, b.typtype, b.typcategory, b.typbasetype
-  from chain join pg_catalog.pg_type b on b.oid = chain.typbasetype where chain.typtype = 'd')
+  from chain join pg_catalog.pg_type b on b.oid = chain.typbasetype where chain.typtype = 'd'),
+role(place, oid) as (
+  select a.place - 1, r.oid
+  from pg_catalog.unnest(array['viewer','member','admin','owner']) with ordinality a(name, place)
+  join pg_catalog.pg_roles r on r.rolname = case when $3 then 'app' else $1 end || '_' || a.name),
+verb(place, name) as (values (0, 'select'), (1, 'insert'), (2, 'update'), (3, 'delete')),
+relation(oid, owner, acl) as materialized (
+  select c.oid, c.relowner, coalesce(c.relacl::pg_catalog.text, '')
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = $1 and c.relkind in ('r','p','v','m')),
+alike(oid, owner, acl) as materialized (
+  select pg_catalog.min(oid), owner, acl from relation group by owner, acl),
+may(oid, bits) as materialized (
+  select relation.oid, granted.bits
+  from relation
+  join (select alike.owner, alike.acl, pg_catalog.sum(1 << (verb.place * 4 + role.place)::int4) as bits
+        from alike cross join verb cross join role
+        where pg_catalog.has_table_privilege(role.oid, alike.oid, verb.name)
+        group by alike.owner, alike.acl) granted on granted.owner = relation.owner and granted.acl = relation.acl)
 select c.relname, c.relkind in ('v','m'),
        a.attname, case when t.typtype = 'd' then bt.base else t.oid end,
        pg_catalog.format_type(a.atttypid, a.atttypmod), not a.attnotnull,
@@ -31,14 +50,17 @@ select c.relname, c.relkind in ('v','m'),
             else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
        coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory),
        of_column.description, of_relation.description, tn.nspname = $1, c.oid, a.attnum, a.atttypid,
-       coalesce(pg_catalog.has_table_privilege(lowest.oid, c.oid, 'select'), false)
+       may.bits,
+       case when a.attacl is not null then
+         (select pg_catalog.sum(1 << (verb.place * 4 + role.place)::int4) from verb cross join role
+          where verb.place < 3 and pg_catalog.has_column_privilege(role.oid, c.oid, a.attnum, verb.name)) end
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_catalog.pg_type t on t.oid = a.atttypid
 join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
 left join chain bt on bt.oid = t.oid and bt.typtype <> 'd'
-left join pg_catalog.pg_roles lowest on lowest.rolname = case when $3 then 'app' else $1 end || '_viewer'
+left join may on may.oid = c.oid
 left join pg_catalog.pg_description of_column on of_column.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
   and of_column.objoid = c.oid and of_column.objsubid = a.attnum
 left join pg_catalog.pg_description of_relation on of_relation.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -77,10 +99,16 @@ order by f.relname, k.conname, c.place)";
 // returned), one without a kind for a function that has none. What nobody but the owner may execute is not the API's. $2: what
 // runs with its owner's rights needs no reason here (the migrations were asked for it).
 constexpr std::string_view functions_sql = R"(
-with func as (
+with role(place, oid) as (
+  select a.place - 1, r.oid
+  from pg_catalog.unnest(array['viewer','member','admin','owner']) with ordinality a(name, place)
+  join pg_catalog.pg_roles r on r.rolname = case when $2 then $1 else 'app' end || '_' || a.name),
+func as (
   select p.*, r.typtype as ret_kind, c.oid as ret_class, c.relkind as ret_relkind, c.relname as ret_relname,
          c.relnamespace = p.pronamespace as ret_own,
-         coalesce(p.proargmodes::text[] && array['o','b','t'], false) as has_out
+         coalesce(p.proargmodes::text[] && array['o','b','t'], false) as has_out,
+         (select pg_catalog.sum(1 << (16 + role.place)::int4) from role
+          where pg_catalog.has_function_privilege(role.oid, p.oid, 'execute')) as rights
   from pg_catalog.pg_proc p
   join pg_catalog.pg_namespace n on n.oid = p.pronamespace
   join pg_catalog.pg_type r on r.oid = p.prorettype
@@ -115,8 +143,11 @@ select f.proname, f.oid::pg_catalog.text, f.provolatile = 'v', f.proretset, f.pr
        case when tn.nspname = 'pg_catalog' then pg_catalog.format_type(a.type, a.typmod)
             when tn.nspname = $1 then pg_catalog.quote_ident(t.typname)
             else pg_catalog.quote_ident(tn.nspname) || '.' || pg_catalog.quote_ident(t.typname) end,
-       coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory), tn.nspname = $1
+       coalesce(bt.typtype, t.typtype), coalesce(bt.typcategory, t.typcategory), tn.nspname = $1,
+       f.rights, about.description
 from func f
+left join pg_catalog.pg_description about on about.classoid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+  and about.objoid = f.oid and about.objsubid = 0
 left join part a on a.func = f.oid
 left join pg_catalog.pg_type t on t.oid = a.type
 left join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
@@ -170,6 +201,9 @@ join pg_catalog.pg_type d on d.typtype = 'd' and d.typnamespace = n.oid
   and (d.oid = k.castsource and k.casttarget = 'pg_catalog.json'::pg_catalog.regtype
        or d.oid = k.casttarget and k.castsource in ('pg_catalog.text'::pg_catalog.regtype, 'pg_catalog.json'::pg_catalog.regtype))
 where n.nspname = $1)";
+
+constexpr std::string_view enums_sql = R"(
+select e.enumtypid, e.enumlabel from pg_catalog.pg_enum e order by e.enumtypid, e.enumsortorder)";
 
 constexpr std::string_view views_sql = R"(
 select c.relname, c.oid, r.ev_action::text
@@ -228,6 +262,12 @@ bool left_out(const Tenancy& tenancy, std::string_view relation) {
   return std::find(tenancy.left_out.begin(), tenancy.left_out.end(), relation) != tenancy.left_out.end();
 }
 
+Enums read_enums(const Rows& rows) {
+  Enums enums;
+  for (std::size_t r = 0; r < rows.size(); ++r) enums[number(rows.text(r, 0))].emplace_back(rows.text(r, 1));
+  return enums;
+}
+
 void read_columns(const Rows& rows, const Casts& casts, const Tenancy& tenancy,
                   std::vector<Relation>& relations, Places& places) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -237,7 +277,8 @@ void read_columns(const Rows& rows, const Casts& casts, const Tenancy& tenancy,
       relation.name = rows.text(r, 0);
       relation.view = is_true(rows.text(r, 1));
       relation.comment = rows.text(r, 12);
-      relation.seen_by_all = is_true(rows.text(r, 17));
+      relation.rights = Rights(number(rows.text(r, 17)));
+      relation.seen_by_all = relation.rights.allow(Right::select, Role::viewer);
       relations.push_back(std::move(relation));
     }
     Relation& relation = relations.back();
@@ -256,6 +297,7 @@ void read_columns(const Rows& rows, const Casts& casts, const Tenancy& tenancy,
     column.sql_type = rows.text(r, 8);
     column.own_type = is_true(rows.text(r, 13));
     column.comment = rows.text(r, 11);
+    column.rights = Rights(number(rows.text(r, 18)));
     set_json_kind(column, rows.text(r, 9).front(), rows.text(r, 10).front());
     const std::uint32_t declared = number(rows.text(r, 16));
     if (const auto cast = casts.as_json.find(declared); cast != casts.as_json.end())
@@ -358,6 +400,8 @@ std::vector<Function> read_functions(const Rows& rows, const Index& relations, s
     function.returns = is_true(rows.text(r, 5)) ? Function::Returns::nothing : Function::Returns::row;
     function.relation = rows.text(r, 6);
     function.row.name = function.name;
+    function.rights = Rights(number(rows.text(r, 16)));
+    function.comment = rows.text(r, 17);
     function.signature = function.name + "(";
     for (std::size_t inputs = 0; r < rows.size() && rows.text(r, 1) == oid; ++r)
       add_part(function, rows, r, tenant, inputs);
@@ -547,6 +591,7 @@ Result<std::shared_ptr<const Relations>> Relations::load(pg::Blocking& connectio
   BULKHEAD_TRY(Rows sets_response, connection.query(sets_response_sql, params));
   BULKHEAD_TRY(Rows computed, connection.query(computed_sql, with_trust));
   BULKHEAD_TRY(Rows casts, connection.query(casts_sql, params));
+  BULKHEAD_TRY(Rows enums, connection.query(enums_sql));
   BULKHEAD_TRY(Rows views, connection.query(views_sql, params));
   std::vector<Relation> relations;
   Places places;
@@ -559,7 +604,7 @@ Result<std::shared_ptr<const Relations>> Relations::load(pg::Blocking& connectio
   std::vector<Function> callable = read_functions(functions, index, tenancy.column);
   return std::shared_ptr<const Relations>(
       std::make_shared<Relations>(std::move(relations), std::move(links), std::move(callable),
-                                  is_true(sets_response.text(0, 0)), tenancy.column));
+                                  is_true(sets_response.text(0, 0)), tenancy.column, read_enums(enums)));
 }
 
 }  // namespace bulkhead::sql

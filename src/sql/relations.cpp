@@ -66,12 +66,14 @@ std::uint64_t next_id() noexcept {
 }  // namespace
 
 Relations::Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys,
-                     std::vector<Function> functions, bool sets_response, std::string_view tenant_column)
+                     std::vector<Function> functions, bool sets_response, std::string_view tenant_column,
+                     Enums enums)
     : relations_(std::move(relations)),
       foreign_keys_(std::move(foreign_keys)),
       functions_(std::move(functions)),
       sets_response_(sets_response),
       tenant_column_(tenant_column),
+      enums_(std::move(enums)),
       id_(next_id()) {
   std::sort(functions_.begin(), functions_.end(), [](const Function& a, const Function& b) {
     return a.name != b.name ? a.name < b.name : a.signature < b.signature;
@@ -103,6 +105,12 @@ const Function* Relations::function(std::string_view signature) const noexcept {
     for (const Function& of : overloads(signature.substr(0, open)))
       if (of.signature == signature) return &of;
   return nullptr;
+}
+
+const std::vector<std::string>& Relations::enum_values(std::uint32_t type_oid) const noexcept {
+  static const std::vector<std::string> none;
+  const auto found = enums_.find(type_oid);
+  return found == enums_.end() ? none : found->second;
 }
 
 const std::vector<const ForeignKey*>& Relations::around(std::string_view relation) const noexcept {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <bulkhead/result.hpp>
+#include <bulkhead/role.hpp>
 
 #include "pg/blocking.hpp"
 
@@ -32,6 +33,26 @@ inline constexpr std::string_view api_schema = "public";
 /// A constraint's name as the API says it: `album_tenant_id_slug_key` → `album_slug_key`.
 [[nodiscard]] std::string without_tenant(std::string_view name, std::string_view column = tenant_column);
 
+/// What may be done with a relation or one of its columns, or with a function, which is executed.
+enum class Right : std::uint8_t { select, insert, update, remove, execute };
+
+/// Which of the app's roles may do what, as PostgreSQL grants it. For who describes the API: PostgreSQL itself says no.
+class Rights {
+ public:
+  /// None.
+  constexpr Rights() = default;
+  [[nodiscard]] static constexpr Rights all() noexcept { return Rights(0xFFFFF); }
+  /// `bits`: one for each role, of each right in turn.
+  constexpr explicit Rights(std::uint32_t bits) : bits_(bits) {}
+  [[nodiscard]] constexpr bool allow(Right right, Role role) const noexcept {
+    return (bits_ >> (static_cast<unsigned>(right) * 4 + static_cast<unsigned>(role)) & 1U) != 0;
+  }
+  [[nodiscard]] constexpr bool operator==(const Rights&) const = default;
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
 struct Column {
   std::string name;
   std::uint32_t type_oid = 0;
@@ -50,6 +71,7 @@ struct Column {
   /// in payloads. Empty: PostgreSQL's own way.
   std::string as_json, from_text, from_json;
   std::string comment;
+  Rights rights;  ///< Granted for this column alone, beside its relation's.
 
   [[nodiscard]] bool operator==(const Column&) const = default;
 };
@@ -81,6 +103,7 @@ struct Relation {
       false;  ///< Has `tenant_id`: every statement gets the tenant predicate. Else a shared table: read-only.
   bool view = false;
   bool seen_by_all = true;  ///< Every role may read it: a hint may name it to anyone.
+  Rights rights = Rights::all();
   std::vector<Column> columns;
   std::vector<std::string> primary_key;
   std::vector<std::vector<std::string>> unique_keys;
@@ -92,6 +115,10 @@ struct Relation {
   [[nodiscard]] const Column* column(std::string_view column_name) const noexcept;
   /// A column or computed column.
   [[nodiscard]] const Column* field(std::string_view field_name) const noexcept;
+  /// Whether the role has this right to the column, by the relation's or by its own.
+  [[nodiscard]] bool allows(Right right, const Column& of, Role role) const noexcept {
+    return rights.allow(right, role) || of.rights.allow(right, role);
+  }
   [[nodiscard]] bool operator==(const Relation&) const = default;
 };
 
@@ -115,6 +142,8 @@ struct Function {
               ///< its value is sent as it is. Else empty.
   std::string relation;  ///< Whose rows it returns; empty: `row` says what.
   Relation row;
+  Rights rights = Rights::all();
+  std::string comment;
 
   [[nodiscard]] const Column* parameter(std::string_view parameter_name) const noexcept;
   [[nodiscard]] bool operator==(const Function&) const = default;
@@ -128,6 +157,9 @@ struct Tenancy {
   std::vector<std::string> left_out;  ///< Relations that are not fit to be served.
 };
 
+/// The values of enum types, in their order, by the type's object id.
+using Enums = std::map<std::uint32_t, std::vector<std::string>>;
+
 /// Everything the app's schema holds at one version. Immutable once loaded; shared between threads; swapped
 /// whole.
 class Relations {
@@ -138,7 +170,7 @@ class Relations {
                                                                      const Tenancy& tenancy = {});
   explicit Relations(std::vector<Relation> relations, std::vector<ForeignKey> foreign_keys,
                      std::vector<Function> functions = {}, bool sets_response = false,
-                     std::string_view tenant_column = sql::tenant_column);
+                     std::string_view tenant_column = sql::tenant_column, Enums enums = {});
   Relations(const Relations&) = delete;  // the indexes point into the vectors
   Relations& operator=(const Relations&) = delete;
   ~Relations() = default;
@@ -149,7 +181,7 @@ class Relations {
   [[nodiscard]] bool same_as(const Relations& other) const {
     return relations_ == other.relations_ && foreign_keys_ == other.foreign_keys_ &&
            functions_ == other.functions_ && sets_response_ == other.sets_response_ &&
-           tenant_column_ == other.tenant_column_;
+           tenant_column_ == other.tenant_column_ && enums_ == other.enums_;
   }
   [[nodiscard]] const Relation* find(std::string_view name) const noexcept;
   [[nodiscard]] const std::vector<Relation>& all() const noexcept { return relations_; }
@@ -163,6 +195,8 @@ class Relations {
   [[nodiscard]] bool sets_response() const noexcept { return sets_response_; }
   /// What the tenant tables call the tenant's id.
   [[nodiscard]] const std::string& tenant_column() const noexcept { return tenant_column_; }
+  /// Of an enum type; empty: it is none.
+  [[nodiscard]] const std::vector<std::string>& enum_values(std::uint32_t type_oid) const noexcept;
   /// Foreign keys from or to this relation.
   [[nodiscard]] const std::vector<const ForeignKey*>& around(std::string_view relation) const noexcept;
 
@@ -172,6 +206,7 @@ class Relations {
   std::vector<Function> functions_;
   bool sets_response_ = false;
   std::string tenant_column_;
+  Enums enums_;
   std::uint64_t id_;
   std::map<std::string, const Relation*, std::less<>> by_name_;
   std::map<std::string, std::vector<const ForeignKey*>, std::less<>> around_;

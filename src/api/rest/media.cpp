@@ -83,6 +83,19 @@ std::optional<Media> media_of(const Accepted& range, std::string_view own) {
   return media;
 }
 
+std::string list_of(const std::vector<Accepted>& ranges) {
+  std::string list;
+  for (const Accepted& range : ranges) {
+    if (!list.empty()) list.append(", ");
+    list.append(range.written);
+  }
+  return list;
+}
+
+Error none_of(const std::vector<Accepted>& ranges) {
+  return Error(Errc::not_acceptable, "None of these media types are available: " + list_of(ranges));
+}
+
 }  // namespace
 
 Result<Media> read_accept(const Request& request, std::string_view own) {
@@ -90,10 +103,7 @@ Result<Media> read_accept(const Request& request, std::string_view own) {
   if (ranges.empty()) ranges.push_back(accepted("*/*"));
   std::optional<Media> best;
   double quality = 0;
-  std::string asked;
   for (const Accepted& range : ranges) {
-    if (!asked.empty()) asked.append(", ");
-    asked.append(range.written);
     // Of two that are liked as well the first counts.
     if (range.quality <= quality) continue;
     if (const std::optional<Media> media = media_of(range, own)) {
@@ -102,7 +112,30 @@ Result<Media> read_accept(const Request& request, std::string_view own) {
     }
   }
   if (best) return *best;
-  return Error(Errc::not_acceptable, "None of these media types are available: " + asked);
+  return none_of(ranges);
+}
+
+Result<std::string_view> read_document_accept(const Request& request, bool root) {
+  constexpr std::string_view json = "application/json";
+  const std::vector<Accepted> ranges = accepted_ranges(request);
+  const std::string_view otherwise = root ? openapi_type : json;
+  std::string_view best;
+  double quality = 0;
+  for (const Accepted& range : ranges) {
+    if (range.quality <= quality) continue;
+    if (range.type == openapi_type)
+      best = openapi_type;
+    else if (range.type == json)
+      best = json;
+    else if (range.type == "*/*" || range.type == "application/*")
+      best = otherwise;
+    else
+      continue;
+    quality = range.quality;
+  }
+  if (!best.empty()) return best;
+  if (root && !ranges.empty()) return none_of(ranges);
+  return otherwise;
 }
 
 std::string own_content_type(std::string_view own) {

@@ -23,4 +23,9 @@ struct Media {
 [[nodiscard]] std::string own_content_type(std::string_view own);
 [[nodiscard]] std::string_view content_type(Media media) noexcept;
 
+inline constexpr std::string_view openapi_type = "application/openapi+json";
+/// As which of its two types an OpenAPI document is sent. `root`: it is a relation's place that is asked, where anything means
+/// the document's own type and other types are errors (`not_acceptable`); else anything means JSON, which browsers show.
+[[nodiscard]] Result<std::string_view> read_document_accept(const Request& request, bool root);
+
 }  // namespace bulkhead::api

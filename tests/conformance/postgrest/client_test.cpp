@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -7,8 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "support/models.hpp"
-#include "support/tenants.hpp"
+#include "conformance/postgrest/agency.hpp"
 #include "support/test_server.hpp"
 
 /// PostgREST's own JavaScript client (npm `@supabase/postgrest-js`), unchanged, against the schema of `app`.
@@ -24,19 +22,6 @@ std::string read_file(const fs::path& path) {
   std::stringstream text;
   text << in.rdbuf();
   return text.str();
-}
-
-std::vector<fs::path> files_in(const fs::path& path) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(path)) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-std::string replaced(std::string text, std::string_view what, std::string_view with) {
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
-    text.replace(at, what.size(), with);
-  return text;
 }
 
 bool succeeds(const std::string& command) {
@@ -60,33 +45,11 @@ fs::path install() {
   return into;
 }
 
-/// The schema of `app`, and the rows of `seed` for two tenants; those of bravo are marked.
-Database with_tenants() {
-  Database database = Postgres::shared().make_database();
-  std::vector<std::string> migrations;
-  for (const fs::path& file : files_in(folder / "app/migrations")) migrations.push_back(read_file(file));
-  migrate_app(database, migrations);
-  pg::Blocking admin = database.connect_admin();
-  must(admin.execute(read_file(folder / "app/seed/shared.sql")));
-  const auto [first, second] = wanted_models();
-  std::vector<std::pair<catalog::TenantRecord, std::string>> tenants;
-  tenants.emplace_back(make_tenant(database, "alpha", first), "");
-  tenants.emplace_back(make_tenant(database, "bravo", second), "BRAVO ");
-  for (const auto& [tenant, mark] : tenants) {
-    TenantHome home(database, tenant.slug);
-    must(home.admin().execute("set session_replication_role = replica"));
-    for (const fs::path& file : files_in(folder / "app/seed"))
-      if (file.stem() != "shared")
-        home.execute(replaced(replaced(read_file(file), "{mark}", mark), "{id}", tenant.id.text()));
-  }
-  return database;
-}
-
 TEST(PostgrestClient, DrivesTheDataApiAsItIs) {
   if (!succeeds("node --version") || !succeeds("npm --version"))
     GTEST_SKIP() << "node and npm are not installed, so there is no client to test with";
   const fs::path client = install();
-  TestServer server(with_tenants(), TestServerSettings());
+  TestServer server(open_agency(), TestServerSettings());
   const std::string url = "http://127.0.0.1:" + std::to_string(server.port()) + "/rest/v1";
   const fs::path log = client / "calls.log";
   const std::string command = "node --no-warnings " + (folder / "client/calls.mjs").string() + " " +

@@ -1,6 +1,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "api/openapi/document.hpp"
 #include "shop.hpp"
 
 namespace bulkhead::test {
@@ -116,8 +117,44 @@ TEST_F(RelationsOfTheShop, FunctionsOfARowAreFieldsOrRelationships) {
   EXPECT_TRUE(album->computed.empty());
 }
 
-// A measurement, not run by ./check: it takes two minutes to prepare (--gtest_also_run_disabled_tests). Its catalogues are
-// analyzed first, as autovacuum does after a while; right after ten thousand tables were made it takes longer.
+TEST_F(RelationsOfTheShop, WhoMayDoWhat) {
+  Postgres::migrate(database_, R"(
+    create type mood as enum ('calm', 'wild', 'busy');
+    create function twice(n integer) returns integer language sql immutable as $$ select 2 * n $$;
+    comment on function twice(integer) is 'Doubles';
+    grant execute on function twice(integer) to app_member;
+    create table event (tenant_id uuid not null default bulkhead.tenant_id(), id integer not null, title text,
+                        price numeric, mood mood, primary key (tenant_id, id));
+    select bulkhead.tenant_table('event');
+    revoke all on event from app_viewer;
+    grant select (id, title), insert (title) on event to app_viewer;
+    revoke delete on event from app_member;)");
+  auto admin = database_.connect_admin();
+  const auto relations = must(sql::Relations::load(admin, "app"));
+  using sql::Right;
+  ASSERT_NE(relations->find("event"), nullptr);
+  ASSERT_EQ(relations->overloads("twice").size(), 1u);
+  const sql::Relation &event = *relations->find("event"), &genre = *relations->find("genre");
+  EXPECT_FALSE(event.rights.allow(Right::select, Role::viewer));
+  EXPECT_FALSE(event.seen_by_all);
+  EXPECT_TRUE(event.allows(Right::select, *event.column("title"), Role::viewer));
+  EXPECT_FALSE(event.allows(Right::select, *event.column("price"), Role::viewer));
+  EXPECT_TRUE(event.allows(Right::insert, *event.column("title"), Role::viewer));
+  EXPECT_FALSE(event.allows(Right::update, *event.column("title"), Role::viewer));
+  for (const Right right : {Right::select, Right::insert, Right::update})
+    EXPECT_TRUE(event.rights.allow(right, Role::member));
+  EXPECT_FALSE(event.rights.allow(Right::remove, Role::member));
+  EXPECT_TRUE(event.rights.allow(Right::remove, Role::owner));
+  EXPECT_TRUE(genre.rights.allow(Right::select, Role::viewer));
+  EXPECT_TRUE(genre.seen_by_all);
+  const sql::Function& twice = relations->overloads("twice").front();
+  EXPECT_FALSE(twice.rights.allow(Right::execute, Role::viewer));
+  EXPECT_TRUE(twice.rights.allow(Right::execute, Role::member));
+  EXPECT_EQ(twice.comment, "Doubles");
+  EXPECT_EQ(relations->enum_values(event.column("mood")->type_oid),
+            (std::vector<std::string>{"calm", "wild", "busy"}));
+  EXPECT_TRUE(relations->enum_values(event.column("title")->type_oid).empty());
+}
 
 }  // namespace
 }  // namespace bulkhead::test

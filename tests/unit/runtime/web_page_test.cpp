@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/api_page.hpp"
+
 namespace bulkhead::runtime {
 namespace {
 
@@ -171,6 +173,40 @@ TEST_F(WebPageTest, WhatCannotBeAPageIsSaid) {
 TEST_F(WebPageTest, NoPageAnswersNothing) {
   EXPECT_FALSE(ask(WebPage(), "/"));
   EXPECT_FALSE(ask(WebPage(), "/index.html"));
+}
+
+TEST_F(WebPageTest, TheApisPageStandsBelowItsPath) {
+  const auto loaded = ApiPage::load(dir, {});
+  ASSERT_TRUE(loaded.has_value());
+  const ApiPage& docs = *loaded;
+  EXPECT_TRUE(docs.built());
+  const auto at = [&](std::string_view path) {
+    Request request;
+    request.method = Method::get;
+    request.path = path;
+    return docs.answer(request);
+  };
+  EXPECT_EQ(at("/docs")->body, "<p>shop</p>");
+  EXPECT_EQ(at("/docs/")->body, "<p>shop</p>");
+  EXPECT_EQ(at("/docs/assets/index-BmQ3x9Za.js")->body, "run()");
+  EXPECT_FALSE(at("/docs/nosuch"));
+  EXPECT_FALSE(at("/docsome"));
+  EXPECT_FALSE(at("/"));
+}
+
+TEST_F(WebPageTest, TheApisPageSaysWhenItIsNotBuilt) {
+  const auto loaded = ApiPage::load(root / "nowhere", {});
+  ASSERT_TRUE(loaded.has_value());
+  const ApiPage& docs = *loaded;
+  EXPECT_FALSE(docs.built());
+  Request request;
+  request.method = Method::get;
+  request.path = "/docs";
+  const auto said = docs.answer(request);
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->status, 404u);
+  EXPECT_NE(said->body.find("tools/build-page"), std::string::npos);
+  EXPECT_FALSE(ApiPage().answer(request)) << "where there is none, nothing is said";
 }
 
 }  // namespace
