@@ -140,6 +140,18 @@ bool holds_words(std::string_view code, std::initializer_list<std::string_view> 
   return false;
 }
 
+bool sets_what_binds(std::string_view code) {
+  const auto tokens = code_tokens(code);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (!matches(code, tokens, i, {"set_config"})) continue;
+    const bool constant = i + 3 < tokens.size() && tokens[i + 1].kind == TokenKind::open &&
+                          tokens[i + 2].kind == TokenKind::string && tokens[i + 3].kind == TokenKind::comma;
+    const std::string name = constant ? string_text(text_at(code, tokens[i + 2])) : std::string();
+    if (name != "response.status" && name != "response.headers") return true;
+  }
+  return false;
+}
+
 bool is_begun(std::string_view code, std::initializer_list<std::string_view> words) {
   const auto tokens = code_tokens(code);
   return tokens.size() == words.size() && matches(code, tokens, 0, words);

@@ -16,6 +16,9 @@ namespace bulkhead::migrate {
 
 /// Whether these words stand one after the other in `code`, outside strings and comments.
 [[nodiscard]] bool holds_words(std::string_view code, std::initializer_list<std::string_view> words);
+/// Whether `code` calls set_config() for anything but what a function says of the response (`response.status`,
+/// `response.headers`), named by a constant.
+[[nodiscard]] bool sets_what_binds(std::string_view code);
 /// Whether `code` is these words and nothing more: the beginning of `'set role ' || name`.
 [[nodiscard]] bool is_begun(std::string_view code, std::initializer_list<std::string_view> words);
 

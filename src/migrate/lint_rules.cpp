@@ -91,7 +91,8 @@ constexpr std::array rules = {
     LintRule{
         "tenant-context", error,
         "A function or DO block that sets the tenant's context or a role, or switches row security, also in "
-        "a text that it executes or as an option (`set role = …`).",
+        "a text that it executes or as an option (`set role = …`). `set_config` of `response.status` and "
+        "`response.headers` is none.",
         "The server alone binds a tenant and a role.", "Leave it out."},
     LintRule{
         "dynamic-sql", warning,

@@ -287,7 +287,7 @@ class StatementJudge {
 
   /// What needs no statement to be wrong; and texts that only lack a name, such as `'set role ' || x`.
   void judge_words(std::string_view text, const std::string& what) {
-    bool sets = holds_words(text, {"set_config"}) || holds_words(text, {"row_security"}) ||
+    bool sets = sets_what_binds(text) || holds_words(text, {"row_security"}) ||
                 text.find("bulkhead.context") != std::string_view::npos || is_begun(text, {"set", "role"}) ||
                 is_begun(text, {"set", "local", "role"}) || is_begun(text, {"set", "session", "role"}) ||
                 is_begun(text, {"set", "session", "authorization"});

@@ -58,9 +58,12 @@ bool matches(const Relationship& way, const Relation& origin, std::string_view n
   }
   if (hint.empty()) {
     if (named) return true;
-    // A foreign key's name or column means its table: the views of that have the same key.
-    return way.forward && !way.target->view &&
-           (way.key->name == name || is_single(way.key->from_columns, name));
+    // A foreign key's name means the table at its other end, and so does the origin's column in one that leads to one row. The
+    // views of that table have the same key.
+    if (way.target->view || many_to_many) return false;
+    const bool by_column = way.kind != Kind::one_to_many &&
+                           is_single(way.forward ? way.key->from_columns : way.key->to_columns, name);
+    return way.key->name == name || by_column;
   }
   if (!named) return false;
   if (many_to_many) return way.junction->name == hint;

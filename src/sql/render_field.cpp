@@ -15,6 +15,7 @@ namespace {
 struct Cast {
   std::string_view name;
   JsonKind json;
+  bool convert = false;  ///< Must be made JSON.
 };
 
 // What `column::type` in a select may name. A type's name cannot be a parameter, so it comes from here or not
@@ -58,6 +59,21 @@ constexpr std::array casts{
     Cast{"bytea", JsonKind::string},
     Cast{"money", JsonKind::string},
     Cast{"inet", JsonKind::string},
+    Cast{"_text", JsonKind::raw, true},
+    Cast{"_varchar", JsonKind::raw, true},
+    Cast{"_bpchar", JsonKind::raw, true},
+    Cast{"_int2", JsonKind::raw, true},
+    Cast{"_int4", JsonKind::raw, true},
+    Cast{"_int8", JsonKind::raw, true},
+    Cast{"_numeric", JsonKind::raw, true},
+    Cast{"_float4", JsonKind::raw, true},
+    Cast{"_float8", JsonKind::raw, true},
+    Cast{"_bool", JsonKind::raw, true},
+    Cast{"_date", JsonKind::raw, true},
+    Cast{"_timestamp", JsonKind::raw, true},
+    Cast{"_timestamptz", JsonKind::raw, true},
+    Cast{"_uuid", JsonKind::raw, true},
+    Cast{"_jsonb", JsonKind::raw, true},
 };
 
 // As PostgreSQL reads a type's name that is not quoted: in any case.
@@ -194,7 +210,7 @@ Result<void> Renderer::add_field(Level& level, const Scope& scope, const stateme
       BULKHEAD_TRY(const Cast* cast, known_cast(output.cast));
       field.expression.append("::").append(cast->name);
       field.kind = cast->json;
-      field.convert = false;
+      field.convert = cast->convert;
     }
   }
   if (field.aggregate == Aggregate::count) {
@@ -205,7 +221,7 @@ Result<void> Renderer::add_field(Level& level, const Scope& scope, const stateme
     BULKHEAD_TRY(const Cast* cast, known_cast(field.aggregate_cast));
     field.aggregate_cast = cast->name;
     field.kind = cast->json;
-    field.convert = false;
+    field.convert = cast->convert;
   }
   level.fields.push_back(std::move(field));
   return {};

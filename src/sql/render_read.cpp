@@ -121,8 +121,8 @@ Result<void> Renderer::export_orders(std::string& out, const Embedding& embeddin
   for (std::size_t i = 0; i < embedding.orders.size(); ++i) {
     const statement::Order& term = *embedding.orders[i];
     const auto shown = std::find_if(level.fields.begin(), level.fields.end(), [&](const Field& field) {
-      return embedding.embed->spread && term.path.empty() && field.column &&
-             field.column->name == term.column && field.aggregate == Aggregate::none;
+      const bool named = field.name == term.column || (field.column && field.column->name == term.column);
+      return embedding.embed->spread && term.path.empty() && named && field.aggregate == Aggregate::none;
     });
     if (shown != level.fields.end()) {
       // The same expression as in the select list, so that rows put together can be ordered by it.

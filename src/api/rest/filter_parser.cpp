@@ -80,6 +80,11 @@ std::string element(Scanner& in) {
   return value;
 }
 
+std::string without_blanks(std::string value) {
+  value.erase(value.find_last_not_of(' ') + 1);
+  return value.erase(0, value.find_first_not_of(' '));
+}
+
 std::string single_value(Scanner& in, Place place) {
   if (place == Place::tree) return element(in);
   std::string value(in.rest());
@@ -95,7 +100,9 @@ Result<std::vector<statement::Value>> list_value(Scanner& in) {
   if (in.take(")")) return values;
   in = before;
   while (true) {
-    values.emplace_back(element(in));
+    const bool quoted = in.peek() == '"';
+    std::string value = element(in);
+    values.emplace_back(quoted ? std::move(value) : without_blanks(std::move(value)));
     if (in.take(")")) return values;
     if (!in.take(",")) return in.error("\",\" or \")\"");
   }

@@ -148,8 +148,8 @@ std::string own_content_type(std::string_view own) {
 std::string_view content_type(Media media) noexcept {
   if (media.csv) return "text/csv; charset=utf-8";
   if (media.without_nulls)
-    return media.object ? "application/vnd.pgrst.object+json; nulls=stripped; charset=utf-8"
-                        : "application/vnd.pgrst.array+json; nulls=stripped; charset=utf-8";
+    return media.object ? "application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8"
+                        : "application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8";
   return media.object ? "application/vnd.pgrst.object+json; charset=utf-8"
                       : "application/json; charset=utf-8";
 }

@@ -80,7 +80,7 @@ TEST_F(RestRead, WithoutNulls) {
   const std::string_view target = "album?select=id,price,meta,artist(slug,none:name)&id=eq.2&artist.id=eq.9";
   Response response = get("acme", target, {{"Accept", "application/vnd.pgrst.array+json;nulls=stripped"}});
   EXPECT_EQ(response.status, 200u);
-  EXPECT_EQ(response.content_type, "application/vnd.pgrst.array+json; nulls=stripped; charset=utf-8");
+  EXPECT_EQ(response.content_type, "application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8");
   EXPECT_EQ(response.body, R"([{"id":2,"meta":{"l":[null,{}]}}])");
   response = get("acme", "album?select=price&id=eq.2",
                  {{"Accept", "application/vnd.pgrst.object+json;nulls=stripped"}});

@@ -341,7 +341,7 @@ TEST(WebPageServed, RoutesComeFirstAndTenantsPathsHaveNoPage) {
   EXPECT_EQ(get("/album/7", "application/json").status, 404u);
   EXPECT_EQ(get("/healthz").body, "ok\n");
   EXPECT_EQ(get("/rest/v1/artist").status, 401u);
-  EXPECT_EQ(get("/rest/v1/").status, 404u);
+  EXPECT_EQ(get("/rest/v1/").status, 401u) << "the API's document is there";
   EXPECT_EQ(get("/tenants/acme/").status, 404u);
   EXPECT_EQ(get("/tenants/acme/index.html").status, 404u);
   EXPECT_EQ(get("/?tenant=acme").body, "the page's");

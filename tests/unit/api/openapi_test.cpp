@@ -34,7 +34,7 @@ sql::Relations none() {
 }
 
 std::string schema_text(const Column& column, bool nullable = false) {
-  static const sql::Relations enums({}, {}, {}, false, {{90'000, {"calm", "wild"}}});
+  static const sql::Relations enums({}, {}, {}, false, sql::tenant_column, {{90'000, {"calm", "wild"}}});
   return boost::json::serialize(schema_of(column, nullable, enums));
 }
 

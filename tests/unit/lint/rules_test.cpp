@@ -189,6 +189,18 @@ const Case cases[] = {
      "create function f() returns int language sql set search_path = app as 'select 1';"},
     {"tenant-context", "alter function f() set bulkhead.context = 'x';", "alter function f() reset all;"},
     {"tenant-context",
+     "create function f() returns void language plpgsql as $$ begin perform set_config('response.' || "
+     "'status', '1', true); "
+     "end $$;",
+     "create function f() returns void language plpgsql as $$ begin perform set_config('response.status', "
+     "'402', true); "
+     "perform pg_catalog.set_config('response.headers', '[]', true); end $$;"},
+    {"tenant-context",
+     "create function f() returns void language plpgsql as $$ begin perform set_config('response.status', "
+     "'402', true), "
+     "set_config('bulkhead.context', 'x', true); end $$;",
+     "create function f() returns void language plpgsql as $$ begin perform 1; end $$;"},
+    {"tenant-context",
      "create function f() returns text begin atomic select set_config('bulkhead.context', 'x', true); end;",
      "create function f() returns text begin atomic select lower('x'); end;"},
     {"tenant-immutable",
