@@ -8,7 +8,7 @@ TenantSession handler(const RequestContext& permitted, data::Plane& plane) {
 #else
 TenantSession handler(Tenant tenant, Principal principal, data::Plane& plane) {
   RequestContext made(std::move(tenant), std::move(principal), Role::owner, nullptr, nullptr, Deadline(),
-                      TraceContext());
+                      TraceContext(), nullptr);
   return TenantSession(made, plane);
 }
 #endif

@@ -80,11 +80,6 @@ std::string element(Scanner& in) {
   return value;
 }
 
-std::string without_blanks(std::string value) {
-  value.erase(value.find_last_not_of(' ') + 1);
-  return value.erase(0, value.find_first_not_of(' '));
-}
-
 std::string single_value(Scanner& in, Place place) {
   if (place == Place::tree) return element(in);
   std::string value(in.rest());
@@ -95,14 +90,11 @@ std::string single_value(Scanner& in, Place place) {
 Result<std::vector<statement::Value>> list_value(Scanner& in) {
   std::vector<statement::Value> values;
   if (!in.take("(")) return in.error("\"(\"");
-  const Scanner before = in;
+  // Blanks are the list's own behind the parenthesis, and elsewhere the value's.
   in.skip_spaces();
   if (in.take(")")) return values;
-  in = before;
   while (true) {
-    const bool quoted = in.peek() == '"';
-    std::string value = element(in);
-    values.emplace_back(quoted ? std::move(value) : without_blanks(std::move(value)));
+    values.emplace_back(element(in));
     if (in.take(")")) return values;
     if (!in.take(",")) return in.error("\",\" or \")\"");
   }
