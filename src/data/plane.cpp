@@ -65,6 +65,7 @@ Error moving() {
 // A transaction that is read-only stays so: neither SQL that was injected nor a function can make it write again.
 constexpr const char* read_only_sql = "select set_config('transaction_read_only','on',true)";
 constexpr const char* timezone_sql = "select set_config('timezone',$1,true)";
+constexpr const char* constraints_sql = "set constraints all immediate";
 // Fails, and so undoes what the unit did. A ROLLBACK would end the transaction in which the pipeline is.
 constexpr const char* undo_sql = "select ('undone in ' || current_database())::integer";
 // What the app's functions and triggers want the response to be.
@@ -125,6 +126,7 @@ Plane::Impl::Impl(Homes& homes_in, catalog::View& view_in, RelationsSource& rela
       read_only(std::make_shared<const pg::Shape>(read_only_sql)),
       timezone(std::make_shared<const pg::Shape>(timezone_sql)),
       response(std::make_shared<const pg::Shape>(response_sql)),
+      constraints(std::make_shared<const pg::Shape>(constraints_sql)),
       undo(std::make_shared<const pg::Shape>(undo_sql)) {}
 
 Result<catalog::TenantRef> Plane::Impl::record_of(const RequestContext& context) const {
@@ -438,8 +440,12 @@ Task<Result<QueryResult>> Plane::Impl::try_once(const RequestContext& context, T
   for (pg::Step& step : steps_of(planned, context.role())) steps.push_back(std::move(step));
   const bool told = (prepared->writes || prepared->read_only) && target->relations->sets_response();
   if (told) steps.push_back({response, pg::Params()});
-  if (options.undo) steps.push_back({undo, pg::Params()});
-  const std::size_t response_place = bind_place(prepared->writes) + steps.size() - (options.undo ? 1 : 0);
+  const std::size_t response_place = bind_place(prepared->writes) + steps.size();
+  if (options.undo) {
+    // What a commit would have refused is refused.
+    steps.push_back({constraints, pg::Params()});
+    steps.push_back({undo, pg::Params()});
+  }
   // Kept for the error's sake: a message may repeat what this request sent.
   BULKHEAD_CO_TRY(Sent sent, co_await send(context, target, steps, prepared->writes, lane));
   stale = sent.stale;

@@ -92,7 +92,7 @@ struct Plane::Impl {
   catalog::Lru<Uuid, TargetRef> targets;
   /// By whether the unit writes and whether the tables are adopted.
   std::array<std::array<pg::ShapeRef, 2>, 2> binds;
-  pg::ShapeRef lock, reset, version, read_only, timezone, response, undo;
+  pg::ShapeRef lock, reset, version, read_only, timezone, response, constraints, undo;
   struct GuardedKey {
     std::string schema, sql;
     sql::RelationsRef judged_by;

@@ -41,7 +41,7 @@ may(oid, bits) as materialized (
         from alike cross join verb cross join role
         where pg_catalog.has_table_privilege(role.oid, alike.oid, verb.name)
         group by alike.owner, alike.acl) granted on granted.owner = relation.owner and granted.acl = relation.acl)
-select c.relname, c.relkind in ('v','m'),
+select c.relname, c.relkind,
        a.attname, case when t.typtype = 'd' then bt.base else t.oid end,
        pg_catalog.format_type(a.atttypid, a.atttypmod), not a.attnotnull,
        a.atthasdef or a.attidentity <> '', a.attgenerated <> '' or a.attidentity = 'a',
@@ -111,7 +111,8 @@ func as (
           where pg_catalog.has_function_privilege(role.oid, p.oid, 'execute')) as rights
   from pg_catalog.pg_proc p
   join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-  join pg_catalog.pg_type r on r.oid = p.prorettype
+  join pg_catalog.pg_type declared on declared.oid = p.prorettype
+  join pg_catalog.pg_type r on r.oid = case when declared.typtype = 'd' then declared.typbasetype else declared.oid end
   left join pg_catalog.pg_class c on c.oid = r.typrelid and r.typtype = 'c'
   where n.nspname = $1 and p.prokind = 'f' and ($2 or not p.prosecdef or pg_catalog.obj_description(p.oid, 'pg_proc') ~ 'bulkhead: definer\s+\S')
     and p.prorettype not in (select t.oid from pg_catalog.pg_type t where t.typname in
@@ -275,7 +276,8 @@ void read_columns(const Rows& rows, const Casts& casts, const Tenancy& tenancy,
     if (relations.empty() || relations.back().name != rows.text(r, 0)) {
       Relation relation;
       relation.name = rows.text(r, 0);
-      relation.view = is_true(rows.text(r, 1));
+      relation.view = rows.text(r, 1) == "v" || rows.text(r, 1) == "m";
+      relation.partitioned = rows.text(r, 1) == "p";
       relation.comment = rows.text(r, 12);
       relation.rights = Rights(number(rows.text(r, 17)));
       relation.seen_by_all = relation.rights.allow(Right::select, Role::viewer);

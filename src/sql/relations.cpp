@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <tuple>
 #include <utility>
 
 namespace bulkhead::sql {
@@ -76,7 +77,10 @@ Relations::Relations(std::vector<Relation> relations, std::vector<ForeignKey> fo
       enums_(std::move(enums)),
       id_(next_id()) {
   std::sort(functions_.begin(), functions_.end(), [](const Function& a, const Function& b) {
-    return a.name != b.name ? a.name < b.name : a.signature < b.signature;
+    // As candidates are listed: those with fewer parameters come first.
+    const auto key = [](const Function& f) { return std::tie(f.name, f.signature); };
+    if (a.name != b.name || a.parameters.size() == b.parameters.size()) return key(a) < key(b);
+    return a.parameters.size() < b.parameters.size();
   });
   for (const Relation& relation : relations_) by_name_.emplace(relation.name, &relation);
   for (const ForeignKey& key : foreign_keys_) {

@@ -102,6 +102,7 @@ struct Relation {
   bool tenant =
       false;  ///< Has `tenant_id`: every statement gets the tenant predicate. Else a shared table: read-only.
   bool view = false;
+  bool partitioned = false;
   bool seen_by_all = true;  ///< Every role may read it: a hint may name it to anyone.
   Rights rights = Rights::all();
   std::vector<Column> columns;

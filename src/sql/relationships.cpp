@@ -58,12 +58,11 @@ bool matches(const Relationship& way, const Relation& origin, std::string_view n
   }
   if (hint.empty()) {
     if (named) return true;
-    // A foreign key's name means the table at its other end, and so does the origin's column in one that leads to one row. The
-    // views of that table have the same key.
+    // A foreign key's name means the table at its other end, and so does the origin's column in it. The views of that table
+    // have the same key.
     if (way.target->view || many_to_many) return false;
-    const bool by_column = way.kind != Kind::one_to_many &&
-                           is_single(way.forward ? way.key->from_columns : way.key->to_columns, name);
-    return way.key->name == name || by_column;
+    return way.key->name == name ||
+           is_single(way.forward ? way.key->from_columns : way.key->to_columns, name);
   }
   if (!named) return false;
   if (many_to_many) return way.junction->name == hint;

@@ -243,11 +243,42 @@ Result<Renderer::Level> Renderer::level(const statement::Select& select, const S
   return level;
 }
 
+void Renderer::partial_columns(std::string& out, const Field& field, std::size_t number) {
+  const std::string c = "c" + std::to_string(number), of = field.expression.empty() ? "*" : field.expression;
+  if (field.aggregate != Aggregate::avg) {
+    const bool counted = field.partial && field.aggregate == Aggregate::count;
+    out.append(counted ? "sum" : function_of(field.aggregate))
+        .append("(")
+        .append(of)
+        .append(") as ")
+        .append(c);
+    return;
+  }
+  out.append("sum(").append(of).append(") as ").append(c);
+  out.append(field.partial ? ", sum(" + field.rows : ", count(" + of)
+      .append(") as n")
+      .append(std::to_string(number));
+}
+
+std::string Renderer::aggregated(const Field& field) {
+  if (!field.partial) {
+    std::string out(function_of(field.aggregate));
+    return out.append("(").append(field.expression.empty() ? "*" : field.expression).append(")");
+  }
+  switch (field.aggregate) {
+    case Aggregate::count:
+      return "coalesce(sum(" + field.expression + "), 0)::bigint";
+    case Aggregate::avg:
+      return "(sum(" + field.expression + ") / nullif(sum(" + field.rows + "), 0))";
+    default:
+      return std::string(function_of(field.aggregate)) + "(" + field.expression + ")";
+  }
+}
+
 std::string Renderer::finished(const Field& field, const Level& level, bool json) {
   std::string out;
   if (field.aggregate != Aggregate::none) {
-    out.append(function_of(field.aggregate)).append("(");
-    out.append(field.expression.empty() ? "*" : field.expression).append(")");
+    out = aggregated(field);
     if (!field.aggregate_cast.empty()) out.append("::").append(field.aggregate_cast);
   } else {
     out = field.expression;

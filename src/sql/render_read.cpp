@@ -249,6 +249,28 @@ Result<bool> Renderer::spread_rows(std::string& out, const Embedding& embedding,
   if (way.junction && way.junction->tenant) guards.push_back(foreign_tenant(junction.alias));
   guards.insert(guards.end(), made.guards.begin(), made.guards.end());
 
+  // Nothing but aggregates: they are the origin's, too, for whom this puts its own part of the rows together.
+  const bool part = !way.to_one() && !made.fields.empty() &&
+                    std::all_of(made.fields.begin(), made.fields.end(),
+                                [](const Field& field) { return field.aggregate != Aggregate::none; });
+  if (part) {
+    joined.to_one = false;
+    std::string rows = "select ";
+    for (std::size_t i = 0; i < made.fields.size(); ++i) {
+      Field field = made.fields[i];
+      partial_columns(rows, field, i);
+      rows.append(", ");
+      field.partial = true;
+      field.expression = place(joined.alias, i);
+      field.rows = joined.alias + ".n" + std::to_string(i);
+      fields.push_back(std::move(field));
+    }
+    rows.append("nullif(count(*), 0) as j");
+    append_guards(rows, guards, true);
+    BULKHEAD_CHECK(embedded_source(rows, embedding, way, scope, junction, made));
+    out.append(rows);
+    return !guards.empty();
+  }
   // To one, aggregates are the origin's: it puts the rows together.
   const bool own_aggregates = !joined.to_one && made.aggregated;
   std::string rows = "select ";

@@ -9,9 +9,7 @@ namespace bulkhead::sql {
 namespace {
 
 constexpr std::size_t params_max = 65'535;  // the protocol's
-/// True of a row that was inserted: one that an upsert found has been locked by it.
-constexpr std::string_view inserted = "t.xmax = 0";
-/// Its name inside a statement: no column is called so, with a space.
+/// The name, inside a statement: no column is called so, with a space.
 constexpr std::string_view inserted_name = "was inserted";
 
 Error payload_column(const Relation& of, std::string_view name) {
@@ -174,6 +172,26 @@ Result<void> Renderer::conflict(std::string& out, const statement::Insert& inser
   return {};
 }
 
+std::string Renderer::is_new(const statement::Insert& insert, const Relation& into) {
+  // One that was there has been locked by the upsert.
+  if (!into.partitioned) return "t.xmax = 0";
+  // Rows that go through a partitioned table have no such column, but a statement does not see what it inserts itself.
+  const Scope before{&into, "o"};
+  std::string out = "not exists (select from ";
+  from(out, before);
+  out.append(" where ");
+  if (tenant_predicate(out, before)) out.append(" and ");
+  const std::vector<std::string>& key =
+      insert.conflict->columns.empty() ? into.primary_key : insert.conflict->columns;
+  for (const std::string& name : key) {
+    if (&name != &key.front()) out.append(" and ");
+    append_column(out, "o", name);
+    out.append(" = ");
+    append_column(out, "t", name);
+  }
+  return out.append(")");
+}
+
 Result<Rendered> Renderer::insert(const statement::Insert& insert) {
   BULKHEAD_TRY(const Relation* into, writable(insert.relation));
   std::string text = "insert into ";
@@ -182,7 +200,8 @@ Result<Rendered> Renderer::insert(const statement::Insert& insert) {
   BULKHEAD_CHECK(insert_source(text, insert, *into));
   if (insert.conflict) BULKHEAD_CHECK(conflict(text, insert, *into));
   return finish_write(std::move(text), {into, "t"},
-                      {insert.returning, insert.order, std::nullopt, insert.conflict.has_value()});
+                      {insert.returning, insert.order, std::nullopt,
+                       insert.conflict ? is_new(insert, *into) : std::string()});
 }
 
 Result<void> Renderer::assignments(std::string& out, const statement::Update& update, const Relation& of) {
@@ -271,10 +290,10 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope, c
   }
   if (!wrapped) {
     written_row_check(list, seen);
-    if (asked.tells_inserted) list.append(", ").append(inserted);
+    if (!asked.inserted.empty()) list.append(", ").append(asked.inserted);
     Rendered rendered = finish(write.append(list));
     rendered.writes = true;
-    rendered.tells_inserted = asked.tells_inserted;
+    rendered.tells_inserted = !asked.inserted.empty();
     return rendered;
   }
 
@@ -285,8 +304,8 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope, c
   }
   if (whole) write.append(", ").append(scope.alias).append(" as \"whole row\"");
   written_row_check(write, scope);
-  if (asked.tells_inserted) {
-    write.append(", ").append(inserted).append(" as ");
+  if (!asked.inserted.empty()) {
+    write.append(", ").append(asked.inserted).append(" as ");
     append_identifier(write, inserted_name);
     list.append(", ");
     append_column(list, "w", inserted_name);
@@ -302,7 +321,7 @@ Result<Rendered> Renderer::finish_write(std::string write, const Scope& scope, c
   }
   Rendered rendered = finish(std::move(text));
   rendered.writes = true;
-  rendered.tells_inserted = asked.tells_inserted;
+  rendered.tells_inserted = !asked.inserted.empty();
   return rendered;
 }
 

@@ -53,6 +53,9 @@ class Renderer {
     const Column* column = nullptr;  ///< If it is that column as it is.
     statement::Aggregate aggregate = statement::Aggregate::none;
     std::string_view aggregate_cast = {};
+    bool partial =
+        false;  ///< The expression is itself an aggregate, of a part of the rows; for avg it is their sum,
+    std::string rows = {};  ///< and this how many there are.
   };
   /// An embed that was joined.
   struct Joined {
@@ -96,6 +99,10 @@ class Renderer {
   /// add theirs.
   [[nodiscard]] Result<Level> level(const statement::Select& select, const Scope& scope, std::size_t depth,
                                     bool flat = false);
+  /// What the aggregate makes of the rows of a part, as columns of a select list called as `part()` has it.
+  static void partial_columns(std::string& out, const Field& field, std::size_t number);
+  /// The aggregate of all rows.
+  [[nodiscard]] static std::string aggregated(const Field& field);
   /// A field as it stands in a select list; `json`: made JSON where it is none.
   [[nodiscard]] static std::string finished(const Field& field, const Level& level, bool json);
   /// ` group by …` of the fields by their places in the select list.
@@ -167,6 +174,8 @@ class Renderer {
   void bounded_range(std::string& out, const statement::Call& call);
   void argument(std::string& out, const statement::Value& value, const Column& parameter);
   void type_name(std::string& out, const Column& column);
+  /// True of a row that the upsert inserted.
+  [[nodiscard]] std::string is_new(const statement::Insert& insert, const Relation& into);
   [[nodiscard]] Result<void> conflict(std::string& out, const statement::Insert& insert,
                                       const Relation& into);
   /// What a write is to tell of its rows.
@@ -174,7 +183,7 @@ class Renderer {
     const std::optional<std::vector<statement::Output>>& outputs;
     const std::vector<statement::Order>& order;
     std::optional<std::uint64_t> at_most;
-    bool tells_inserted = false;
+    std::string inserted = {};  ///< Says of a row whether it is new; empty: it is not asked.
   };
   /// Ends a write: RETURNING, or a CTE around it where embeds, an order or the row count need one.
   [[nodiscard]] Result<Rendered> finish_write(std::string write, const Scope& scope, const Returning& asked);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -84,6 +85,13 @@ void append_field(std::string& out, std::string_view key, std::string_view text,
     append_json_lossy(out, text);
 }
 
+// An app may raise an error with any code.
+bool is_token(std::string_view code) {
+  return !code.empty() && std::all_of(code.begin(), code.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+  });
+}
+
 unsigned status_of(const Error& error) {
   const std::string_view state = error.sqlstate();
   const bool from_database =
@@ -98,13 +106,16 @@ unsigned status_of(const Error& error) {
 
 Response error_response(const Error& error) {
   const std::string_view state = error.sqlstate();
+  const std::string_view code = state.empty() ? pgrst_code(error.code()) : state;
   Response response;
   response.status = status_of(error);
   response.content_type = "application/json; charset=utf-8";
+  // RFC 9209, by the name that clients of the dialect look for.
+  if (is_token(code)) response.headers.emplace_back("Proxy-Status", "PostgREST; error=" + std::string(code));
   if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
   std::string& body = response.body;
   body.append("{\"code\":");
-  append_json_lossy(body, state.empty() ? pgrst_code(error.code()) : state);
+  append_json_lossy(body, code);
   append_field(body, "message", error.message(), false);
   // The candidates of an ambiguous relationship are an array already.
   append_field(body, "details", error.details(), error.code() == Errc::relationship_ambiguous);

@@ -84,7 +84,7 @@ std::string perhaps_meant(const sql::Relations& relations, std::string_view name
   const std::span<const sql::Function> overloads = relations.overloads(name);
   for (const sql::Function& other : overloads) {
     std::vector<std::string> names;
-    if (takes_body_alone(other)) continue;
+    if (takes_body_alone(other) || (other.parameters.empty() && !given.names.empty())) continue;
     for (const sql::Column& parameter : other.parameters) names.push_back(parameter.name);
     std::sort(names.begin(), names.end());
     const std::string list = "(" + joined(names) + ")";
