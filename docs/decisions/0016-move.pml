@@ -200,7 +200,7 @@ back:
   /* Nobody but this attempt could let the tenant in at the target, and it does not. */
   atomic {
     if
-    :: MINE(from) && MINE(to) -> at[from].writable = true; ONE_HOME
+    :: MINE(from) -> at[from].writable = true; ONE_HOME
     :: else -> goto end
     fi
   }
