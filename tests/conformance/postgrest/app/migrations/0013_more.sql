@@ -15,12 +15,12 @@ select bulkhead.tenant_table('sale_2026');
 create domain whole_spot as spot;
 create function spot_domain() returns whole_spot language sql immutable set search_path = pg_catalog, app, pg_temp as $$ select row(10, 5)::spot $$;
 
-create table ticket_no (
+create table booth (
   tenant_id uuid not null default bulkhead.tenant_id(),
   id integer not null,
   seat integer not null,
   primary key (tenant_id, id),
   unique (tenant_id, seat) deferrable initially deferred
 );
-select bulkhead.tenant_table('ticket_no');
+select bulkhead.tenant_table('booth');
 grant execute on function spot_domain() to app_viewer, app_member, app_admin, app_owner;
