@@ -3,7 +3,6 @@ ten thousand relations."""
 
 import http.client
 import json
-import os
 import pathlib
 import re
 import statistics
@@ -11,7 +10,7 @@ import subprocess
 import time
 
 from . import cluster as clusters
-from . import contestants, data, measure, report
+from . import contestants, report
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 READS = ("get_single", "get_single_embed", "embed_20x10", "get_all_embed")
@@ -40,23 +39,14 @@ end loop; end $$;"""
 class Bulkhead(contestants.Bulkhead):
     """The server, under the load of bench/music.lua."""
 
+    script = "music.lua"
+
     def __init__(self, setting, program, albums):
         super().__init__(setting, program, ROOT / "bench" / "api-app", "api")
         self.name, self.albums = "bulkhead", albums
 
-    def measure(self, op, seconds):
-        command = ["wrk", "-t1", "-c32", f"-d{max(1, round(seconds))}s", "--latency", "-s", ROOT / "bench" / "music.lua",
-                   f"http://127.0.0.1:{self.port}", "--", op, self.albums, self.tokens, f"127.0.0.1:{self.port}"]
-        window = measure.Window(server=self.pid, pg=self.setting.cluster.pid)
-        done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True)
-        used = window.end()
-        line = re.search(r"^RESULT (.*)$", done.stdout, re.M)
-        if done.returncode or not line:
-            raise RuntimeError(f"{self.name}: wrk failed:\n{done.stdout}")
-        said = json.loads(line[1])
-        figures = contestants.result(said["requests"], said["seconds"], said["p50_ms"], said["p99_ms"], said["bad"], used)
-        return {**figures, "pss_mb": measure.memory_mb(self.pid)}
+    def script_arguments(self):
+        return [self.albums]
 
     def verify(self):
         """The answers hold what was asked for, and as much of it: a fast wrong server must not win."""
@@ -93,6 +83,8 @@ class Bulkhead(contestants.Bulkhead):
                 said = re.findall(r"execute [^:]*: (select t\..*)", cluster.log.read_text()[begin:])
                 if said:
                     break
+            else:
+                raise RuntimeError(f"PostgreSQL's log has no statement of {op}: {cluster.log}")
             self.statements[op] = said[-1]
         cluster.sql("bench_api", "alter system reset log_statement")
         cluster.sql("bench_api", "select pg_reload_conf()")
@@ -102,12 +94,15 @@ class Pgbench(contestants.Pgbench):
     """The server's own statements, word for word, prepared, from 8 clients who are bound to one tenant for as long as they live."""
 
     name = "pgbench, same SQL"
+    database = "bench_api"
 
     def __init__(self, setting, server):
         super().__init__(setting)
         self.server = server
-        (self.tenant, self.context), = setting.cluster.sql(
+        (tenant, context), = setting.cluster.sql(
             "bench_api", "select id, bulkhead.sign_context(id, 'app_member', 86400) from catalog.tenant where slug = 'tenant-00001'")
+        self.more = ["-D", f"t={tenant}"]
+        self.environment = {"PGOPTIONS": f"-c bulkhead.context={context} -c role=app_member"}
 
     def start(self):
         for op, last in (("get_single", ARTISTS), ("get_single_embed", self.server.albums), ("embed_20x10", self.server.albums - 20),
@@ -115,28 +110,11 @@ class Pgbench(contestants.Pgbench):
             # Parameters in text form are what the server sends, too.
             statement = self.server.statements[op].replace("$1", ":t").replace("$2", ":n")
             (self.setting.work / f"{op}.sql").write_text(f"\\set n random(1, {last})\n{statement};\n")
-        costs = []
-        for _ in range(3):
-            window = measure.Window(pg=self.setting.cluster.pid)
-            self._run("get_single", ["-t", "1"])
-            costs.append(window.end()["pg"])
-        self.connecting = sorted(costs)[1]
-
-    def _run(self, op, more):
-        before = measure.tree_size(self.setting.cluster.pid)
-        done = subprocess.run(
-            ["pgbench", "-n", "-M", "prepared", "-c", "8", "-j", "1", "-D", f"t={self.tenant}", "-f", self.setting.work / f"{op}.sql",
-             *more, self.setting.cluster.conninfo("bench_api")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PGOPTIONS": f"-c bulkhead.context={self.context} -c role=app_member"})
-        if done.returncode:
-            raise RuntimeError(f"pgbench: {done.stderr}")
-        self._settle(before)
-        return done.stdout
+        self._measure_connecting("get_single")
 
 
 def relations(cluster, options, say):
-    """Seconds to read a schema of that many tables and views; the median of some times, in turn with an empty query."""
+    """Seconds to read a schema of that many tables and views; the median of some times."""
     say(f"making {options.relations:,} relations")
     half = options.relations // 2
     for first in range(1, half + 1, 200):

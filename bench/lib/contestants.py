@@ -79,6 +79,8 @@ class Pgbench:
     measured beside it and taken off."""
 
     name = "pgbench"
+    database = "bench_peer"
+    more, environment = [], {}  # What else pgbench is given.
     ID = "('00000000-0000-4000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))::uuid"
     PROJECT = "('10000000-0000-4000-8000-' || lpad(to_hex(:p::bigint), 12, '0'))::uuid"
     SCRIPTS = {
@@ -100,19 +102,22 @@ class Pgbench:
             (self.setting.work / f"{op}.sql").write_text(
                 f"\\set n random(0, {total - 1})\n\\set p random(0, {self.setting.tenants * 10 - 1})\n\\set s random(1, 2)\n"
                 f"{statement}\n")
+        self._measure_connecting("point")
+
+    def _measure_connecting(self, op):
         costs = []
         for _ in range(3):
             window = measure.Window(pg=self.setting.cluster.pid)
-            self._run("point", ["-t", "1"])
+            self._run(op, ["-t", "1"])
             costs.append(window.end()["pg"])
         self.connecting = sorted(costs)[1]
 
     def _run(self, op, more):
         before = measure.tree_size(self.setting.cluster.pid)
         done = subprocess.run(
-            ["pgbench", "-n", "-M", "prepared", "-c", "8", "-j", "1", "-f", self.setting.work / f"{op}.sql", *more,
-             self.setting.cluster.conninfo("bench_peer")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True)
+            ["pgbench", "-n", "-M", "prepared", "-c", "8", "-j", "1", "-f", self.setting.work / f"{op}.sql", *self.more, *more,
+             self.setting.cluster.conninfo(self.database)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env={**os.environ, **self.environment})
         if done.returncode:
             raise RuntimeError(f"pgbench: {done.stderr}")
         self._settle(before)
@@ -156,6 +161,10 @@ class HttpSide:
     """A server on loopback, its load made by wrk."""
 
     style = "rest"
+    script = "tasks.lua"
+
+    def script_arguments(self):
+        return [self.style, self.setting.rows]
 
     def __init__(self, setting):
         self.setting = setting
@@ -174,8 +183,8 @@ class HttpSide:
             time.sleep(0.02)
 
     def measure(self, op, seconds):
-        command = ["wrk", "-t1", "-c32", f"-d{max(1, round(seconds))}s", "--latency", "-s", ROOT / "bench" / "tasks.lua",
-                   f"http://127.0.0.1:{self.port}", "--", op, self.style, self.setting.rows, self.tokens,
+        command = ["wrk", "-t1", "-c32", f"-d{max(1, round(seconds))}s", "--latency", "-s", ROOT / "bench" / self.script,
+                   f"http://127.0.0.1:{self.port}", "--", op, *self.script_arguments(), self.tokens,
                    f"127.0.0.1:{self.port}"]
         window = measure.Window(server=self.pid, pg=self.setting.cluster.pid)
         done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -18,6 +18,7 @@
 #include <curl/curl.h>
 #include <sys/socket.h>
 
+#include "base/ascii.hpp"
 #include "base/public_address.hpp"
 
 namespace bulkhead {
@@ -81,14 +82,6 @@ struct Exchange {
   const std::atomic<bool>* stop;
 };
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() &&
-         (text.back() == ' ' || text.back() == '\t' || text.back() == '\r' || text.back() == '\n'))
-    text.remove_suffix(1);
-  return text;
-}
-
 std::size_t on_header(char* data, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
   std::size_t bytes = size * count;
@@ -102,10 +95,10 @@ std::size_t on_header(char* data, std::size_t size, std::size_t count, void* use
   if (line.starts_with("HTTP/")) exchange.response.headers.clear();
   std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || line.starts_with("HTTP/")) return bytes;
-  std::string name(line.substr(0, colon));
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-  exchange.response.headers.emplace_back(std::move(name), trimmed(line.substr(colon + 1)));
+  std::string name = lower(line.substr(0, colon));
+  std::string_view value = line.substr(colon + 1);
+  while (value.ends_with('\r') || value.ends_with('\n')) value.remove_suffix(1);
+  exchange.response.headers.emplace_back(std::move(name), trimmed(value));
   return bytes;
 }
 

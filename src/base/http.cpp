@@ -1,12 +1,10 @@
 #include <bulkhead/http.hpp>
 
+#include "base/ascii.hpp"
+
 namespace bulkhead {
 
 namespace {
-
-char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;

@@ -2,6 +2,7 @@
 
 #include <bulkhead/input.hpp>
 
+#include "base/ascii.hpp"
 #include "base/percent.hpp"
 #include "base/utf8.hpp"
 
@@ -24,10 +25,8 @@ std::string escaped(std::string_view name) {
 
 bool is_json(std::optional<std::string_view> type) {
   if (!type) return true;
-  std::string name(type->substr(0, type->find(';')));
+  std::string name = lower(type->substr(0, type->find(';')));
   while (name.ends_with(' ') || name.ends_with('\t')) name.pop_back();
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
   return name == "application/json" || (name.starts_with("application/") && name.ends_with("+json"));
 }
 

@@ -3,6 +3,7 @@
 
 #include <bulkhead/multipart.hpp>
 
+#include "base/ascii.hpp"
 #include "base/utf8.hpp"
 
 namespace bulkhead {
@@ -10,13 +11,6 @@ namespace {
 
 Error malformed(std::string_view what) {
   return Error(Errc::malformed_request, "the form is malformed: " + std::string(what));
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-  return out;
 }
 
 std::string_view without_blanks(std::string_view text) {

@@ -9,6 +9,7 @@
 #include "data/plane_impl.hpp"
 #include "data/row_check.hpp"
 #include "sql/guard/schema_names.hpp"
+#include "sql/writer.hpp"
 
 namespace bulkhead::data {
 
@@ -44,9 +45,9 @@ pg::ShapeRef bind_shape(bool writes, bool adopted, const PlaneSettings& settings
 
 /// Adopted functions may name tables, and what extensions made, without their schema. No other schema of the database.
 std::string search_path_of(const std::string& schema) {
-  std::string out = "\"";
-  for (const char c : schema) out.append(c == '"' ? 2 : 1, c);
-  return out + "\", extensions, pg_temp";
+  std::string out;
+  sql::append_identifier(out, schema);
+  return out + ", extensions, pg_temp";
 }
 
 constexpr const char* version_sql = "select bulkhead.target_version($1)";

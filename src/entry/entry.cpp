@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "base/context_access.hpp"
 #include "entry/facts.hpp"
 
@@ -29,8 +30,7 @@ RequestContext make_context(const Found& found, const identity::Claims& claims, 
 /// Settings as the pure functions want them: base domains in lower case and without a trailing dot.
 EntrySettings normal(EntrySettings settings) {
   for (std::string& base : settings.base_domains) {
-    std::transform(base.begin(), base.end(), base.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+    base = lower(base);
     if (base.ends_with('.')) base.pop_back();
   }
   return settings;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.hpp"
 #include "base/utf8.hpp"
 
 namespace bulkhead::entry {
@@ -43,9 +44,7 @@ std::string headers_of(const Request& request) {
   std::string out = "{";
   std::vector<std::string> seen;
   for (const HeaderView& header : request.headers) {
-    std::string name(header.name);
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+    std::string name = lower(header.name);
     // A second one of a name would make two members of one name.
     if (is_secret(name) || std::find(seen.begin(), seen.end(), name) != seen.end()) continue;
     if (!seen.empty()) out.push_back(',');

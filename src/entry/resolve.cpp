@@ -5,16 +5,13 @@
 
 #include <bulkhead/uuid.hpp>
 
+#include "base/ascii.hpp"
 #include "base/utf8.hpp"
 #include "catalog/members.hpp"
 
 namespace bulkhead::entry {
 
 namespace {
-
-char lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
 
 /// The host without port and trailing dot; empty for an address in brackets or a malformed port.
 std::string_view bare_host(std::string_view host) noexcept {
@@ -59,8 +56,7 @@ std::optional<std::string> tenant_name(std::string_view text) {
 }
 
 HostTenant tenant_of_host(std::string_view host, std::span<const std::string> base_domains) {
-  std::string name(bare_host(host));
-  std::transform(name.begin(), name.end(), name.begin(), lower);
+  const std::string name = lower(bare_host(host));
   HostTenant found;
   found.kind = HostTenant::Kind::foreign;
   for (const std::string& base : base_domains) {

@@ -4,6 +4,8 @@
 
 #include <boost/beast/core/string.hpp>
 
+#include "base/ascii.hpp"
+
 namespace bulkhead::http {
 
 namespace beast = boost::beast;
@@ -13,12 +15,6 @@ namespace {
 
 bool same(std::string_view a, std::string_view b) noexcept {
   return beast::iequals(beast::string_view(a.data(), a.size()), beast::string_view(b.data(), b.size()));
-}
-
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 /// Takes the text before the first `mark` that stands outside of quotes off `text`. With `text` empty there is no more.

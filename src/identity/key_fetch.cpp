@@ -6,6 +6,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "base/ascii.hpp"
 #include "base/fetch.hpp"
 #include "base/json.hpp"
 
@@ -13,19 +14,6 @@ namespace bulkhead::identity {
 namespace {
 
 using std::chrono::seconds;
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return lower;
-}
 
 /// A header's whole number of seconds; nullopt for anything else. What does not fit in 32 bits is over 136 years.
 std::optional<seconds> seconds_in(std::string_view text, seconds most) {
@@ -84,7 +72,7 @@ Result<FetchedKeys> fetch_keys(const IssuerSettings& settings, const std::string
 seconds key_lifetime(std::optional<std::string_view> cache_control, const KeyTimes& times,
                      std::optional<std::string_view> age) {
   if (!cache_control) return times.usual;
-  std::string directives = lower_case(*cache_control);
+  std::string directives = lower(*cache_control);
   std::string_view rest = directives;
   std::optional<seconds> kept;
   while (!rest.empty()) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 
 #include "identity/base64url.hpp"
 
@@ -24,8 +23,10 @@ Result<std::string> of_environment(const std::string& name) {
 
 Result<std::string> of_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(in), {});
-  if (!in.good() && text.empty())
+  std::string text(file_bytes_most + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.empty())
     return Error(Errc::config_invalid, "the secret: the file " + path + " cannot be read, or is empty");
   if (text.size() > file_bytes_most)
     return Error(Errc::config_invalid, "the secret: the file " + path + " is longer than 64 KiB");

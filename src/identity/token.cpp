@@ -7,6 +7,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/ascii.hpp"
 #include "base/json.hpp"
 #include "identity/base64url.hpp"
 
@@ -36,9 +37,7 @@ Result<boost::json::object> json_part(std::string_view part, const char* name) {
 
 /// `typ` in one spelling: in lower case, and without the "application/" that may be left out (RFC 7515 section 4.1.9).
 std::string plain_type(std::string_view type) {
-  std::string plain(type);
-  for (char& c : plain)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  std::string plain = lower(type);
   constexpr std::string_view prefix = "application/";
   if (plain.size() > prefix.size() && plain.starts_with(prefix)) plain.erase(0, prefix.size());
   return plain;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "base/ascii.hpp"
 #include "base/failpoint.hpp"
 #include "base/slug.hpp"
 #include "catalog/cells.hpp"
@@ -128,11 +129,10 @@ Result<std::map<std::string, std::string>> names_in(pg::Blocking& target, const 
 /// What of a name can be a slug; empty: nothing.
 std::string slug_of(std::string_view name) {
   std::string out;
-  for (const char c : name) {
-    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-    const bool good = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
+  for (const char c : lower(name)) {
+    const bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     if (good)
-      out.push_back(lower);
+      out.push_back(c);
     else if (!out.empty() && out.back() != '-')
       out.push_back('-');
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "base/dns.hpp"
 #include "base/fetch.hpp"
 
@@ -18,11 +19,10 @@ bool below(std::string_view host, std::string_view base) noexcept {
          (host.size() > base.size() && host.ends_with(base) && host[host.size() - base.size() - 1] == '.');
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-  if (text.ends_with('.')) text.pop_back();
-  return text;
+std::string plain_name(std::string_view host) {
+  std::string name = lower(host);
+  if (name.ends_with('.')) name.pop_back();
+  return name;
 }
 
 /// "" if the record is there, else what is there instead.
@@ -84,7 +84,7 @@ boost::json::object domain_json(const catalog::DomainRecord& domain) {
 Result<catalog::DomainRecord> add_domain(pg::Blocking& admin, const TenantId& tenant, const std::string& host,
                                          const DomainSettings& settings) {
   for (const std::string& base : settings.base_domains)
-    if (below(host, lower(base)))
+    if (below(host, plain_name(base)))
       return Error(Errc::usage,
                    "\"" + host + "\" is a base domain or below one, where hosts name tenants by their slugs")
           .hint("entry.base_domains of bulkhead.toml lists them");

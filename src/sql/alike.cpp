@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.hpp"
+
 namespace bulkhead::sql {
 
 namespace {
@@ -17,11 +19,8 @@ constexpr std::size_t length_max = 64;  // PostgreSQL's names are no longer
 
 using Grams = std::map<std::string, int, std::less<>>;
 
-std::string lower(std::string_view text) {
-  std::string out(text.substr(0, length_max));
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
+std::string compared(std::string_view text) {
+  return lower(text.substr(0, length_max));
 }
 
 Grams grams_of(std::string_view text, std::size_t size) {
@@ -64,14 +63,14 @@ std::string_view by_grams(std::string_view wanted, std::span<const std::string_v
   std::vector<std::pair<double, std::string_view>> near;
   const Grams grams = grams_of(wanted, size);
   for (std::string_view name : names)
-    if (const double score = cosine(grams, grams_of(lower(name), size)); score > 0)
+    if (const double score = cosine(grams, grams_of(compared(name), size)); score > 0)
       near.emplace_back(score, name);
   const auto greater = [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first > b.first : a.second < b.second;
   };
   std::sort(near.begin(), near.end(), greater);
   if (near.size() > looked_at_closely) near.resize(looked_at_closely);
-  for (auto& [score, name] : near) score = nearness(wanted, lower(name));
+  for (auto& [score, name] : near) score = nearness(wanted, compared(name));
   std::sort(near.begin(), near.end(), greater);
   return near.empty() || near.front().first < alike_enough ? std::string_view() : near.front().second;
 }
@@ -79,7 +78,7 @@ std::string_view by_grams(std::string_view wanted, std::span<const std::string_v
 }  // namespace
 
 std::string_view most_alike(std::string_view name, std::span<const std::string_view> names) {
-  const std::string wanted = lower(name);
+  const std::string wanted = compared(name);
   for (std::size_t size : {std::size_t{3}, std::size_t{2}})
     if (const std::string_view found = by_grams(wanted, names, size); !found.empty()) return found;
   return {};

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <map>
 
+#include "base/ascii.hpp"
 #include "sql/relations.hpp"
 #include "sql/view_columns.hpp"
 
@@ -336,10 +337,7 @@ std::string media_type(const Column& returned) {
   const bool domain = returned.own_type && returned.type_oid < first_user_oid;
   if (!domain || name.size() < 3 || !name.starts_with('"') || name.find('/') == std::string_view::npos)
     return {};
-  std::string lower(name.substr(1, name.size() - 2));
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
+  return lower(name.substr(1, name.size() - 2));
 }
 
 // Puts one row of functions_sql where it belongs; `inputs` counts the parameters so far.

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "sql/renderer.hpp"
 #include "sql/writer.hpp"
 
@@ -78,9 +79,7 @@ constexpr std::array casts{
 
 // As PostgreSQL reads a type's name that is not quoted: in any case.
 const Cast* find_cast(std::string_view name) {
-  const auto same = [](char c, char known) {
-    return (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) == known;
-  };
+  const auto same = [](char c, char known) { return lower(c) == known; };
   for (const Cast& cast : casts)
     if (std::equal(name.begin(), name.end(), cast.name.begin(), cast.name.end(), same)) return &cast;
   return nullptr;

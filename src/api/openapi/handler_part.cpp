@@ -7,6 +7,7 @@
 #include "api/openapi/handlers.hpp"
 #include "api/openapi/names.hpp"
 #include "api/openapi/parts.hpp"
+#include "base/ascii.hpp"
 #include "base/json.hpp"
 
 namespace bulkhead::api::openapi {
@@ -15,13 +16,6 @@ namespace {
 
 using boost::json::array;
 using boost::json::object;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 /// Of a text that `check_description` has found to be right.
 object schema(const std::string& text) {

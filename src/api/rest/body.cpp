@@ -8,18 +8,14 @@
 #include <bulkhead/json.hpp>
 
 #include "api/rest/query.hpp"
+#include "base/ascii.hpp"
 
 namespace bulkhead::api {
 
 namespace {
 
 std::string type_of(std::string_view header) {
-  std::string type(header.substr(0, header.find(';')));
-  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
-  type.erase(0, std::min(type.find_first_not_of(" \t"), type.size()));
-  std::transform(type.begin(), type.end(), type.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return type;
+  return lower(trimmed(header.substr(0, header.find(';'))));
 }
 
 /// Reads RFC 4180: fields in quotes may hold commas, line ends and doubled quotes.

@@ -199,11 +199,7 @@ std::string own_body(const QueryResult& result) {
   if (result.rows.empty() || result.rows.is_null(0, 0)) return {};
   const std::string_view text = result.rows.text(0, 0);
   if (result.rows.type_oid(0) != bytea_oid || !text.starts_with("\\x")) return std::string(text);
-  std::string bytes;
-  bytes.reserve(text.size() / 2);
-  for (std::size_t i = 2; i + 1 < text.size(); i += 2)
-    bytes.push_back(static_cast<char>(hex_value(text[i]) * 16 + hex_value(text[i + 1])));
-  return bytes;
+  return from_hex(text.substr(2)).value_or(std::string());
 }
 
 }  // namespace

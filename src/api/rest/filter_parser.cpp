@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/rest/parsers.hpp"
+#include "base/ascii.hpp"
 
 namespace bulkhead::api {
 
@@ -102,9 +103,7 @@ Result<std::vector<statement::Value>> list_value(Scanner& in) {
 
 Result<std::string> is_value(Scanner& in, Place place) {
   const Scanner before = in;
-  std::string word = single_value(in, place);
-  std::transform(word.begin(), word.end(), word.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::string word = lower(single_value(in, place));
   for (std::string_view known : {"null", "not_null", "true", "false", "unknown"})
     if (word == known) return word;
   return before.error("isVal: (null, not_null, true, false, unknown)");

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/ascii.hpp"
+
 namespace bulkhead::api {
 
 namespace {
@@ -54,9 +56,7 @@ double likeness(std::string_view a, std::string_view b) {
   double best = 0;
   for (std::size_t length : {3U, 2U}) {
     const auto pieces = [&](std::string_view text) {
-      std::string padded = "-" + std::string(text) + "-";
-      std::transform(padded.begin(), padded.end(), padded.begin(),
-                     [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+      const std::string padded = "-" + lower(text) + "-";
       std::multiset<std::string> all;
       for (std::size_t at = 0; at + length <= padded.size(); ++at) all.insert(padded.substr(at, length));
       return all;

@@ -5,26 +5,20 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "sql/relations.hpp"
 
 namespace bulkhead::api {
 
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-  return text;
-}
-
 // Calls `each` with the elements of a list header, over all headers of that name.
 template <class F>
 void for_each_element(const Request& request, std::string_view name, const F& each) {
   for (const HeaderView& header : request.headers) {
     if (header.name.size() != name.size() ||
-        !std::equal(name.begin(), name.end(), header.name.begin(), [](char lower, char c) {
-          return lower == (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-        }))
+        !std::equal(name.begin(), name.end(), header.name.begin(),
+                    [](char wanted, char c) { return wanted == lower(c); }))
       continue;
     for (std::string_view rest = header.value; !rest.empty();) {
       std::size_t comma = std::min(rest.find(','), rest.size());

@@ -12,19 +12,13 @@
 #include <bulkhead/json.hpp>
 
 #include "api/rest/rest_api.hpp"
+#include "base/ascii.hpp"
 
 namespace bulkhead::api {
 
 namespace {
 
 namespace json = boost::json;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
 
 // What frames the message, or what a proxy acts on: no list can open these.
 bool is_never_allowed(std::string_view name) {

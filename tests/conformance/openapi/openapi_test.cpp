@@ -12,6 +12,7 @@
 #include "conformance/postgrest/agency.hpp"
 #include "descriptions.hpp"
 #include "integration/server/shops.hpp"
+#include "support/npm.hpp"
 
 /// The OpenAPI documents of the record shop, of the schema that PostgREST's dialect is tested with, and of the control API:
 /// valid by others' validators, and good for a client that others' tools make of them.
@@ -21,35 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path folder = BULKHEAD_SOURCE_DIR "/tests/conformance/openapi/client";
-
-std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-bool succeeds(const std::string& command) {
-  return std::system((command + " > /dev/null 2>&1").c_str()) == 0;
-}
-
-/// The tools as the lock file says, installed once for a build folder, with the programs that use them.
-fs::path install() {
-  const fs::path into = fs::path(BULKHEAD_BINARY_DIR) / "openapi-client";
-  fs::create_directories(into);
-  const fs::path lock = folder / "package-lock.json", installed = into / "installed-lock.json";
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.is_regular_file())
-      fs::copy_file(entry.path(), into / entry.path().filename(), fs::copy_options::overwrite_existing);
-  if (fs::exists(installed) && read_file(installed) == read_file(lock)) return into;
-  const std::string log = (into / "npm.log").string();
-  if (std::system(fmt::format("npm ci --no-audit --no-fund --ignore-scripts --prefix {} > {} 2>&1",
-                              into.string(), log)
-                      .c_str()) != 0)
-    throw std::runtime_error("npm ci failed; see " + log);
-  fs::copy_file(lock, installed, fs::copy_options::overwrite_existing);
-  return into;
-}
 
 TestServerSettings shop_settings() {
   TestServerSettings settings;
@@ -71,11 +43,10 @@ TestServerSettings shop_settings() {
 class OpenApiClient : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!succeeds("node --version") || !succeeds("npm --version"))
-      GTEST_SKIP() << "node and npm are not installed, so there is no validator";
-    into_ = install();
+    if (!has_npm()) GTEST_SKIP() << "node and npm are not installed, so there is no validator";
+    into_ = npm_folder(folder, "openapi-client");
     shop_ = std::make_unique<TestServer>(open_shops().database, shop_settings());
-    agency_ = std::make_unique<TestServer>(open_agency(), TestServerSettings());
+    agency_ = std::make_unique<TestServer>(Agency().database(), TestServerSettings());
     shop_token_ = shop_->token("acme", "ann", "admin");
     agency_token_ = agency_->token("alpha", "ann", "owner");
   }

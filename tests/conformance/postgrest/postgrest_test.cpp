@@ -1,9 +1,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -12,10 +10,9 @@
 
 #include <bulkhead/json.hpp>
 
+#include "conformance/postgrest/agency.hpp"
 #include "integration/server/shops.hpp"
-#include "migrate/runner.hpp"
-#include "support/models.hpp"
-#include "support/tenants.hpp"
+#include "support/npm.hpp"
 
 /// The data API against the dialect it speaks: each file of `cases` is a list of requests to a real server over the schema in
 /// `app`, for two tenants (alpha, bravo) that have the same ids and other rows (those of bravo are marked). A case holds
@@ -40,86 +37,16 @@ using boost::json::object;
 const fs::path folder = BULKHEAD_SOURCE_DIR "/tests/conformance/postgrest";
 constexpr std::array methods{"get", "head", "post", "patch", "put", "delete", "options"};
 
-std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-std::vector<fs::path> files_in(const fs::path& path, const std::string& extension) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(path))
-    if (entry.path().extension() == extension) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 std::vector<std::string> case_files() {
   std::vector<std::string> names;
   for (const fs::path& file : files_in(folder / "cases", ".json")) names.push_back(file.stem().string());
   return names;
 }
 
-std::string replaced(std::string text, std::string_view what, std::string_view with) {
-  for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
-    text.replace(at, what.size(), with);
-  return text;
-}
-
 std::string text_of(const object& one, std::string_view name, std::string otherwise = "") {
   const auto* value = one.if_contains(name);
   return value == nullptr ? otherwise : std::string(value->as_string());
 }
-
-struct Tenancy {
-  std::string slug, id, mark;
-};
-
-/// The app's tables with both tenants' rows.
-class Agency {
- public:
-  Agency() : database_(Postgres::shared().make_database()) {
-    std::vector<std::string> migrations;
-    for (const fs::path& file : files_in(folder / "app/migrations", ".sql"))
-      migrations.push_back(read_file(file));
-    migrate_app(database_, migrations);
-    // Before the tenants: those with tables of their own get a copy.
-    pg::Blocking admin = database_.connect_admin();
-    must(admin.execute(read_file(folder / "app/seed/shared.sql")));
-    const auto [first, second] = wanted_models();
-    tenants_.push_back({"alpha", make_tenant(database_, "alpha", first).id.text(), ""});
-    tenants_.push_back({"bravo", make_tenant(database_, "bravo", second).id.text(), "BRAVO "});
-    for (const fs::path& file : files_in(folder / "app/seed", ".sql"))
-      if (file.stem() != "shared") seed_ += read_file(file);
-    put_back();
-  }
-
-  [[nodiscard]] const Database& database() const noexcept { return database_; }
-  [[nodiscard]] const std::vector<Tenancy>& tenants() const noexcept { return tenants_; }
-
-  /// As the superuser, for whom neither row-level security nor, in this role, foreign keys and triggers apply.
-  void put_back() {
-    for (const Tenancy& tenant : tenants_) {
-      TenantHome home(database_, tenant.slug);
-      const std::string rows = home.query_one(
-          "select coalesce(string_agg(format('delete from %I.%I where tenant_id = %L', n.nspname, c.relname, "
-          "'" +
-          tenant.id +
-          "'), ';'), '') from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a "
-          "on "
-          "a.attrelid = c.oid and a.attname = 'tenant_id' where n.nspname = '" +
-          home.schema() + "' and c.relkind in ('r','p') and not c.relispartition");
-      must(home.admin().execute("set session_replication_role = replica;" + rows));
-      home.execute(replaced(replaced(seed_, "{id}", tenant.id), "{mark}", tenant.mark));
-    }
-  }
-
- private:
-  Database database_;
-  std::vector<Tenancy> tenants_;
-  std::string seed_;
-};
 
 class Postgrest : public ::testing::TestWithParam<std::string> {
  protected:

@@ -142,6 +142,15 @@ TEST_F(KnownShape, OtherSchemasAndOtherRelationsAreOtherShapes) {
   EXPECT_EQ(cache.rendered(), 3u);
 }
 
+TEST_F(KnownShape, WhatIsVeryLongIsRenderedEachTime) {
+  data::PlanCache cache(8);
+  Select select = read("album", "id=eq.1");
+  for (int i = 0; i < 1000; ++i) select.where.children.push_back(select.where.children.front());
+  ASSERT_TRUE(plan(cache, select));
+  ASSERT_TRUE(plan(cache, select));
+  EXPECT_EQ(cache.rendered(), 2u);
+}
+
 TEST_F(KnownShape, TheLeastRecentlyUsedIsForgotten) {
   data::PlanCache cache(2);
   const Select one = read("album", "id=eq.1"), two = read("album", "id=gt.1"),

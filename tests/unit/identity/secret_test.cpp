@@ -118,6 +118,8 @@ TEST(Secret, IsAReferenceAndLongEnough) {
   const auto file = std::filesystem::temp_directory_path() / ("bulkhead-secret-" + std::to_string(getpid()));
   std::ofstream(file) << secret << "\n";
   EXPECT_EQ(read_secret("file:" + file.string()).value(), secret) << "the last line break does not count";
+  // An endless one is not read to its end.
+  EXPECT_NE(said("file:/dev/zero"), "good");
   std::filesystem::remove(file);
   EXPECT_NE(said(("file:" + file.string()).c_str()), "good");
 }
