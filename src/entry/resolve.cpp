@@ -56,7 +56,7 @@ std::optional<std::string> tenant_name(std::string_view text) {
 }
 
 HostTenant tenant_of_host(std::string_view host, std::span<const std::string> base_domains) {
-  const std::string name = lower(bare_host(host));
+  std::string name = lower(bare_host(host));
   HostTenant found;
   found.kind = HostTenant::Kind::foreign;
   for (const std::string& base : base_domains) {
