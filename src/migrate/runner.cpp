@@ -377,6 +377,8 @@ class Target {
                  admin_.query("update bulkhead.target set version = $2, fingerprint = (" +
                                   sql_file("13_fingerprint") + "), changed_at = now() where schema_name = $1",
                               {schema_, version}));
+    // Changes of a new table are told from its first row on.
+    BULKHEAD_TRY(auto published, admin_.query("select bulkhead.publish($1, true)", {schema_}));
     if (tells_) {
       BULKHEAD_TRY(auto told, admin_.query("select pg_notify('bulkhead_migrated', $1)", {version}));
     }

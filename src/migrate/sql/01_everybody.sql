@@ -22,6 +22,7 @@ $$;
 --   pg_prepared_statement   shows the names of the session's prepared statements, which PREPARE could then take over
 --   pg_advisory_*           would stop another tenant's writes, and outlives the unit
 --   pg_terminate_backend …  would end other tenants' units: all share one login
+--   pg_logical_emit_message would make the journal leave changes out
 --   lo_*                    large objects know no tenants
 do $$
 declare
@@ -34,7 +35,7 @@ begin
     select p.oid::regprocedure as signature, p.proname like 'pg\_%advisory\_%' as advisory
       from pg_catalog.pg_proc p
      where p.pronamespace = 'pg_catalog'::regnamespace
-       and (p.proname like 'pg\_%advisory\_%' or p.proname in ('pg_prepared_statement', 'pg_terminate_backend', 'pg_cancel_backend',
+       and (p.proname like 'pg\_%advisory\_%' or p.proname in ('pg_prepared_statement', 'pg_terminate_backend', 'pg_cancel_backend', 'pg_logical_emit_message',
             'lo_creat', 'lo_create', 'lo_from_bytea', 'lo_open', 'lo_get', 'lo_put', 'lo_unlink', 'loread', 'lowrite', 'lo_truncate', 'lo_truncate64'))
   loop
     execute format('revoke execute on function %s from public', refused.signature);

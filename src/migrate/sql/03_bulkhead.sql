@@ -18,6 +18,10 @@ create table if not exists bulkhead.residency (
 );
 -- In which schema of this database.
 alter table bulkhead.residency add column if not exists schema_name text not null default 'app';
+-- A move's states (docs/decisions/0016-move.md): not resident, it has left or has not come yet; the generation is the attempt that
+-- may change the row.
+alter table bulkhead.residency add column if not exists resident boolean not null default true;
+alter table bulkhead.residency add column if not exists generation bigint not null default 0;
 
 -- The schemas of this database that hold the app's tables ("targets" of migrations), each at the version of its last
 -- migration. Changed in the same transaction as the tables, so that who asks under a snapshot sees both or neither.
@@ -67,7 +71,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   return exists (select from bulkhead.residency r, bulkhead.target t
-                  where r.tenant_id = resides.tenant and r.epoch = resides.epoch and (r.writable or not for_write)
+                  where r.tenant_id = resides.tenant and r.epoch = resides.epoch and r.resident and (r.writable or not for_write)
                     and r.schema_name = resides.schema_name
                     and t.schema_name = resides.schema_name and t.version = resides.version);
 end

@@ -46,7 +46,7 @@ as $$
 begin
   return pg_has_role(session_user, 'bulkhead_served', 'member')
          and exists (select from bulkhead.residency r, bulkhead.target t
-                      where r.tenant_id = resides.tenant and r.epoch = resides.epoch and (r.writable or not for_write)
+                      where r.tenant_id = resides.tenant and r.epoch = resides.epoch and r.resident and (r.writable or not for_write)
                         and r.schema_name = resides.schema_name
                         and t.schema_name = resides.schema_name and t.version = resides.version);
 end
