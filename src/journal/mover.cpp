@@ -415,7 +415,9 @@ class Attempt {
 
   /// Who holds the tenant's lock has seen the last writer's commit. True: it is had.
   Result<bool> try_lock() {
-    BULKHEAD_CHECK(source_->execute("set lock_timeout = '" + std::to_string(lock_wait.count()) + "ms'"));
+    // A mover that hangs with the lock does not hold up writers for good: PostgreSQL ends its session.
+    BULKHEAD_CHECK(source_->execute("set idle_session_timeout = '20s'; set lock_timeout = '" +
+                                    std::to_string(lock_wait.count()) + "ms'"));
     auto locked = source_->query("select pg_advisory_lock(hashtextextended($1, 0))", {order_.tenant.text()});
     BULKHEAD_CHECK(source_->execute("set lock_timeout = '20s'"));
     if (locked.has_value()) return true;

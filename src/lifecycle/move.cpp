@@ -91,6 +91,30 @@ Result<catalog::TenantRecord> movable(pg::Blocking& catalog, const MoveRequest& 
   return tenant;
 }
 
+/// Whether a tenant of the row model may come into the catalog's own pool, which no slot names.
+Result<bool> own_pool_takes(pg::Blocking& catalog, const std::string& cell,
+                            const catalog::TenantRecord& tenant) {
+  BULKHEAD_TRY(
+      auto takes,
+      catalog.query("select $1 in ('', $2) and exists (select from catalog.cells_for('row', $2, '')) and not "
+                    "exists (select from catalog.placement where tenant_id = $3::uuid and cell = $2 and "
+                    "database_name = current_database())",
+                    {cell, std::string(catalog::own_cell), tenant.id.text()}));
+  return takes.text(0, 0) == "t";
+}
+
+/// A place of this kind that the tenant left and whose rows are kept: it is there already.
+Result<std::optional<FormerPlacement>> left_before(pg::Blocking& catalog, const catalog::TenantRecord& tenant,
+                                                   catalog::Model model, const std::string& cell) {
+  BULKHEAD_TRY(auto formers, former_placements(catalog, tenant.id));
+  for (auto& former : formers) {
+    const auto& place = former.placement;
+    if (former.state == "cleaning" || place.model != model || (!cell.empty() && place.cell != cell)) continue;
+    return std::optional<FormerPlacement>(std::move(former));
+  }
+  return std::optional<FormerPlacement>();
+}
+
 /// What is asked for makes sense; says where it would go, as far as that is known.
 Result<Placement> wanted_place(pg::Blocking& catalog, const MoveRequest& request,
                                const catalog::TenantRecord& tenant) {
@@ -106,18 +130,16 @@ Result<Placement> wanted_place(pg::Blocking& catalog, const MoveRequest& request
   Placement out;
   out.model = request.model.value_or(tenant.placement.model);
   out.cell = request.cell;
-  const bool same_pool = out.model == catalog::Model::row && tenant.placement.model == catalog::Model::row &&
-                         (out.cell.empty() || out.cell == tenant.placement.cell);
-  if (!same_pool) return out;
+  if (out.model != catalog::Model::row || tenant.placement.model != catalog::Model::row) return out;
+  BULKHEAD_TRY(const bool own, own_pool_takes(catalog, out.cell, tenant));
   BULKHEAD_TRY(auto others,
                catalog.query("select from catalog.database where kind = 'pool' and state = 'ready' and "
                              "(cell, name) <> ($1, $2) and $3 in ('', cell)",
                              {tenant.placement.cell, tenant.placement.database, out.cell}));
-  if (others.empty())
-    return Error(Errc::conflict, "tenant \"" + tenant.slug + "\" lives in the row model of cell " +
-                                     tenant.placement.cell + " already")
-        .hint("name another cell: --cell CELL (`bulkhead cell list`)");
-  return out;
+  if (own || !others.empty()) return out;
+  return Error(Errc::conflict, "tenant \"" + tenant.slug + "\" lives in the row model of cell " +
+                                   tenant.placement.cell + " already")
+      .hint("name another cell: --cell CELL (`bulkhead cell list`)");
 }
 
 // --- the steps
@@ -141,28 +163,24 @@ Result<void> keep_target(OperationRun& run, const Placement& target) {
   return run.save();
 }
 
-/// The way back is held open while the move goes there.
-Result<void> take_former(OperationRun& run, const catalog::TenantRecord& tenant) {
-  BULKHEAD_TRY(const auto former, way_back(run.catalog, tenant));
+/// What is kept there stays while the move goes there.
+Result<void> take_former(OperationRun& run, const FormerPlacement& former) {
   return transaction(run.catalog, [&]() -> Result<void> {
     BULKHEAD_TRY(
         auto taken,
         run.catalog.query("update catalog.former_placement set state = 'wanted' where tenant_id = $1::uuid "
                           "and cell = $2 and database_name = $3 and state <> 'cleaning'",
-                          {tenant.id.text(), former.placement.cell, former.placement.database}));
+                          {former.tenant.text(), former.placement.cell, former.placement.database}));
     if (taken.affected() == 0)
       return Error(Errc::conflict, "the way back has just been closed: what was kept there is being removed");
     return keep_target(run, former.placement);
   });
 }
 
-Result<void> reserve(OperationRun& run, const catalog::TenantRecord& tenant) {
-  const auto& input = run.operation.input;
+Result<void> reserve(OperationRun& run, const catalog::TenantRecord& tenant, catalog::Model model,
+                     const std::string& cell) {
   return transaction(run.catalog, [&]() -> Result<void> {
-    BULKHEAD_TRY(
-        const Slot slot,
-        reserve_slot(run.catalog, catalog::parse_model(text_of(input, "model")).value_or(catalog::Model::row),
-                     text_of(input, "cell"), tenant.placement));
+    BULKHEAD_TRY(const Slot slot, reserve_slot_to_move(run.catalog, model, cell, tenant.id));
     Placement target;
     target.model = slot.model;
     target.cell = slot.cell;
@@ -171,6 +189,26 @@ Result<void> reserve(OperationRun& run, const catalog::TenantRecord& tenant) {
     run.operation.progress["slot"] = slot.tenant.text();
     return keep_target(run, target);
   });
+}
+
+Result<void> choose(OperationRun& run, const catalog::TenantRecord& tenant) {
+  const auto& input = run.operation.input;
+  if (input.contains("back")) {
+    BULKHEAD_TRY(const auto former, way_back(run.catalog, tenant));
+    return take_former(run, former);
+  }
+  const auto model = catalog::parse_model(text_of(input, "model")).value_or(catalog::Model::row);
+  const std::string cell = text_of(input, "cell");
+  BULKHEAD_TRY(const auto former, left_before(run.catalog, tenant, model, cell));
+  if (former) return take_former(run, *former);
+  BULKHEAD_TRY(const bool own, own_pool_takes(run.catalog, cell, tenant));
+  if (model != catalog::Model::row || !own) return reserve(run, tenant, model, cell);
+  BULKHEAD_TRY(auto name, run.catalog.query("select current_database()"));
+  Placement pool;
+  pool.cell = catalog::own_cell;
+  pool.database = name.text(0, 0);
+  pool.schema = "app";
+  return keep_target(run, pool);
 }
 
 Result<std::optional<Slot>> slot_of(OperationRun& run) {
@@ -184,14 +222,14 @@ Result<void> prepare(OperationRun& run) {
   BULKHEAD_TRY(const auto tenant, tenant_of(run));
   const auto known = placement_in(run.operation.progress, "target");
   if (known && same_place(*known, tenant.placement)) return {};
-  if (run.operation.input.contains("back")) return take_former(run, tenant);
   BULKHEAD_TRY(auto slot, slot_of(run));
-  if (!slot || slot->state == "dropping") {
-    BULKHEAD_CHECK(reserve(run, tenant));
+  const bool lost = run.operation.progress.contains("slot") && (!slot || slot->state == "dropping");
+  if (!known || lost) {
+    BULKHEAD_CHECK(choose(run, tenant));
     failpoint("move.reserved");
     BULKHEAD_TRY(slot, slot_of(run));
   }
-  if (!slot) return Error(Errc::internal, "the place of the move has gone while it was made");
+  if (!slot) return {};
   ShardConnection shard;
   BULKHEAD_CHECK(provision_slot(run.catalog, *slot, shard));
   failpoint("move.provisioned");
@@ -340,6 +378,8 @@ class Hooks {
 
 Result<void> move(OperationRun& run) {
   BULKHEAD_TRY(const auto tenant, tenant_of(run));
+  // What an attempt that failed let go is chosen anew.
+  if (!run.operation.progress.contains("target")) BULKHEAD_CHECK(prepare(run));
   const auto target = placement_in(run.operation.progress, "target");
   if (!target) return Error(Errc::internal, "the move has no place to go to");
   // Done by a process that died just afterwards.
@@ -387,29 +427,26 @@ Result<void> undo(pg::Blocking& catalog, const Uuid& id) {
   BULKHEAD_TRY(const auto operation, find_operation(catalog, id));
   const auto target = placement_in(operation.progress, "target");
   if (operation.state != OperationState::failed || !target || !operation.tenant) return {};
-  if (operation.input.contains("back")) {
-    BULKHEAD_TRY(auto kept,
-                 catalog.query("update catalog.former_placement set state = 'kept' where tenant_id = "
-                               "$1::uuid and state = 'wanted'",
-                               {operation.tenant->text()}));
-    return {};
-  }
   // Not where the tenant has arrived, whatever the operation says.
   BULKHEAD_TRY(auto there, catalog::connect_to(catalog, target->cell, target->database));
   BULKHEAD_TRY(const auto residency, journal::residency_of(there, *operation.tenant));
   if (residency.resident) return {};
-  const auto slot_id = Uuid::parse(text_of(operation.progress, "slot"));
-  if (!slot_id) return {};
-  BULKHEAD_TRY(const auto slot, find_slot(catalog, TenantId(*slot_id)));
-  if (target->model == catalog::Model::row)
+  BULKHEAD_TRY(auto kept,
+               catalog.query("update catalog.former_placement set state = 'kept' where tenant_id = $1::uuid "
+                             "and state = 'wanted'",
+                             {operation.tenant->text()}));
+  if (target->model == catalog::Model::row && kept.affected() == 0)
     BULKHEAD_CHECK(leave_to_housekeeping(catalog, operation, *target));
+  const auto slot_id = Uuid::parse(text_of(operation.progress, "slot"));
   // From here on housekeeping may drop it, too.
   BULKHEAD_TRY(auto let_go,
                catalog.query("update catalog.operation set progress = progress - 'slot' - 'target' where "
                              "id = $1::uuid and state = 'failed'",
                              {id.text()}));
   failpoint("move.undone");
-  if (slot && let_go.affected() != 0) return drop_slot(catalog, *slot);
+  if (!slot_id || let_go.affected() == 0) return {};
+  BULKHEAD_TRY(const auto slot, find_slot(catalog, TenantId(*slot_id)));
+  if (slot) return drop_slot(catalog, *slot);
   return {};
 }
 
@@ -572,6 +609,16 @@ Result<void> clean_former(pg::Blocking& catalog, const FormerPlacement& former) 
 }
 
 Result<std::int64_t> clean_due_placements(pg::Blocking& catalog, const std::function<bool()>& stop) {
+  // Moves that failed, and whose process died before it had cleared up.
+  BULKHEAD_TRY(auto failed_moves,
+               catalog.query("select id from catalog.operation where kind = 'move' and state = "
+                             "'failed' and progress ? 'target' and updated_at < now() - interval "
+                             "'1 min'"));
+  for (std::size_t row = 0; row < failed_moves.size(); ++row) {
+    const auto id = Uuid::parse(failed_moves.text(row, 0));
+    if (id) [[maybe_unused]]
+      const auto undone = undo(catalog, *id);
+  }
   BULKHEAD_TRY(
       auto due,
       catalog.query("select tenant_id, cell, database_name from catalog.former_placement where until "

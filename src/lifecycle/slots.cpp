@@ -95,11 +95,10 @@ Result<Slot> reserve_slot(pg::Blocking& catalog, catalog::Model model, const std
   return reserved(catalog, made, model, cell, region);
 }
 
-Result<Slot> reserve_slot(pg::Blocking& catalog, catalog::Model model, const std::string& cell,
-                          const catalog::Placement& avoid) {
-  BULKHEAD_TRY(auto made,
-               catalog.query("select catalog.reserve_slot($1, $2, '', $3, $4)",
-                             {std::string(catalog::model_name(model)), cell, avoid.cell, avoid.database}));
+Result<Slot> reserve_slot_to_move(pg::Blocking& catalog, catalog::Model model, const std::string& cell,
+                                  const TenantId& moving) {
+  BULKHEAD_TRY(auto made, catalog.query("select catalog.reserve_slot($1, $2, '', $3::uuid)",
+                                        {std::string(catalog::model_name(model)), cell, moving.text()}));
   return reserved(catalog, made, model, cell, "");
 }
 

@@ -199,11 +199,20 @@ create table if not exists catalog.former_placement (
 create index if not exists former_placement_until on catalog.former_placement(until);
 revoke all on catalog.former_placement from bulkhead_catalog, bulkhead_login, bulkhead_owner, app_viewer, app_member, app_admin, app_owner;
 
--- A place for one more tenant of this model, in state `making`; null: no cell has room. `avoid`: not in this database of that cell,
--- where the tenant lives that is to move.
+-- A tenant lives in this database, or lived there and has left rows.
+create or replace function catalog.knows(cell text, database_name text, tenant uuid) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select tenant is not null
+         and (exists (select from catalog.placement p where p.tenant_id = tenant and p.cell = knows.cell and p.database_name = knows.database_name)
+              or exists (select from catalog.former_placement f where f.tenant_id = tenant and f.cell = knows.cell and f.database_name = knows.database_name))
+$$;
+
+-- A place for one more tenant of this model, in state `making`; null: no cell has room. `moving`: not in a database where this
+-- tenant lives, or from which it is being removed: a database knows a tenant once.
 drop function if exists catalog.reserve_slot(text, text, text);
-create or replace function catalog.reserve_slot(model text, cell text, region text, avoid_cell text default '', avoid_database text default '')
-returns uuid
+create or replace function catalog.reserve_slot(model text, cell text, region text, moving uuid default null) returns uuid
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -219,12 +228,12 @@ begin
   for chosen in select x from catalog.cells_for(reserve_slot.model, reserve_slot.cell, reserve_slot.region) x loop
     if reserve_slot.model = 'row' then
       select d.name into place from catalog.database d
-       where d.cell = chosen and d.kind = 'pool' and d.state = 'ready' and (d.cell, d.name) <> (avoid_cell, avoid_database) limit 1;
+       where d.cell = chosen and d.kind = 'pool' and d.state = 'ready' and not catalog.knows(d.cell, d.name, moving) limit 1;
       continue when place is null;
     elsif reserve_slot.model = 'schema' then
       select d.name into place
         from catalog.database d
-       where d.cell = chosen and d.kind = 'shard' and d.state in ('making', 'ready') and (d.cell, d.name) <> (avoid_cell, avoid_database)
+       where d.cell = chosen and d.kind = 'shard' and d.state in ('making', 'ready') and not catalog.knows(d.cell, d.name, moving)
          and (select count(*) from catalog.placement p where p.model <> 'row' and p.cell = d.cell and p.database_name = d.name)
            + (select count(*) from catalog.former_placement f where f.model <> 'row' and f.cell = d.cell and f.database_name = d.name)
            + (select count(*) from catalog.slot s where s.model <> 'row' and s.cell = d.cell and s.database_name = d.name) < most
@@ -246,4 +255,4 @@ end
 $$;
 
 revoke all on function catalog.rfc3339(timestamptz), catalog.password_changed(), catalog.cells_for(text, text, text), catalog.place_tenant(text, text, text, text, text, text),
-  catalog.take_slot(uuid, text, text, text), catalog.reserve_slot(text, text, text, text, text) from public;
+  catalog.take_slot(uuid, text, text, text), catalog.reserve_slot(text, text, text, uuid), catalog.knows(text, text, uuid) from public;
