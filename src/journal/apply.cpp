@@ -67,7 +67,7 @@ Result<const Applier::Known*> Applier::known(const RelationRef& relation) {
   if (source == nullptr || table == nullptr) return changed(relation->name);
   if (relation->columns.size() != source->columns.size()) return changed(relation->name);
   known.table = table;
-  known.name = (counters ? "bulkhead." : "") + table->name;
+  known.name = key_name(*table);
   known.place = table->place(settings_.target_schema);
   known.tenant = relation->find("tenant_id");
   std::string columns, values;

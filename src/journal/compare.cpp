@@ -18,10 +18,27 @@ std::string digest_sql(const TenantTable& table) {
          ", 0)::numeric), 0) || ' ' || coalesce(sum(hashtextextended(" + row + ", 1)::numeric), 0) from ";
 }
 
-Result<std::string> ask(pg::Blocking& connection, const std::string& sql,
-                        const std::vector<std::optional<std::string>>& params) {
-  BULKHEAD_TRY(auto rows, connection.query(sql, params));
-  return std::string(rows.text(0, 0));
+using Params = std::vector<std::optional<std::string>>;
+
+/// Of the rows with these keys; adds its parameters, the first of which is the tenant.
+std::string keys_sql(const TenantTable& table, const std::string& schema, const RowKeys& keys,
+                     Params& params) {
+  if (table.key.empty()) return digest_sql(table) + table.place(schema) + " t where t.tenant_id = $1::uuid";
+  std::string arrays, names, on;
+  for (std::size_t i = 0; i < table.key.size(); ++i) {
+    const auto* column = table.find(table.key[i]);
+    const std::string type = column == nullptr ? "text" : column->type;
+    std::vector<std::string_view> values;
+    values.reserve(keys.size());
+    for (const auto& key : keys) values.push_back(key.at(i));
+    params.emplace_back(array_text(values));
+    const std::string name = "k" + std::to_string(i);
+    arrays += (i == 0 ? "$" : ", $") + std::to_string(params.size()) + "::" + type + "[]";
+    names += (i == 0 ? "" : ", ") + name;
+    on += " and t." + quoted(table.key[i]) + " = k." + name;
+  }
+  return digest_sql(table) + table.place(schema) + " t join unnest(" + arrays + ") as k(" + names +
+         ") on true" + on + " where t.tenant_id = $1::uuid";
 }
 
 }  // namespace
@@ -42,31 +59,31 @@ std::string array_text(const std::vector<std::string_view>& values) {
 
 Result<std::string> digest(pg::Blocking& connection, const TenantTable& table, const std::string& schema,
                            const TenantId& tenant) {
-  return ask(connection, digest_sql(table) + table.place(schema) + " t where t.tenant_id = $1::uuid",
-             {tenant.text()});
+  BULKHEAD_TRY(auto rows,
+               connection.query(digest_sql(table) + table.place(schema) + " t where t.tenant_id = $1::uuid",
+                                {tenant.text()}));
+  return std::string(rows.text(0, 0));
 }
 
-Result<std::string> digest(pg::Blocking& connection, const TenantTable& table, const std::string& schema,
-                           const TenantId& tenant, const RowKeys& keys) {
-  if (table.key.empty()) return digest(connection, table, schema, tenant);
-  std::string arrays, names, on;
-  std::vector<std::optional<std::string>> params{tenant.text()};
-  for (std::size_t i = 0; i < table.key.size(); ++i) {
-    const auto* column = table.find(table.key[i]);
-    const std::string type = column == nullptr ? "text" : column->type;
-    std::vector<std::string_view> values;
-    values.reserve(keys.size());
-    for (const auto& key : keys) values.push_back(key.at(i));
-    params.emplace_back(array_text(values));
-    const std::string name = "k" + std::to_string(i);
-    arrays += (i == 0 ? "$" : ", $") + std::to_string(i + 2) + "::" + type + "[]";
-    names += (i == 0 ? "" : ", ") + name;
-    on += " and t." + quoted(table.key[i]) + " = k." + name;
+std::string key_name(const TenantTable& table) {
+  return (table.counters ? "bulkhead." : "") + table.name;
+}
+
+Result<std::vector<std::string>> digests(pg::Blocking& connection, const std::vector<TenantTable>& tables,
+                                         const std::string& schema, const TenantId& tenant,
+                                         const std::map<std::string, RowKeys>& keys) {
+  std::vector<std::string> out;
+  std::string sql;
+  Params params{tenant.text()};
+  for (const auto& table : tables) {
+    const auto found = keys.find(key_name(table));
+    if (found == keys.end() || found->second.empty()) continue;
+    sql += (sql.empty() ? "select (" : ", (") + keys_sql(table, schema, found->second, params) + ")";
   }
-  return ask(connection,
-             digest_sql(table) + table.place(schema) + " t join unnest(" + arrays + ") as k(" + names +
-                 ") on true" + on + " where t.tenant_id = $1::uuid",
-             params);
+  if (sql.empty()) return out;
+  BULKHEAD_TRY(auto rows, connection.query(sql, params));
+  for (std::size_t column = 0; column < rows.columns(); ++column) out.emplace_back(rows.text(0, column));
+  return out;
 }
 
 }  // namespace bulkhead::journal

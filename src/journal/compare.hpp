@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -20,10 +21,13 @@ using RowKeys = std::set<RowKey>;
 /// How many rows the tenant has in a table, and a hash of them that does not depend on their order: equal text for equal rows.
 [[nodiscard]] Result<std::string> digest(pg::Blocking& connection, const TenantTable& table,
                                          const std::string& schema, const TenantId& tenant);
-/// The same of the rows with these keys.
-[[nodiscard]] Result<std::string> digest(pg::Blocking& connection, const TenantTable& table,
-                                         const std::string& schema, const TenantId& tenant,
-                                         const RowKeys& keys);
+/// The same of the rows with these keys, of each table that has some in `keys`, in the order of the tables: one statement.
+[[nodiscard]] Result<std::vector<std::string>> digests(pg::Blocking& connection,
+                                                       const std::vector<TenantTable>& tables,
+                                                       const std::string& schema, const TenantId& tenant,
+                                                       const std::map<std::string, RowKeys>& keys);
+/// By which name a table stands in such a map.
+[[nodiscard]] std::string key_name(const TenantTable& table);
 
 /// `{"a","b"}`: an array of texts as PostgreSQL reads it.
 [[nodiscard]] std::string array_text(const std::vector<std::string_view>& values);

@@ -137,6 +137,10 @@ class Attempt {
   Result<void> read_tables() {
     BULKHEAD_CHECK(check_versions());
     BULKHEAD_TRY(source_tables_, tenant_tables(*source_, order_.source.schema));
+    BULKHEAD_TRY(auto sequences, source_->query("select exists (select from pg_class where relkind = 'S' and "
+                                                "relnamespace = to_regnamespace(quote_ident($1)))",
+                                                {order_.source.schema}));
+    has_sequences_ = sequences.text(0, 0) == "t";
     BULKHEAD_TRY(target_tables_, tenant_tables(*target_, order_.target.schema));
     return check_same(source_tables_, target_tables_);
   }
@@ -299,8 +303,8 @@ class Attempt {
   }
 
   using Digests = std::vector<std::string>;
-  static Result<Digests> digests(pg::Blocking& at, const std::vector<TenantTable>& tables,
-                                 const std::string& schema, const TenantId& tenant) {
+  static Result<Digests> all_digests(pg::Blocking& at, const std::vector<TenantTable>& tables,
+                                     const std::string& schema, const TenantId& tenant) {
     Digests out;
     for (const auto& table : tables) {
       BULKHEAD_TRY(auto sum, digest(at, table, schema, tenant));
@@ -329,9 +333,9 @@ class Attempt {
     if (stop_at_ != 0)
       return Error(Errc::internal, "the journal has passed a snapshot without a transaction");
     auto at_source =
-        beside([&] { return digests(here, source_tables_, order_.source.schema, order_.tenant); });
+        beside([&] { return all_digests(here, source_tables_, order_.source.schema, order_.tenant); });
     auto at_target =
-        beside([&] { return digests(there, target_tables_, order_.target.schema, order_.tenant); });
+        beside([&] { return all_digests(there, target_tables_, order_.target.schema, order_.tenant); });
     auto kept = keep_up(at_source, at_target);
     BULKHEAD_TRY(const Digests source, at_source.get());
     BULKHEAD_TRY(const Digests target, at_target.get());
@@ -368,23 +372,21 @@ class Attempt {
     return {};
   }
 
-  /// The rows that were changed since `verify`, on both sides.
+  /// The rows that were changed since `verify`, on both sides at once.
   Result<void> verify_touched() {
-    for (std::size_t i = 0; i < source_tables_.size(); ++i) {
-      const auto& table = source_tables_[i];
-      const auto found = applier_->touched().find((table.counters ? "bulkhead." : "") + table.name);
-      if (found == applier_->touched().end()) continue;
-      BULKHEAD_TRY(const auto here,
-                   digest(*source_, table, order_.source.schema, order_.tenant, found->second));
-      BULKHEAD_TRY(const auto there,
-                   digest(*target_, target_tables_[i], order_.target.schema, order_.tenant, found->second));
-      if (here == there) continue;
-      return Error(Errc::internal,
-                   "rows of table \"" + table.name + "\" are not the same at source and target")
-          .internal("rows and hashes: " + here + " and " + there)
-          .hint("the tenant stays where it was; try again, and look who else writes to the target");
-    }
-    return {};
+    const auto& touched = applier_->touched();
+    auto at_source = beside([&] {
+      return journal::digests(*source_, source_tables_, order_.source.schema, order_.tenant, touched);
+    });
+    const auto there =
+        journal::digests(*target_, target_tables_, order_.target.schema, order_.tenant, touched);
+    const auto here = at_source.get();
+    if (here.has_error()) return here.error();
+    if (there.has_error()) return there.error();
+    if (*here == *there) return {};
+    return Error(Errc::internal,
+                 "rows that were changed during the move are not the same at source and target")
+        .hint("the tenant stays where it was; try again, and look who else writes to the target");
   }
 
   /// Nobody migrates either schema until the end: what a migration writes there past the fence would be lost.
@@ -413,13 +415,14 @@ class Attempt {
     return check_versions();
   }
 
-  /// Who holds the tenant's lock has seen the last writer's commit. True: it is had.
+  /// Who holds the tenant's lock has seen the last writer's commit. True: it is had. Writers wait from here on.
   Result<bool> try_lock() {
     // A mover that hangs with the lock does not hold up writers for good: PostgreSQL ends its session.
     BULKHEAD_CHECK(source_->execute("set idle_session_timeout = '20s'; set lock_timeout = '" +
                                     std::to_string(lock_wait.count()) + "ms'"));
+    paused_ = Clock::now();
+    figures_.pause_parts.clear();
     auto locked = source_->query("select pg_advisory_lock(hashtextextended($1, 0))", {order_.tenant.text()});
-    BULKHEAD_CHECK(source_->execute("set lock_timeout = '20s'"));
     if (locked.has_value()) return true;
     if (locked.error().sqlstate() == "55P03") return false;
     return locked.error();
@@ -442,7 +445,6 @@ class Attempt {
     const auto until = Clock::now() + lock_patience;
     for (auto pause = std::chrono::milliseconds(50);;
          pause = std::min(pause * 2, std::chrono::milliseconds(1000))) {
-      paused_ = Clock::now();
       BULKHEAD_TRY(const bool had, try_lock());
       if (had) return {};
       if (Clock::now() >= until)
@@ -457,6 +459,7 @@ class Attempt {
 
   /// Sequences of the tenant's own columns: no id comes twice.
   Result<void> raise_sequences() {
+    if (!has_sequences_) return {};
     BULKHEAD_TRY(auto here,
                  source_->query("select sequencename, last_value from pg_sequences where schemaname = $1 "
                                 "and last_value is not null",
@@ -481,17 +484,22 @@ class Attempt {
   Result<void> pass_over() {
     BULKHEAD_CHECK(tell(MovePhase::fence));
     BULKHEAD_CHECK(lock());
+    part("lock");
     failpoint("move.locked");
     fenced_ = true;
     BULKHEAD_CHECK(fence(*source_, order_.tenant, attempt()));
+    part("fence");
     failpoint("move.fenced");
     BULKHEAD_CHECK(read_to_mark(paused_ + order_.longest_pause, fence_prefix, std::to_string(attempt())));
     BULKHEAD_CHECK(applier_->begin());
+    part("rest");
     BULKHEAD_CHECK(raise_sequences());
     BULKHEAD_CHECK(verify_touched());
+    part("compare");
     failpoint("move.compared");
     BULKHEAD_CHECK(settle(*target_, order_.tenant, attempt(), order_.epoch));
     figures_.arrived = true;
+    part("settle");
     failpoint("move.settled");
     return forward();
   }
@@ -500,8 +508,10 @@ class Attempt {
   Result<void> forward() {
     figures_.phase = MovePhase::switch_over;
     BULKHEAD_CHECK(leave(*source_, order_.tenant, attempt()));
+    part("leave");
     failpoint("move.left");
     BULKHEAD_CHECK(hooks_.switch_over());
+    part("switch");
     failpoint("move.switched");
     // Who waits for the lock may go on, and finds the tenant gone.
     if (paused_ != Clock::time_point()) {
@@ -510,6 +520,14 @@ class Attempt {
     }
     fenced_ = false;
     return {};
+  }
+
+  /// What the pause has been spent on since the step before.
+  void part(const char* step) {
+    if (paused_ == Clock::time_point()) return;
+    double before = 0;
+    for (const auto& [name, took] : figures_.pause_parts) before += took;
+    figures_.pause_parts.emplace_back(step, seconds_since(paused_) * 1000 - before);
   }
 
   const MoveOrder& order_;
@@ -526,7 +544,7 @@ class Attempt {
   std::string version_;
   std::uint64_t together_ = 0;
   int marks_ = 0;
-  bool marked_ = false, fenced_ = false;
+  bool marked_ = false, fenced_ = false, has_sequences_ = true;
   Clock::time_point paused_;
 };
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <bulkhead/result.hpp>
@@ -42,6 +43,8 @@ struct MoveFigures {
   std::uint64_t rows_done = 0, bytes_done = 0, applied = 0, lag_bytes = 0;
   double rows_per_s = 0;
   double copy_s = 0, verify_s = 0, pause_ms = 0;
+  std::vector<std::pair<std::string, double>>
+      pause_parts;  ///< What the pause was spent on: milliseconds of each step.
   std::uint64_t attempt = 0;
   bool arrived = false;  ///< The move's commit is done: forward only.
 };

@@ -252,6 +252,8 @@ json::object json_of(const journal::MoveFigures& figures) {
     tables.push_back({{"name", table.name}, {"rows", table.rows}, {"done", table.done}});
   std::uint64_t total = 0;
   for (const auto& table : figures.tables) total += table.rows;
+  json::object pause;
+  for (const auto& [step, took] : figures.pause_parts) pause[step] = took;
   return {{"phase", journal::move_phase_name(figures.phase)},
           {"rows_done", figures.rows_done},
           {"rows_total", total},
@@ -262,6 +264,7 @@ json::object json_of(const journal::MoveFigures& figures) {
           {"copy_s", figures.copy_s},
           {"verify_s", figures.verify_s},
           {"pause_ms", figures.pause_ms},
+          {"pause", std::move(pause)},
           {"tables", std::move(tables)}};
 }
 
