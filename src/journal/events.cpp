@@ -183,7 +183,9 @@ Result<std::vector<StoredEvent>> read_events(pg::Blocking& catalog, const Tenant
       catalog.query(
           "select epoch, place, catalog.rfc3339(at), type, body from catalog.event where tenant_id = "
           "$1::uuid and (epoch, place) > ($2::bigint, $3::bigint) and at >= coalesce(nullif($4, "
-          "'')::timestamptz, '-infinity') order by epoch, place limit $5",
+          "'')::timestamptz, '-infinity') and epoch <= coalesce((select min(f.epoch) from "
+          "catalog.event_fence f "
+          "where f.tenant_id = $1::uuid), epoch) order by epoch, place limit $5",
           {tenant.text(), std::to_string(after.epoch), std::to_string(after.place), from,
            std::to_string(limit)}));
   std::vector<StoredEvent> out;

@@ -62,7 +62,8 @@ struct StoredEvent {
   EventPlace where;
   std::string at, type, body;
 };
-/// The tenant's events behind that place, in order; `from`: and not before that time, if it is not empty. Error: `usage`.
+/// The tenant's events behind that place, in order, as far as they may go out; `from`: and not before that time, if it is not
+/// empty. Error: `usage`.
 [[nodiscard]] Result<std::vector<StoredEvent>> read_events(pg::Blocking& catalog, const TenantId& tenant,
                                                            const EventPlace& after, const std::string& from,
                                                            std::size_t limit);

@@ -51,7 +51,7 @@ class Events : public testing::Test {
     config_.event_tables = {{"ticket", true, true, true}};
     config_.event_timeout = 2s;
   }
-  ~Events() override {
+  void TearDown() override {
     stop();
     // Replication slots are the whole cluster's.
     config_.event_tables.clear();
@@ -509,6 +509,7 @@ TEST_F(Events, OfANewPlaceWaitForTheRestOfTheFormerOne) {
   EXPECT_FALSE(
       must(journal::deliver_once(admin_, {}, [&](std::string_view) { return &sink; }, counts, never)));
   EXPECT_EQ(receiver.calls(), 0U);
+  EXPECT_TRUE(must(journal::read_events(admin_, mover.id, {}, "", 10)).empty()) << "nor does anybody see it";
   start();
   ASSERT_TRUE(receiver.wait_for(2));
   EXPECT_EQ(told(receiver.taken()), (Lines{"helpdesk.ticket.created 1", "helpdesk.ticket.created 2"}));
