@@ -308,6 +308,24 @@ TEST_F(Journal, WhatIsReadForNothingIsConfirmedToo) {
   EXPECT_LE(must(reader_->figures()).lag, 100'000U);
 }
 
+TEST_F(Journal, WhatAConsumerHasNotKeptStaysInPostgresql) {
+  open();
+  told_.keeps = false;
+  insert(acme_, 1);
+  read(1);
+  write(
+      "create table public.noise(x text); insert into public.noise select repeat('x', 1000) from "
+      "generate_series(1, 5000)");
+  settle();
+  settle();
+  EXPECT_GT(must(reader_->figures()).lag, 1'000'000U);
+  EXPECT_GT(must(reader_->figures()).retained, 1'000'000U);
+  told_.keeps = true;
+  for (int i = 0; i < 50 && must(reader_->figures()).lag > 100'000; ++i)
+    must(reader_->read(std::chrono::milliseconds(200)));
+  EXPECT_LE(must(reader_->figures()).lag, 100'000U);
+}
+
 TEST_F(Journal, TablesWithoutATenantInTheirKeyAreLeftOutAndCounted) {
   write("create table app.odd(tenant_id uuid not null, id int primary key)");
   open();
