@@ -1,5 +1,8 @@
 #include "base/config.hpp"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <fstream>
 #include <functional>
 #include <set>
@@ -254,6 +257,38 @@ Result<void> read_seed_members(const Reader& reader, const toml::node& node, con
   return {};
 }
 
+/// `{ ticket = ["insert", "update"] }`
+Result<void> read_event_tables(const Reader& reader, const toml::node& node, const std::string& key,
+                               std::vector<EventTableConfig>& out) {
+  const toml::table* tables = node.as_table();
+  if (!tables)
+    return reader.at(node, key, "a table is expected, for example { ticket = [\"insert\", \"update\"] }");
+  for (const auto& [table, operations] : *tables) {
+    std::vector<std::string> words;
+    const std::string full = fmt::format("{}.{}", key, table.str());
+    BULKHEAD_CHECK(reader.texts(operations, full, words, {"insert", "update", "delete"}));
+    const auto has = [&words](std::string_view word) {
+      return std::find(words.begin(), words.end(), word) != words.end();
+    };
+    if (words.empty()) return reader.at(operations, full, "at least one operation is expected");
+    out.push_back(EventTableConfig{std::string(table.str()), has("insert"), has("update"), has("delete")});
+  }
+  return {};
+}
+
+/// "1GB", "512MB", "64kB": as PostgreSQL writes sizes, 1024 to a step.
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  if (read.ec != std::errc() || number == 0 || number > 1'000'000) return std::nullopt;
+  const std::string_view unit(read.ptr, static_cast<std::size_t>(end - read.ptr));
+  constexpr std::array<std::string_view, 4> units{"kB", "MB", "GB", "TB"};
+  const auto* const known = std::find(units.begin(), units.end(), unit);
+  if (known == units.end()) return std::nullopt;
+  return number << 10U * (static_cast<unsigned>(known - units.begin()) + 1U);
+}
+
 /// The one table of keys: parsing and documentation are made from it.
 const std::vector<Key>& keys() {
   static const std::vector<Key> table = {
@@ -498,6 +533,46 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.boolean(n, k, r.config().server_timing);
        }},
+      {"journal", "max_retained_wal", "\"1GB\"",
+       "How much write-ahead log PostgreSQL may keep for one database's journal before a warning is logged "
+       "and the "
+       "metric `bulkhead_journal_alarm` is 1: a number with `kB`, `MB`, `GB` or `TB`.",
+       [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
+         std::string text;
+         BULKHEAD_CHECK(r.text(n, k, text));
+         const auto size = parse_size(text);
+         if (!size) return r.at(n, k, "a size is expected, such as \"512MB\" or \"1GB\"");
+         r.config().max_retained_wal = *size;
+         return {};
+       }},
+      {"events", "tables", "none",
+       "`{ ticket = [\"insert\", \"update\"] }`: of which tables' changes events are made, and of which of "
+       "`insert`, "
+       "`update` and `delete` (docs/guide/events.md).",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return read_event_tables(r, n, k, r.config().event_tables);
+       }},
+      {"events", "source", "`urn:bulkhead:` and the app's name",
+       "`source` of the events: a URI of the app's.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.name(n, k, r.config().event_source);
+       }},
+      {"events", "retention_h", "168", "How long events are kept for `bulkhead events replay`.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().event_retention, 1, 24 * 366);
+       }},
+      {"events", "max_attempts", "12", "After so many failed deliveries an event is dead at that endpoint.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().event_attempts, 1, 1000);
+       }},
+      {"events", "give_up_h", "72", "The same after so many hours, whatever the number of attempts.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().event_give_up, 1, 24 * 30);
+       }},
+      {"events", "timeout_s", "15", "Time for a webhook to answer.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().event_timeout, 1, 120);
+       }},
       {"web", "dir", "`web/dist`, if it is there",
        "Folder of the app's built page, from the app's folder. Its files are read when the server starts and "
        "served at `/` (docs/guide/web.md).",
@@ -556,6 +631,13 @@ const std::vector<Key>& keys() {
        "when `bulkhead dev` starts.",
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return read_seed_members(r, n, k, r.config().seed_members);
+       }},
+      {"dev", "loopback_webhooks", "true",
+       "Webhooks may lead to this machine, and need no TLS there. For trying them out: `bulkhead serve` "
+       "sends to public "
+       "addresses alone.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.boolean(n, k, r.config().loopback_webhooks);
        }},
       {"dev", "sign_in", "true",
        "Whoever is at this machine may sign in as any member, without a password, at the development issuer "

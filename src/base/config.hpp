@@ -57,6 +57,12 @@ struct SeedMember {
   Role role = Role::viewer;
 };
 
+/// Of which changes of a table events are made: one entry of `events.tables`.
+struct EventTableConfig {
+  std::string table;
+  bool insert = false, update = false, remove = false;
+};
+
 /// `bulkhead.toml` of an app. Every key has a default, so an empty file is an app.
 /// docs/reference/configuration.md lists them all.
 struct AppConfig {
@@ -116,6 +122,18 @@ struct AppConfig {
   bool server_timing = false;
   bool unfiltered_writes = false;
 
+  // [journal]
+  std::uint64_t max_retained_wal = std::uint64_t{1}
+                                   << 30U;  ///< Bytes for one database; beyond it the alarm is on.
+
+  // [events]
+  std::vector<EventTableConfig> event_tables;  ///< Empty: no events are made.
+  std::string event_source;                    ///< Empty: "urn:bulkhead:" and the app's name.
+  std::chrono::hours event_retention{7 * 24};
+  std::int32_t event_attempts = 12;
+  std::chrono::hours event_give_up{72};
+  std::chrono::seconds event_timeout{15};
+
   // [web]
   std::string web_dir;  ///< Of the built page, from the app's folder; empty: web/dist, if it is there.
   bool web_single_page = false;          ///< Its index.html answers for paths that are no file's.
@@ -132,6 +150,7 @@ struct AppConfig {
   std::vector<std::string>
       seed_tenants;  ///< `bulkhead dev` makes them at its first start, from `seed/SLUG/*.csv`.
   std::vector<SeedMember> seed_members;
+  bool loopback_webhooks = true;  ///< Webhooks may lead to this machine, and do without TLS there.
   bool sign_in = true;  ///< Whoever is at this machine may sign in as any member, by the development issuer.
 };
 

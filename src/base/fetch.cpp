@@ -156,6 +156,14 @@ Result<std::string> allowed_host(const FetchRequest& request) {
   return host;
 }
 
+Result<void> append(List& list, const std::string& line) {
+  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+  if (longer == nullptr) return Error(Errc::environment, "out of memory");
+  static_cast<void>(list.release());
+  list.reset(longer);
+  return {};
+}
+
 /// Every option must take: a connection without one of them would be another, weaker one.
 bool configure(CURL* easy, const FetchRequest& request, const std::string& host, curl_slist* headers,
                curl_slist* connect_to, Exchange& exchange, char* error_text) {
@@ -167,7 +175,13 @@ bool configure(CURL* easy, const FetchRequest& request, const std::string& host,
   set(CURLOPT_ERRORBUFFER, error_text);
   set(CURLOPT_URL, request.url.c_str());
   set(CURLOPT_PROTOCOLS_STR, request.allow_http ? "http,https" : "https");
-  set(CURLOPT_HTTPGET, 1L);
+  if (request.body) {
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
+    set(CURLOPT_POSTFIELDS, request.body->data());
+  } else {
+    set(CURLOPT_HTTPGET, 1L);
+  }
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_SSL_VERIFYPEER, 1L);
   set(CURLOPT_SSL_VERIFYHOST, 2L);
@@ -228,12 +242,9 @@ Result<FetchResponse> fetch_blocking(const FetchRequest& request, const std::ato
   NoSigpipe no_sigpipe;  // before the handle: closing a TLS connection writes, too
   Easy easy(curl_easy_init());
   List headers;
-  for (const auto& [name, value] : request.headers) {
-    curl_slist* longer = curl_slist_append(headers.get(), (name + ": " + value).c_str());
-    if (longer == nullptr) return Error(Errc::environment, "out of memory");
-    static_cast<void>(headers.release());
-    headers.reset(longer);
-  }
+  for (const auto& [name, value] : request.headers) BULKHEAD_CHECK(append(headers, name + ": " + value));
+  // Else libcurl asks before a long body whether it is wanted, and waits a second for receivers that do not know that.
+  if (request.body) BULKHEAD_CHECK(append(headers, "Expect:"));
   List connect_to;
   if (!request.connect_to.empty()) {
     connect_to.reset(curl_slist_append(nullptr, ("::" + request.connect_to).c_str()));

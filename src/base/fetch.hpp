@@ -15,13 +15,14 @@
 
 namespace bulkhead {
 
-/// One outgoing GET. Redirects are never followed; certificates and host names are always verified.
+/// One outgoing GET, or a POST where there is a body. Redirects are never followed; certificates and host names are always verified.
 struct FetchRequest {
   FetchRequest() = default;
   explicit FetchRequest(std::string where) : url(std::move(where)) {}
 
   std::string url;  ///< Absolute, https (or, of this machine, http where `allow_http`).
   std::vector<std::pair<std::string, std::string>> headers;
+  std::optional<std::string> body;           ///< Sent by POST; its Content-Type stands in `headers`.
   std::chrono::milliseconds deadline{2000};  ///< For the whole exchange: name, connect, TLS, header, body.
   std::size_t body_limit = std::size_t{1} << 20;  ///< Bytes; a longer body is an error, not cut.
   bool allow_http = false;

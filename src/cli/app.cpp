@@ -9,6 +9,7 @@
 #include "cli/adopt_command.hpp"
 #include "cli/commands.hpp"
 #include "cli/domain_commands.hpp"
+#include "cli/event_commands.hpp"
 #include "cli/identity_commands.hpp"
 #include "cli/identity_link_commands.hpp"
 #include "cli/lifecycle_commands.hpp"
@@ -162,6 +163,7 @@ int App::run(int argc, char** argv) const {
   cli::DomainCommands domains(command);
   cli::AdoptCommand adopt(command);
   cli::MoveCommand move(command);
+  cli::EventCommands events(command);
 
   // CLI11 would only say that a command is required.
   const auto meant = [argv](const CLI::App* sub) { return sub->get_name() == argv[1]; };
@@ -202,6 +204,7 @@ int App::run(int argc, char** argv) const {
     if (const auto done = act_as.run()) return finish(*done);
     if (const auto done = adopt.run()) return finish(*done);
     if (const auto done = move.run()) return finish(*done);
+    if (const auto done = events.run()) return finish(*done);
   } catch (const std::exception& error) {
     return finish(Error(Errc::internal, std::string("an unforeseen failure: ") + error.what()));
   }

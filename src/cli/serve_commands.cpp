@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include <boost/asio/io_context.hpp>
@@ -36,6 +37,8 @@
 #include "migrate/runner.hpp"
 #include "runtime/dev_identity.hpp"
 #include "runtime/dev_sign_in.hpp"
+#include "runtime/event_service.hpp"
+#include "runtime/journal_service.hpp"
 #include "runtime/server.hpp"
 #include "runtime/web_page.hpp"
 
@@ -328,6 +331,35 @@ struct Running {
   std::function<void()> stop_open_routes;
 };
 
+/// What is done with the databases' journals while a server runs.
+class Journals {
+ public:
+  Journals(const AppConfig& config, std::function<Result<pg::Blocking>()> connect, Logger& log) {
+    runtime::JournalServiceSettings settings;
+    settings.connect = connect;
+    settings.max_retained_wal = config.max_retained_wal;
+    if (!config.event_tables.empty()) {
+      events_.emplace(runtime::event_service_settings(config, std::move(connect)), log);
+      settings.uses.push_back(events_->use());
+    }
+    journals_.emplace(std::move(settings), log);
+  }
+
+  void observe(Metrics& metrics) const {
+    journals_->observe(metrics);
+    if (events_) events_->observe(metrics);
+  }
+  /// As JournalService::stop.
+  [[nodiscard]] bool stop(std::chrono::milliseconds patience) {
+    if (events_) events_->stop();
+    return journals_->stop(patience);
+  }
+
+ private:
+  std::optional<runtime::EventService> events_;
+  std::optional<runtime::JournalService> journals_;  ///< Goes first: it uses the others.
+};
+
 std::string url_of(const AppConfig& config, std::uint16_t port) {
   bool any = config.address == "0.0.0.0" || config.address == "::" || config.address == "127.0.0.1";
   bool v6 = !any && config.address.find(':') != std::string::npos;
@@ -378,6 +410,8 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
   settings.stop_open_routes = running.stop_open_routes;
   settings.page = std::move(running.page);
   settings.docs = std::move(running.docs);
+  Journals journals(running.config, settings.connect_operator, log);
+  settings.observe = [&journals](Metrics& metrics) { journals.observe(metrics); };
   runtime::Server server(std::move(settings), routes, log);
   BULKHEAD_TRY(std::uint16_t port, server.start());
   std::string url = url_of(running.config, port);
@@ -398,10 +432,11 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
   std::error_code ignored;
   if (!options.ready_file.empty()) std::filesystem::remove(options.ready_file, ignored);
   static_cast<void>(housekeeping.stop(std::chrono::milliseconds(0)));
+  static_cast<void>(journals.stop(std::chrono::milliseconds(0)));
   stop_server(server, running.workspace, log);
   // With the embedded PostgreSQL gone its statements have ended; another one may take its time.
-  if (!housekeeping.stop(database_grace)) {
-    log.warn("housekeeping was under way; another run takes it up");
+  if (!housekeeping.stop(database_grace) || !journals.stop(database_grace)) {
+    log.warn("housekeeping or the journal was under way; another run takes it up");
     log.flush();
     _exit(0);
   }
@@ -457,6 +492,7 @@ Result<void> serve(const ServeOptions& options, const std::vector<Route>& routes
   BULKHEAD_TRY(AppConfig config, configuration(options));
   // Of [dev]: a proof that is asked for at an address of ours proves nothing.
   config.challenge_address.clear();
+  config.loopback_webhooks = false;
   if (config.identity.empty())
     return Error(Errc::config_invalid, "bulkhead.toml names no issuer of tokens, so nobody could call")
         .hint("add a section [identity.NAME] with issuer and audiences; docs/reference/configuration.md");

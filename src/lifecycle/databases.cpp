@@ -80,6 +80,19 @@ Result<void> check_known(pg::Blocking& catalog, const std::vector<migrate::Migra
       .hint("`bulkhead migrate APP` keeps them");
 }
 
+/// PostgreSQL drops no database whose journal somebody reads.
+std::string drop_replication_slots(const pg::Blocking& connection, const std::string& database) {
+  return "do $$ begin for attempt in 1..200 loop perform pg_terminate_backend(s.active_pid) from "
+         "pg_replication_slots s "
+         "where s.database = " +
+         connection.quote_literal(database) +
+         " and s.active_pid is not null; begin perform pg_drop_replication_slot(s.slot_name) from "
+         "pg_replication_slots s "
+         "where s.database = " +
+         connection.quote_literal(database) +
+         "; exit; exception when object_in_use then perform pg_sleep(0.05); end; end loop; end $$";
+}
+
 }  // namespace
 
 Result<pg::Blocking> open_database(pg::Blocking& catalog, const std::string& cell, const std::string& name) {
@@ -134,6 +147,7 @@ Result<void> drop_database(pg::Blocking& catalog, const std::string& cell, const
                catalog.query("update catalog.database set state = 'dropping' where cell = $1 and name = $2",
                              {cell, name}));
   failpoint("drop.database.marked");
+  BULKHEAD_CHECK(at_server(catalog, cell, {drop_replication_slots(catalog, name)}));
   BULKHEAD_CHECK(at_server(catalog, cell,
                            {"drop database if exists " + catalog.quote_identifier(name) + " with (force)"}));
   failpoint("drop.database.dropped");

@@ -23,6 +23,8 @@ struct FreeMemory {
 };
 
 constexpr std::chrono::seconds status_pause{1};
+constexpr std::string_view text_form =
+    "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex -c timezone=UTC";
 /// Between 1970 and 2000, where PostgreSQL's clock begins.
 constexpr std::int64_t epoch_s = 946684800;
 
@@ -125,10 +127,9 @@ Result<Replication> Replication::connect(const std::string& conninfo) {
   BULKHEAD_TRY(Conninfo info, Conninfo::parse(conninfo));
   info.set_default("connect_timeout", "10");
   info.set("replication", "database");
-  // What a value looks like must not depend on who asks, and a peer that is gone is noticed in seconds.
-  info.set("options",
-           info.get("options") +
-               " -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex");
+  info.set("client_encoding", "UTF8");
+  // Values come in text: in one form, whatever the database or the login has set. A peer that is gone is noticed in seconds.
+  info.set("options", info.get("options") + " " + std::string(text_form));
   info.set_default("tcp_user_timeout", "20000");
   auto impl = std::make_unique<Impl>();
   const auto keywords = info.keywords();

@@ -337,6 +337,9 @@ Result<void> EmbeddedPostgres::Impl::write_settings() {
       {"ident_file", (data() / "bulkhead_ident.conf").string()},
       {"password_encryption", "scram-sha-256"},
       {"wal_level", "logical"},
+      // The journal has one of each a database, and a move another for a while.
+      {"max_replication_slots", "64"},
+      {"max_wal_senders", "64"},
       {"max_connections", "200"},
       {"shared_buffers", "256MB"},
       {"huge_pages", "try"},

@@ -534,6 +534,7 @@ Task<Response> Server::scrape() {
 
 void Server::register_metrics() {
   Metrics& metrics = shared_->metrics;
+  if (shared_->settings.observe) shared_->settings.observe(metrics);
   metrics.observe(Metrics::Kind::counter, "bulkhead_log_lines_lost_total",
                   "Log lines that could not be written: their reader does not keep up.", {},
                   [&log = shared_->log] { return static_cast<double>(log.lost_lines()); });

@@ -12,6 +12,7 @@
 
 #include "base/config.hpp"
 #include "base/log.hpp"
+#include "base/metrics.hpp"
 #include "data/signer.hpp"
 #include "identity/verifier.hpp"
 #include "pg/blocking.hpp"
@@ -38,9 +39,11 @@ struct ServerSettings {
   std::vector<identity::IssuerSettings> issuers;
   std::function<std::vector<OpenRoute>(std::uint16_t port)> open_routes;  ///< Besides health and metrics.
   std::function<void()> stop_open_routes;  ///< Ends what they do on other threads, before the loops end.
-  WebPage page;                            ///< The app's own; empty: none.
-  ApiPage docs;                            ///< For the API; empty: none.
-  sql::Walls walls;                        ///< All on, but in the isolation tests.
+  std::function<void(Metrics&)>
+      observe;       ///< Adds figures of what runs beside the server. Empty: there are none.
+  WebPage page;      ///< The app's own; empty: none.
+  ApiPage docs;      ///< For the API; empty: none.
+  sql::Walls walls;  ///< All on, but in the isolation tests.
 };
 
 /// A running server: one io thread beside another, each with its own connections, view, verifier and data

@@ -94,6 +94,21 @@ TEST(Config, APermissionHasARoleAndThoseAboveOrTheRolesOfAList) {
   EXPECT_EQ(config->permissions[1].roles, (std::vector<Role>{Role::viewer, Role::owner}));
 }
 
+TEST(Config, EventsSayWhichChangesOfWhichTables) {
+  auto config = parse_app_config(
+      "[events]\ntables = { ticket = [\"insert\", \"update\"], note = [\"delete\"] }\nretention_h = 24\n"
+      "[journal]\nmax_retained_wal = \"512MB\"\n",
+      "bulkhead.toml");
+  ASSERT_TRUE(config.has_value()) << config.error().message();
+  ASSERT_EQ(config->event_tables.size(), 2u);
+  EXPECT_EQ(config->event_tables[0].table, "note");
+  EXPECT_TRUE(config->event_tables[0].remove);
+  EXPECT_FALSE(config->event_tables[0].insert);
+  EXPECT_TRUE(config->event_tables[1].insert && config->event_tables[1].update);
+  EXPECT_EQ(config->event_retention, std::chrono::hours(24));
+  EXPECT_EQ(config->max_retained_wal, 512u << 20U);
+}
+
 struct Bad {
   const char* text;
   const char* where;
@@ -115,6 +130,12 @@ INSTANTIATE_TEST_SUITE_P(
     Config, BadConfig,
     testing::Values(
         Bad{"[http]\nport = 70000\n", "my/bulkhead.toml:2: key \"http.port\"", "from 0 to 65535"},
+        Bad{"[journal]\nmax_retained_wal = \"1 GB\"\n", "journal.max_retained_wal", "a size is expected"},
+        Bad{"[journal]\nmax_retained_wal = \"0MB\"\n", "journal.max_retained_wal", "a size is expected"},
+        Bad{"[journal]\nmax_retained_wal = 1000\n", "journal.max_retained_wal", "a string"},
+        Bad{"[events]\ntables = { ticket = [\"upsert\"] }\n", "events.tables.ticket", "is not one of"},
+        Bad{"[events]\ntables = { ticket = [] }\n", "events.tables.ticket", "at least one operation"},
+        Bad{"[events]\ntables = [\"ticket\"]\n", "events.tables", "a table is expected"},
         Bad{"[permissions]\n\"a b\" = \"admin\"\n", "my/bulkhead.toml:2: key \"permissions.a b\"",
             "begins with a letter"},
         Bad{"[permissions]\na = \"boss\"\n", "my/bulkhead.toml:2: key \"permissions.a\"", "a role"},
