@@ -3,6 +3,8 @@
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
 #include "lifecycle/adopt.hpp"
+#include "lifecycle/backup/base.hpp"
+#include "lifecycle/backup/restore.hpp"
 #include "lifecycle/create.hpp"
 #include "lifecycle/plans.hpp"
 #include "migrate/runner.hpp"
@@ -167,6 +169,8 @@ Result<Operation> resume_operation(pg::Blocking& catalog, const Uuid& id,
     return run_create(catalog, id, shard, told);
   }
   if (operation.kind == "delete") return run_delete(catalog, id, told);
+  if (operation.kind == "backup") return backup::run_backup(catalog, id, told);
+  if (operation.kind == "restore") return backup::run_restore(catalog, id, told);
   return Error(Errc::conflict, "this version does not know how to do a \"" + operation.kind + "\"")
       .hint("use the version that started it");
 }
