@@ -177,7 +177,7 @@ class Backup {
       if (stored.has_value()) stored = object.write(line);
       tell();
     }));
-    BULKHEAD_CHECK(stored);
+    if (stored.has_error()) return stored;
     part.rows = hash.rows();
     part.rows_hash = hash.hex();
     BULKHEAD_TRY(part.sealed, object.finish());

@@ -178,19 +178,17 @@ Result<const Replay::Table*> Replay::table_of(const std::string& schema, const s
   return &at->second;
 }
 
-Result<void> Replay::apply(cloud::ObjectStore& store, const std::vector<SegmentName>& segments,
+Result<void> Replay::apply(cloud::ObjectStore& store, std::vector<SegmentName> segments,
                            const Manifest& manifest, Moment until, const DataKey& key,
                            const std::function<void(std::uint64_t)>& changes) {
-  const std::string cell = key_part(manifest.cell), database = key_part(manifest.database);
-  std::string last_place;
-  for (const auto& segment : segments) {
-    const bool same = segment.cell == cell && segment.database == database;
-    if (segment.epoch < static_cast<std::uint64_t>(manifest.epoch) || segment.at > until) continue;
-    const std::string place = segment.cell + "/" + segment.database;
-    if (place != last_place) applied_ = 0;
-    last_place = place;
-    BULKHEAD_CHECK(apply_segment(store, segment, same ? manifest.consistent : 0, until, key, changes));
-  }
+  std::erase_if(segments, [&](const SegmentName& segment) {
+    return segment.cell != key_part(manifest.cell) || segment.database != key_part(manifest.database) ||
+           segment.at > until;
+  });
+  std::sort(segments.begin(), segments.end(),
+            [](const SegmentName& a, const SegmentName& b) { return a.first < b.first; });
+  for (const auto& segment : segments)
+    BULKHEAD_CHECK(apply_segment(store, segment, manifest.consistent, until, key, changes));
   return {};
 }
 

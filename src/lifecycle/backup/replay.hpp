@@ -38,7 +38,7 @@ class Replay {
                                   const DataKey& key, const std::function<void(std::uint64_t)>& rows);
   /// The changes in these segments, in their order, that were committed at `from` or later in `manifest`'s database, and not
   /// after `until`. Errors: `conflict` (another schema), `import_failed` (they do not fit the rows, or are damaged).
-  [[nodiscard]] Result<void> apply(cloud::ObjectStore& store, const std::vector<SegmentName>& segments,
+  [[nodiscard]] Result<void> apply(cloud::ObjectStore& store, std::vector<SegmentName> segments,
                                    const Manifest& manifest, Moment until, const DataKey& key,
                                    const std::function<void(std::uint64_t)>& changes);
   /// Sequences go on after the largest value; materialised views are made anew.
@@ -70,7 +70,7 @@ class Replay {
   std::string schema_;
   std::string tenant_;
   std::map<std::string, Table> tables_;
-  pg::Lsn applied_ = 0;  ///< The last transaction of the segments' database.
+  pg::Lsn applied_ = 0;  ///< The last transaction that a segment held.
   Replayed done_;
 };
 

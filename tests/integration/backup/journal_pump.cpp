@@ -1,4 +1,4 @@
-#include "journal_pump.hpp"
+#include "integration/backup/journal_pump.hpp"
 
 #include "catalog/cells.hpp"
 #include "journal/pgoutput.hpp"

@@ -206,6 +206,35 @@ TEST_P(PointInTime, IsRefusedWhereTheJournalHasAGap) {
   expect_nothing_half_made(acme);
 }
 
+TEST_P(PointInTime, ATimeAfterAMoveNeedsABackupOfAfterIt) {
+  auto acme = filled("acme");
+  must(set_continuous(admin_, "acme", true));
+  JournalPump pump(database_, acme, store_);
+  wait_for_stretch(acme);
+  static_cast<void>(backed_up("acme"));
+  run(acme, "update @profile set motto = 'before' where tenant_id = $t");
+  const Moment before = now();
+  const std::string state = dump(acme);
+  // What a move leaves in the catalog and where the tenant lives.
+  must(admin_.execute("update catalog.placement set epoch = 2"));
+  run(acme, "update bulkhead.residency set epoch = 2 where tenant_id = $t");
+  auto request = wanted("acme", "acme-restored");
+  request.at = before;
+  EXPECT_EQ(refused(request), Errc::conflict) << "nobody knows when it moved";
+  static_cast<void>(
+      must(admin_.query("insert into catalog.operation(kind, tenant_id, subject, state) values ('move', "
+                        "$1::uuid, 'acme', 'done')",
+                        {acme.id.text()})));
+  run(acme, "update @profile set motto = 'after' where tenant_id = $t");
+  request.at = now();
+  EXPECT_EQ(refused(request), Errc::conflict);
+  EXPECT_EQ(dump(restored("acme", "acme-before", before)), state);
+  static_cast<void>(backed_up("acme"));
+  run(acme, "update @profile set motto = 'later' where tenant_id = $t");
+  EXPECT_EQ(value(restored("acme", "acme-after", now()), "select motto from @profile where tenant_id = $t"),
+            "later");
+}
+
 TEST_P(PointInTime, DoesNotTakeADamagedOrMissingSegmentForTheTruth) {
   const auto acme = filled("acme");
   must(set_continuous(admin_, "acme", true));
