@@ -71,7 +71,7 @@ std::string others(pg::Blocking& catalog, const std::string& tenant) {
   return one(
       catalog,
       "select sum(hashtextextended(t::text, 0)::numeric) from app.tasks t where tenant_id in (select id "
-      "from catalog.tenant where slug like 'tenant-%') and tenant_id <> '" +
+      "from catalog.tenant where slug ~ '^tenant-[0-9]+$') and tenant_id <> '" +
           tenant + "'");
 }
 
