@@ -604,6 +604,25 @@ const std::vector<Key>& keys() {
        [](const Reader& r, const toml::node& n, const std::string& k) {
          return r.name(n, k, r.config().docs_dir);
        }},
+      {"backup", "store", "`backups` in the data folder",
+       "Where backups are kept (docs/guide/backup.md): `file:///path` of a folder that is there.",
+       [](const Reader& r, const toml::node& n, const std::string& k) -> Result<void> {
+         BULKHEAD_CHECK(r.text(n, k, r.config().backup_store));
+         if (!r.config().backup_store.starts_with("file:///"))
+           return r.at(n, k, "the URL of a folder is expected, such as file:///var/backups/bulkhead");
+         return {};
+       }},
+      {"backup", "keep_days", "30",
+       "How far back a tenant can be restored; `bulkhead backup prune` removes what no later time needs.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.integer(n, k, r.config().backup_keep_days, 1, 36'500);
+       }},
+      {"backup", "continuous", "false",
+       "Keep every tenant's journal for restores to a point in time; else only that of tenants for which "
+       "`bulkhead backup enable` was called.",
+       [](const Reader& r, const toml::node& n, const std::string& k) {
+         return r.boolean(n, k, r.config().backup_continuous);
+       }},
       {"log", "level", "\"info\"",
        "`debug`, `info`, `warn` or `error`. Finished requests are logged at info.",
        [](const Reader& r, const toml::node& n, const std::string& k) {

@@ -141,6 +141,11 @@ struct AppConfig {
   std::string docs = "dev";              ///< Who serves the API's page at /docs: "dev", "always" or "never".
   std::string docs_dir;  ///< Of that page, as it was built; empty: where this Bulkhead was built.
 
+  // [backup]
+  std::string backup_store;  ///< `file:///path`; empty: `backups` in the data folder.
+  std::uint32_t backup_keep_days = 30;
+  bool backup_continuous = false;  ///< The journal of every tenant is kept, not only of those that are enabled.
+
   // [log]
   std::string level = "info";
 

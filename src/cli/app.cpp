@@ -7,6 +7,7 @@
 
 #include "cli/act_as_command.hpp"
 #include "cli/adopt_command.hpp"
+#include "cli/backup_commands.hpp"
 #include "cli/commands.hpp"
 #include "cli/domain_commands.hpp"
 #include "cli/event_commands.hpp"
@@ -164,6 +165,7 @@ int App::run(int argc, char** argv) const {
   cli::AdoptCommand adopt(command);
   cli::MoveCommand move(command);
   cli::EventCommands events(command);
+  cli::BackupCommands backups(command);
 
   // CLI11 would only say that a command is required.
   const auto meant = [argv](const CLI::App* sub) { return sub->get_name() == argv[1]; };
@@ -205,6 +207,7 @@ int App::run(int argc, char** argv) const {
     if (const auto done = adopt.run()) return finish(*done);
     if (const auto done = move.run()) return finish(*done);
     if (const auto done = events.run()) return finish(*done);
+    if (const auto done = backups.run()) return finish(*done);
   } catch (const std::exception& error) {
     return finish(Error(Errc::internal, std::string("an unforeseen failure: ") + error.what()));
   }

@@ -17,6 +17,7 @@
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "lifecycle/app_migrations.hpp"
+#include "lifecycle/backup/settings.hpp"
 #include "lifecycle/plans.hpp"
 #include "migrate/fleet.hpp"
 #include "migrate/lint.hpp"
@@ -247,6 +248,7 @@ Result<void> migrate(const MigrateOptions& options) {
   if (report.left == 0) {
     BULKHEAD_CHECK(lifecycle::remember_migrations(admin, files));
     BULKHEAD_CHECK(lifecycle::sync_plans(admin, config.plans));
+    BULKHEAD_CHECK(lifecycle::backup::sync_backup_settings(admin, config));
   }
   return tell(report, std::chrono::steady_clock::now() - begun);
 }

@@ -31,6 +31,7 @@
 #include "identity/internal_issuer.hpp"
 #include "lifecycle/app_migrations.hpp"
 #include "lifecycle/import.hpp"
+#include "lifecycle/backup/settings.hpp"
 #include "lifecycle/plans.hpp"
 #include "migrate/fleet.hpp"
 #include "migrate/lint.hpp"
@@ -213,6 +214,7 @@ Result<void> bring_up_to_date(pg::Blocking& admin, const AppConfig& config,
   BULKHEAD_TRY(auto report, migrate::run_migrations(admin, files, running));
   BULKHEAD_CHECK(lifecycle::remember_migrations(admin, files));
   BULKHEAD_CHECK(lifecycle::sync_plans(admin, config.plans));
+  BULKHEAD_CHECK(lifecycle::backup::sync_backup_settings(admin, config));
   return bring_others_up_to_date(admin, config, files, log);
 }
 

@@ -259,7 +259,7 @@ Result<std::string> statement_of(OperationRun& run, const catalog::TenantRecord&
       auto facts,
       run.catalog.query(
           "select catalog.rfc3339(now()), (select count(*) from catalog.membership where tenant_id = "
-          "$1::uuid)",
+          "$1::uuid), (select count(*) from catalog.backup_key where tenant_id = $1::uuid)",
           {tenant.id.text()}));
   const auto& progress = run.operation.progress;
   const auto member = [&progress](std::string_view key) {
@@ -283,7 +283,9 @@ Result<std::string> statement_of(OperationRun& run, const catalog::TenantRecord&
       {"deleted_at", facts.text(0, 0)},
       {"export_sha256", member("export_sha256")},
       {"tables", member("tables")},
-      {"memberships", memberships}};
+      {"memberships", memberships},
+      // It goes with the tenant's row, in the transaction that keeps this statement: nobody can read its backups any more.
+      {"backups", facts.text(0, 2) == "0" ? "none" : "key destroyed"}};
   return boost::json::serialize(statement);
 }
 

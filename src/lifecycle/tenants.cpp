@@ -3,6 +3,8 @@
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
 #include "lifecycle/adopt.hpp"
+#include "lifecycle/backup/base.hpp"
+#include "lifecycle/backup/restore.hpp"
 #include "lifecycle/create.hpp"
 #include "lifecycle/move.hpp"
 #include "lifecycle/plans.hpp"
@@ -169,6 +171,8 @@ Result<Operation> resume_operation(pg::Blocking& catalog, const Uuid& id,
   }
   if (operation.kind == "delete") return run_delete(catalog, id, told);
   if (operation.kind == "move") return run_move(catalog, id, told);
+  if (operation.kind == "backup") return backup::run_backup(catalog, id, told);
+  if (operation.kind == "restore") return backup::run_restore(catalog, id, told);
   return Error(Errc::conflict, "this version does not know how to do a \"" + operation.kind + "\"")
       .hint("use the version that started it");
 }

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include <bulkhead/result.hpp>
+
+#include "journal/change.hpp"
+#include "pg/blocking.hpp"
+
+namespace bulkhead::lifecycle::backup {
+
+struct KeeperSettings {
+  KeeperSettings() = default;
+  std::string cell, database;  ///< Whose journal it takes.
+  std::string store;           ///< URL.
+  /// A segment is closed once it has so much content, or its first change has waited so long.
+  std::size_t segment_bytes = 16UL * 1024 * 1024;
+  std::chrono::milliseconds segment_age{10'000};
+  /// How old what is known of the tenants' backups may be.
+  std::chrono::milliseconds view_age{2000};
+};
+
+/// Writes a database's journal into the store, for each tenant whose journal is to be kept (`set_continuous`, or all of them) in sealed
+/// segments of its own. `kept()` is what stands in the store for good; the catalog is told as well (catalog.backup_progress).
+/// Whatever fails, it has failed for good: make another, which gets again what was not kept. `catalog`: the operator's connection
+/// to the catalog, its own. Errors: the store's, the catalog's.
+[[nodiscard]] Result<std::unique_ptr<journal::ChangeConsumer>> make_journal_keeper(
+    pg::Blocking catalog, const KeeperSettings& settings);
+
+/// Whether the tenant's journal is kept; from the keepers' next look at the catalog on. Its tables are published (bulkhead.publish). Errors:
+/// `not_found`, `conflict` (adopted), the database's.
+[[nodiscard]] Result<void> set_continuous(pg::Blocking& catalog, const std::string& tenant, bool on);
+
+/// Whether any tenant of this database has its journal kept: whether a keeper is wanted.
+[[nodiscard]] Result<bool> keeper_wanted(pg::Blocking& catalog, const std::string& cell,
+                                         const std::string& database);
+
+/// Writes nothing into the database's journal: a transaction that keepers see, and that is no change of anybody. The place to wait for.
+[[nodiscard]] Result<pg::Lsn> mark_journal(pg::Blocking& database);
+
+}  // namespace bulkhead::lifecycle::backup

@@ -1,0 +1,172 @@
+// The real program is killed between any two steps of a backup and of a restore, or its disk is full: a later run finishes it, and
+// nothing half-made ever looks whole.
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.hpp"
+#include "lifecycle/backup/prune.hpp"
+#include "lifecycle/housekeeper.hpp"
+
+namespace bulkhead::lifecycle::backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Killed : public BackupTest {
+ protected:
+  Killed() : trace_(folder_.string() + "-trace") {}
+  ~Killed() override {
+    std::error_code ignored;
+    fs::remove(trace_, ignored);
+  }
+
+  /// The program's exit code; -1 when it was killed. `file_bytes`: the largest file it may write; 0: any.
+  int program(std::vector<std::string> arguments, const std::map<std::string, std::string>& environment = {},
+              rlim_t file_bytes = 0) const {
+    arguments.insert(arguments.begin(), BULKHEAD_PROGRAM);
+    arguments.insert(arguments.end(), {"--store", store_, "--database", database_.admin});
+    std::vector<char*> pointers;
+    for (auto& argument : arguments) pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    const pid_t pid = fork();
+    if (pid == 0) {
+      for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
+      if (file_bytes != 0) {
+        signal(SIGXFSZ, SIG_IGN);
+        const rlimit small{file_bytes, file_bytes};
+        setrlimit(RLIMIT_FSIZE, &small);
+      }
+      if (freopen("/dev/null", "w", stdout) == nullptr || freopen("/dev/null", "w", stderr) == nullptr)
+        _exit(126);
+      execv(BULKHEAD_PROGRAM, pointers.data());
+      _exit(127);
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  /// Every place that a run passes, as the failpoint's name and which passage.
+  std::vector<std::string> places(const std::vector<std::string>& arguments) {
+    fs::remove(trace_);
+    EXPECT_EQ(program(arguments, {{"BULKHEAD_FAILPOINT_TRACE", trace_.string()}}), 0);
+    std::vector<std::string> out;
+    std::map<std::string, int> passages;
+    std::ifstream in(trace_);
+    for (std::string line; std::getline(in, line);)
+      out.push_back(line + ":" + std::to_string(++passages[line]));
+    return out;
+  }
+  /// What every server does by itself.
+  void keep_house() {
+    must(admin_.execute("update catalog.operation set updated_at = now() - interval '1 min'"));
+    const auto report = Housekeeper().run_once(admin_);
+    for (const auto& error : report.errors) ADD_FAILURE() << error.message();
+  }
+
+  fs::path trace_;
+};
+
+TEST_P(Killed, InAnyStepOfABackupAnotherRunMakesIt) {
+  const auto acme = filled("acme");
+  const std::string before = dump(acme);
+  const auto all = places({"backup", "acme"});
+  EXPECT_GE(all.size(), 10u);
+  std::size_t whole = 1;
+  for (const auto& place : all) {
+    SCOPED_TRACE(place);
+    ASSERT_EQ(program({"backup", "acme"}, {{"BULKHEAD_FAILPOINT", place}}), -1);
+    // Whatever is listed is whole.
+    for (const auto& entry : must(list_backups(admin_, "acme", store_)))
+      static_cast<void>(must(verify_backup(admin_, "acme", store_, entry.name.folder, false)));
+    keep_house();
+    const auto list = must(list_backups(admin_, "acme", store_));
+    EXPECT_GT(list.size(), whole);
+    whole = list.size();
+    EXPECT_EQ(one("select count(*) from catalog.operation where state <> 'done'"), "0");
+  }
+  EXPECT_EQ(dump(must(restore_tenant(admin_, wanted("acme", "acme-restored"))).tenant), before);
+  EXPECT_EQ(dump(acme), before);
+}
+
+TEST_P(Killed, InAnyStepOfARestoreAnotherRunFinishesItAndUntilThenThereIsNoTenant) {
+  const auto acme = filled("acme");
+  const auto globex = filled("globex");
+  const std::string before = dump(acme), others = dump(globex);
+  static_cast<void>(backed_up("acme"));
+  const auto all = places({"restore", "acme", "--as", "acme-traced"});
+  EXPECT_GE(all.size(), 15u);
+  int number = 0;
+  for (const auto& place : all) {
+    // How a placement is made is tested where it is made (integration_lifecycle_killed).
+    if (place.starts_with("provision.")) continue;
+    SCOPED_TRACE(place);
+    const std::string slug = "acme-" + std::to_string(++number);
+    ASSERT_EQ(program({"restore", "acme", "--as", slug}, {{"BULKHEAD_FAILPOINT", place}}), -1);
+    if (const auto early = catalog::find_tenant(admin_, slug); early.has_value())
+      EXPECT_EQ(dump(*early), before);
+    keep_house();
+    EXPECT_EQ(dump(must(catalog::find_tenant(admin_, slug))), before);
+    expect_nothing_half_made(acme);
+  }
+  EXPECT_EQ(dump(acme), before);
+  EXPECT_EQ(dump(globex), others);
+}
+
+TEST_P(Killed, TheCommandsSayWhatIsWrong) {
+  static_cast<void>(filled("acme"));
+  EXPECT_EQ(program({"restore", "acme", "--as", "acme-restored"}), 6) << "no backup";
+  EXPECT_EQ(program({"backup", "create", "acme"}), 0);
+  EXPECT_EQ(program({"backup"}), 2);
+  EXPECT_EQ(program({"backup", "nobody"}), 6);
+  EXPECT_EQ(program({"restore", "acme"}), 2) << "as what?";
+  EXPECT_EQ(program({"restore", "acme", "--as", "acme-restored", "--replace"}), 2);
+  EXPECT_EQ(program({"restore", "acme", "--as", "acme-restored", "--at", "yesterday"}), 2);
+  EXPECT_EQ(program({"restore", "acme", "--as", "acme-restored", "--at", "2001-01-01T00:00:00Z"}), 6);
+  EXPECT_EQ(program({"restore", "acme", "--as", "acme-restored", "--model", "none"}), 2);
+  EXPECT_EQ(program({"restore", "acme", "--as", "acme"}), 7);
+  EXPECT_EQ(program({"restore", "acme", "--as", "acme-restored", "--json"}), 0);
+  EXPECT_EQ(program({"backup", "verify", "acme", "--quick"}), 0);
+  EXPECT_EQ(program({"backup", "prune", "--keep-days", "1"}), 0);
+  EXPECT_EQ(one("select string_agg(action, ',' order by action) from (select distinct action from "
+                "catalog.audit_entry) a"),
+            "backup.create,backup.prune,tenant.restore");
+}
+
+TEST_P(Killed, InTheMiddleOfAVerificationItsPlacementGoes) {
+  static_cast<void>(filled("acme"));
+  static_cast<void>(backed_up("acme"));
+  for (const char* place : {"verify.reserved", "provision.schema.migrated", "verify.filled"}) {
+    SCOPED_TRACE(place);
+    ASSERT_EQ(program({"backup", "verify", "acme"}, {{"BULKHEAD_FAILPOINT", place}}), -1);
+    keep_house();
+    EXPECT_EQ(one("select count(*) from catalog.slot"), "0");
+  }
+}
+
+TEST_P(Killed, AFullDiskEndsABackupAndLeavesNothingThatLooksWhole) {
+  const auto acme = filled("acme");
+  run(acme,
+      "update @thing set large = (select string_agg(md5(n::text), '') from generate_series(1, 60000) n) "
+      "where tenant_id = $t and id = 1");
+  EXPECT_EQ(program({"backup", "acme"}, {}, 100'000), 5);
+  EXPECT_TRUE(must(list_backups(admin_, "acme", store_)).empty());
+  EXPECT_EQ(one("select count(*) from catalog.operation where kind = 'backup' and state = 'failed' and error "
+                "like '%File too large%prune%'"),
+            "1");
+  EXPECT_TRUE(fs::is_empty(folder_ / ".partial"));
+  EXPECT_EQ(program({"backup", "acme"}), 0);
+  EXPECT_EQ(must(list_backups(admin_, "acme", store_)).size(), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Killed, testing::Values(Model::row, Model::schema, Model::silo),
+                         [](const auto& info) { return std::string(catalog::model_name(info.param)); });
+
+}  // namespace
+}  // namespace bulkhead::lifecycle::backup
