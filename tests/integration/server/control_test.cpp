@@ -452,7 +452,7 @@ class FollowTest : public ControlTest {
         "'running', 3, now() + interval '1 day') returning id"));
     id_ = std::string(made.text(0, 0));
   }
-  ~FollowTest() override { set("state = 'cancelled'"); }
+  void TearDown() override { set("state = 'cancelled'"); }
 
   void set(const std::string& values) {
     must(admin_.query("update catalog.operation set " + values + " where id = $1::uuid", {id_}));
