@@ -13,6 +13,7 @@
 #include "cli/identity_link_commands.hpp"
 #include "cli/lifecycle_commands.hpp"
 #include "cli/member_commands.hpp"
+#include "cli/move_command.hpp"
 #include "cli/operator_commands.hpp"
 #include "cli/options.hpp"
 
@@ -160,6 +161,7 @@ int App::run(int argc, char** argv) const {
   cli::IdentityLinkCommands identity_links(*identity);
   cli::DomainCommands domains(command);
   cli::AdoptCommand adopt(command);
+  cli::MoveCommand move(command);
 
   // CLI11 would only say that a command is required.
   const auto meant = [argv](const CLI::App* sub) { return sub->get_name() == argv[1]; };
@@ -199,6 +201,7 @@ int App::run(int argc, char** argv) const {
     if (const auto done = members.run()) return finish(*done);
     if (const auto done = act_as.run()) return finish(*done);
     if (const auto done = adopt.run()) return finish(*done);
+    if (const auto done = move.run()) return finish(*done);
   } catch (const std::exception& error) {
     return finish(Error(Errc::internal, std::string("an unforeseen failure: ") + error.what()));
   }

@@ -1,7 +1,13 @@
 #include "data/plane.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "base/context_access.hpp"
 #include "catalog/cells.hpp"
@@ -13,12 +19,14 @@
 
 namespace bulkhead::data {
 
+namespace asio = boost::asio;
+
 namespace {
 
 constexpr std::size_t plans_max = 4096;
 constexpr std::size_t targets_max = 50'000;
 constexpr std::size_t guarded_max = 1024;
-/// A placement and a version may both be stale, and change again while we look.
+/// Tables may change again while we look.
 constexpr int tries_max = 4;
 
 // No FROM: the WHERE is a one-time filter, so nothing is set unless the tenant resides here at this epoch and its tables
@@ -228,6 +236,20 @@ Task<Result<TargetRef>> Plane::Impl::look_again(const RequestContext& context, T
     BULKHEAD_CO_TRY(record, co_await fresh_record(context));
   }
   co_return co_await learn(std::move(record), context.deadline());
+}
+
+Task<Result<TargetRef>> Plane::Impl::find_again(const RequestContext& context, TargetRef stale,
+                                                std::chrono::milliseconds& pause) {
+  BULKHEAD_CO_TRY(TargetRef now, co_await look_again(context, stale));
+  if (now->version != stale->version || !same_place(now->record->placement, stale->record->placement))
+    co_return now;
+  if (std::chrono::steady_clock::now() + pause >= context.deadline()) co_return moving();
+  asio::any_io_executor executor = co_await asio::this_coro::executor;
+  asio::steady_timer timer(executor, pause);
+  boost::system::error_code error;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  pause = std::min(pause * 2, longest_pause);
+  co_return now;
 }
 
 void Plane::Impl::add_bind(pg::Unit& unit, const RequestContext& context, const Target& target, bool writes) {
@@ -475,14 +497,15 @@ Task<Result<QueryResult>> Plane::run(const RequestContext& context, statement::S
   if (!target) {
     BULKHEAD_CO_TRY(target, co_await learn(context));
   }
-  for (int left = tries_max;; --left) {
+  std::chrono::milliseconds pause = Impl::first_pause;
+  for (int left = tries_max;;) {
     bool stale = false;
     auto result = co_await impl_->try_once(context, target, statement, options, stale);
-    if (left == 1) co_return result;
     if (stale) {
-      BULKHEAD_CO_TRY(target, co_await impl_->look_again(context, target));
+      BULKHEAD_CO_TRY(target, co_await impl_->find_again(context, target, pause));
       continue;
     }
+    if (--left == 0) co_return result;
     if (result.has_value() || !Target::concerns_tables(result.error())) co_return result;
     BULKHEAD_CO_TRY(TargetRef now, co_await confirm(context, target));
     if (now->version == target->version) co_return result;
@@ -558,14 +581,15 @@ Task<Result<Rows>> Plane::raw(const RequestContext& context, std::string sql,
   if (!target) {
     BULKHEAD_CO_TRY(target, co_await learn(context));
   }
-  for (int left = tries_max;; --left) {
+  std::chrono::milliseconds pause = Impl::first_pause;
+  for (int left = tries_max;;) {
     bool stale = false;
     auto result = co_await impl_->try_raw(context, target, sql, params, stale);
-    if (left == 1) co_return result;
     if (stale) {
-      BULKHEAD_CO_TRY(target, co_await impl_->look_again(context, target));
+      BULKHEAD_CO_TRY(target, co_await impl_->find_again(context, target, pause));
       continue;
     }
+    if (--left == 0) co_return result;
     if (result.has_value() || result.error().code() != Errc::statement_refused) co_return result;
     BULKHEAD_CO_TRY(TargetRef now, co_await confirm(context, target));
     if (now->version == target->version) co_return result;

@@ -32,6 +32,11 @@ struct Plane::Impl {
   [[nodiscard]] Task<Result<TargetRef>> target_of(const RequestContext& context);
   /// The bind found nothing at `stale`: another version, or another place.
   [[nodiscard]] Task<Result<TargetRef>> look_again(const RequestContext& context, TargetRef stale);
+  /// The same, and where nothing has changed the tenant is between two places: after a pause, each time a longer one. Error:
+  /// `placement_stale` where the deadline would pass meanwhile.
+  [[nodiscard]] Task<Result<TargetRef>> find_again(const RequestContext& context, TargetRef stale,
+                                                   std::chrono::milliseconds& pause);
+  static constexpr std::chrono::milliseconds first_pause{2}, longest_pause{32};
 
   /// The steps that come before the statement: reset, [writes: lock], bind.
   void add_bind(pg::Unit& unit, const RequestContext& context, const Target& target, bool writes);

@@ -40,21 +40,22 @@ Task<Result<std::unique_ptr<Transaction>>> Transaction::begin(const RequestConte
   data::Plane::Impl& shared = *plane.impl_;
   const Waiting waiting(context);
   BULKHEAD_CO_TRY(data::TargetRef target, co_await shared.target_of(context));
-  for (int left = 4; left > 0; --left) {
-    BULKHEAD_CO_TRY(pg::Session session, co_await target->home->lanes.begin(context.deadline()));
-    // A transaction may write, so it is bound as a writer: the lock and the bind hold until its end.
-    pg::Unit unit;
-    shared.add_bind(unit, context, *target, true);
-    BULKHEAD_CO_TRY(pg::Outcome outcome, co_await session.run(std::move(unit), context.deadline()));
-    if (outcome.error) co_return data::client_error(outcome, {});
-    if (!data::Plane::Impl::bound_nothing(outcome, true)) {
-      auto impl = std::make_unique<Impl>(Impl{std::move(session), context, plane, std::move(target)});
-      co_return std::unique_ptr<Transaction>(new Transaction(std::move(impl)));
+  for (std::chrono::milliseconds pause = data::Plane::Impl::first_pause;;) {
+    {
+      BULKHEAD_CO_TRY(pg::Session session, co_await target->home->lanes.begin(context.deadline()));
+      // A transaction may write, so it is bound as a writer: the lock and the bind hold until its end.
+      pg::Unit unit;
+      shared.add_bind(unit, context, *target, true);
+      BULKHEAD_CO_TRY(pg::Outcome outcome, co_await session.run(std::move(unit), context.deadline()));
+      if (outcome.error) co_return data::client_error(outcome, {});
+      if (!data::Plane::Impl::bound_nothing(outcome, true)) {
+        auto impl = std::make_unique<Impl>(Impl{std::move(session), context, plane, std::move(target)});
+        co_return std::unique_ptr<Transaction>(new Transaction(std::move(impl)));
+      }
     }
-    BULKHEAD_CO_TRY(target, co_await shared.look_again(context, target));
+    // Without a connection: who waits takes none from others.
+    BULKHEAD_CO_TRY(target, co_await shared.find_again(context, target, pause));
   }
-  co_return Error(Errc::placement_stale, "the tenant is moving to another place")
-      .hint("Try again in a moment.");
 }
 
 Task<Result<QueryResult>> Transaction::run(statement::Statement statement) {

@@ -4,6 +4,7 @@
 
 #include "catalog/cells.hpp"
 #include "identity/internal_issuer.hpp"
+#include "lifecycle/move.hpp"
 #include "lifecycle/operations.hpp"
 #include "lifecycle/pool.hpp"
 #include "lifecycle/tenants.hpp"
@@ -131,6 +132,12 @@ Result<void> mend_cell(pg::Blocking& catalog, const std::string& cell, std::vect
 HousekeepingReport Housekeeper::run_once(pg::Blocking& catalog, const std::function<bool()>& stop) {
   HousekeepingReport report;
   take_up_operations(catalog, stop, report);
+  if (stop && stop()) return report;
+  auto cleaned = clean_due_placements(catalog, stop);
+  if (cleaned.has_error())
+    note(report, cleaned.error());
+  else
+    report.cleaned = *cleaned;
   if (stop && stop()) return report;
   refill(catalog, stop, report);
   const auto now = std::chrono::steady_clock::now();

@@ -17,6 +17,7 @@ namespace bulkhead::lifecycle {
 struct HousekeepingReport {
   std::vector<std::string> finished;  ///< Operations, by kind and subject.
   std::int64_t placements = 0;        ///< Made for the pool.
+  std::int64_t cleaned = 0;           ///< Places that tenants left and that are not kept any more.
   std::int64_t undone = 0;            ///< Half-made ones of processes that died.
   std::vector<std::string> mended;    ///< Logins whose password or settings somebody had changed.
   bool keys_changed = false;          ///< Those of internal tokens.

@@ -1,4 +1,6 @@
 // Deleting a tenant for good: the steps of an operation of kind `delete`.
+#include "lifecycle/remove.hpp"
+
 #include <charconv>
 
 #include <boost/json/array.hpp>
@@ -7,9 +9,11 @@
 #include "base/failpoint.hpp"
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
+#include "journal/change.hpp"
 #include "lifecycle/certificate.hpp"
 #include "lifecycle/databases.hpp"
 #include "lifecycle/import.hpp"
+#include "lifecycle/move.hpp"
 #include "lifecycle/tenant_data.hpp"
 #include "lifecycle/tenants.hpp"
 #include "migrate/target.hpp"
@@ -36,6 +40,13 @@ Result<void> transaction(pg::Blocking& connection, const std::function<Result<vo
   if (done.has_error()) [[maybe_unused]]
     const auto rolled_back = connection.execute("rollback");
   return done;
+}
+
+/// What this transaction does is none of the tenant's changes that the journal tells.
+Result<void> no_news(pg::Blocking& home, const TenantId& tenant) {
+  BULKHEAD_TRY(auto told, home.query("select pg_logical_emit_message(true, $1, $2)",
+                                     {std::string(journal::moved_prefix), tenant.text()}));
+  return {};
 }
 
 /// Once the lock is had, all writers have ended; without residency no other can begin.
@@ -111,6 +122,7 @@ class SharedTables {
   Result<std::uint64_t> as_owner(const std::string& statement) {
     std::uint64_t rows = 0;
     BULKHEAD_CHECK(transaction(home_, [&]() -> Result<void> {
+      BULKHEAD_CHECK(no_news(home_, tenant_.id));
       BULKHEAD_TRY(
           auto bound,
           home_.query(
@@ -183,16 +195,10 @@ class SharedTables {
 
 Result<void> remove_rows(OperationRun& run) {
   BULKHEAD_TRY(const auto tenant, tenant_of(run));
-  if (tenant.placement.model == catalog::Model::silo)
-    return drop_database(run.catalog, tenant.placement.cell, tenant.placement.database);
-  BULKHEAD_TRY(auto home, home_of(run, tenant));
-  if (tenant.placement.model == catalog::Model::schema)
-    BULKHEAD_CHECK(migrate::drop_schema(home, tenant.placement.schema));
-  else
-    BULKHEAD_CHECK(SharedTables(home, tenant).remove());
-  BULKHEAD_TRY(auto counters,
-               home.query("delete from bulkhead.counter where tenant_id = $1::uuid", {tenant.id.text()}));
-  return {};
+  // Where it lived before as well.
+  BULKHEAD_TRY(const auto formers, former_placements(run.catalog, tenant.id));
+  for (const auto& former : formers) BULKHEAD_CHECK(clean_former(run.catalog, former));
+  return remove_rows_at(run.catalog, tenant);
 }
 
 Error still_there(const catalog::TenantRecord& tenant, const std::string& what) {
@@ -309,7 +315,39 @@ Result<void> finish(OperationRun& run) {
   return {};
 }
 
+Result<void> check_gone(pg::Blocking& home, const catalog::TenantRecord& tenant) {
+  BULKHEAD_TRY(auto resident,
+               home.query("select from bulkhead.residency where tenant_id = $1::uuid and resident",
+                          {tenant.id.text()}));
+  if (resident.empty()) return {};
+  return Error(Errc::internal,
+               "tenant \"" + tenant.slug + "\" still lives where its rows were to be removed");
+}
+
 }  // namespace
+
+Result<void> remove_rows_at(pg::Blocking& catalog, const catalog::TenantRecord& tenant) {
+  auto connected = catalog::connect_to(catalog, tenant.placement.cell, tenant.placement.database);
+  // A database that has gone already cannot be asked, and its name and login are still to go.
+  if (connected.has_error() && tenant.placement.model != catalog::Model::silo) return connected.error();
+  if (connected.has_value()) BULKHEAD_CHECK(check_gone(*connected, tenant));
+  if (tenant.placement.model == catalog::Model::silo)
+    return drop_database(catalog, tenant.placement.cell, tenant.placement.database);
+  pg::Blocking& home = *connected;
+  if (tenant.placement.model == catalog::Model::schema)
+    BULKHEAD_CHECK(migrate::drop_schema(home, tenant.placement.schema));
+  else
+    BULKHEAD_CHECK(SharedTables(home, tenant).remove());
+  return transaction(home, [&]() -> Result<void> {
+    BULKHEAD_CHECK(no_news(home, tenant.id));
+    BULKHEAD_TRY(auto counters,
+                 home.query("delete from bulkhead.counter where tenant_id = $1::uuid", {tenant.id.text()}));
+    BULKHEAD_TRY(auto left,
+                 home.query("delete from bulkhead.residency where tenant_id = $1::uuid and not resident",
+                            {tenant.id.text()}));
+    return {};
+  });
+}
 
 Result<Operation> run_delete(pg::Blocking& catalog, const Uuid& id,
                              const std::function<void(const Operation&)>& told) {

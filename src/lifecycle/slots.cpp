@@ -73,16 +73,33 @@ Error no_room(catalog::Model model, const std::string& cell, const std::string& 
       .hint("`bulkhead cell list` shows what the cells hold; `bulkhead cell add NAME URL` adds one");
 }
 
-Result<Slot> reserve_slot(pg::Blocking& catalog, catalog::Model model, const std::string& cell,
-                          const std::string& region) {
-  BULKHEAD_TRY(auto made, catalog.query("select catalog.reserve_slot($1, $2, $3)",
-                                        {std::string(catalog::model_name(model)), cell, region}));
+namespace {
+
+/// The slot that `made` names, if it names one.
+Result<Slot> reserved(pg::Blocking& catalog, const Rows& made, catalog::Model model, const std::string& cell,
+                      const std::string& region) {
   if (made.is_null(0, 0)) return no_room(model, cell, region);
   BULKHEAD_TRY(auto rows, catalog.query("select " + std::string(columns) +
                                             " from catalog.slot where tenant_id = $1::uuid",
                                         {std::string(made.text(0, 0))}));
   if (rows.empty()) return Error(Errc::internal, "a slot has gone while it was made");
   return slot_of(rows, 0);
+}
+
+}  // namespace
+
+Result<Slot> reserve_slot(pg::Blocking& catalog, catalog::Model model, const std::string& cell,
+                          const std::string& region) {
+  BULKHEAD_TRY(auto made, catalog.query("select catalog.reserve_slot($1, $2, $3)",
+                                        {std::string(catalog::model_name(model)), cell, region}));
+  return reserved(catalog, made, model, cell, region);
+}
+
+Result<Slot> reserve_slot_to_move(pg::Blocking& catalog, catalog::Model model, const std::string& cell,
+                                  const TenantId& moving) {
+  BULKHEAD_TRY(auto made, catalog.query("select catalog.reserve_slot($1, $2, '', $3::uuid)",
+                                        {std::string(catalog::model_name(model)), cell, moving.text()}));
+  return reserved(catalog, made, model, cell, "");
 }
 
 Result<std::optional<Slot>> find_slot(pg::Blocking& catalog, const TenantId& tenant) {
@@ -161,9 +178,11 @@ Result<void> drop_slot(pg::Blocking& catalog, const Slot& slot) {
 }
 
 Result<std::vector<Slot>> leftover_slots(pg::Blocking& catalog) {
-  return slots_where(catalog,
-                     "where s.state <> 'ready' and not exists (select from catalog.operation o where "
-                     "o.tenant_id = s.tenant_id and o.state in ('pending', 'running'))");
+  return slots_where(
+      catalog,
+      "where s.state <> 'ready' and not exists (select from catalog.operation o where "
+      "o.tenant_id = s.tenant_id and o.state in ('pending', 'running')) and not exists (select from "
+      "catalog.operation o where o.kind = 'move' and o.progress->>'slot' = s.tenant_id::text)");
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> leftover_databases(pg::Blocking& catalog) {

@@ -26,6 +26,9 @@ struct Slot {
 /// makes it: an operation, or `slot_lock`. Error: `conflict` when no open cell has room.
 [[nodiscard]] Result<Slot> reserve_slot(pg::Blocking& catalog, catalog::Model model, const std::string& cell,
                                         const std::string& region);
+/// The same for a tenant that is to move: in a database that does not know it.
+[[nodiscard]] Result<Slot> reserve_slot_to_move(pg::Blocking& catalog, catalog::Model model,
+                                                const std::string& cell, const TenantId& moving);
 /// The name of the session's lock that says: this process makes the slot.
 [[nodiscard]] std::string slot_lock(const Slot& slot);
 [[nodiscard]] Result<std::optional<Slot>> find_slot(pg::Blocking& catalog, const TenantId& tenant);

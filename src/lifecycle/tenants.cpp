@@ -4,6 +4,7 @@
 #include "catalog/store.hpp"
 #include "lifecycle/adopt.hpp"
 #include "lifecycle/create.hpp"
+#include "lifecycle/move.hpp"
 #include "lifecycle/plans.hpp"
 #include "migrate/runner.hpp"
 
@@ -167,6 +168,7 @@ Result<Operation> resume_operation(pg::Blocking& catalog, const Uuid& id,
     return run_create(catalog, id, shard, told);
   }
   if (operation.kind == "delete") return run_delete(catalog, id, told);
+  if (operation.kind == "move") return run_move(catalog, id, told);
   return Error(Errc::conflict, "this version does not know how to do a \"" + operation.kind + "\"")
       .hint("use the version that started it");
 }

@@ -1,5 +1,7 @@
 #include "pg/blocking.hpp"
 
+#include <array>
+
 #include <libpq-fe.h>
 
 #include "pg/conninfo.hpp"
@@ -49,6 +51,15 @@ struct Blocking::Impl {
       if (!kept_failed) kept = std::move(next);
     }
     return kept;
+  }
+
+  /// What runs is not wanted any more.
+  void cancel() const {
+    PGcancel* request = PQgetCancel(connection.get());
+    if (request == nullptr) return;
+    std::array<char, 256> why{};
+    PQcancel(request, why.data(), static_cast<int>(why.size()));
+    PQfreeCancel(request);
   }
 
   /// A COPY that this call did not ask for would block the connection for ever: end it.
@@ -186,6 +197,49 @@ Result<void> Blocking::copy_out(std::string_view copy_sql,
   const ResultPtr end = impl_->finish_copy();
   if (PQresultStatus(end.get()) != PGRES_COMMAND_OK) return impl_->failure(end.get());
   return {};
+}
+
+Result<std::uint64_t> Blocking::copy_to(std::string_view out_sql, Blocking& target, std::string_view in_sql,
+                                        const std::function<Result<void>(std::size_t bytes)>& passed) {
+  PGconn* from = impl_->connection.get();
+  PGconn* to = target.impl_->connection.get();
+  const std::string out_text(out_sql), in_text(in_sql);
+  const ResultPtr out_start(PQexec(from, out_text.c_str()));
+  if (PQresultStatus(out_start.get()) != PGRES_COPY_OUT) return impl_->failure(out_start.get());
+  const ResultPtr in_start(PQexec(to, in_text.c_str()));
+  if (PQresultStatus(in_start.get()) != PGRES_COPY_IN) {
+    Error refused = target.impl_->failure(in_start.get());
+    impl_->leave_copy(PGRES_COPY_OUT);
+    return refused;
+  }
+  std::optional<Error> aborted;
+  bool to_the_end = false;
+  for (;;) {
+    char* row = nullptr;
+    const int size = PQgetCopyData(from, &row, 0);
+    to_the_end = size <= 0;
+    if (to_the_end) break;
+    const std::unique_ptr<char, void (*)(void*)> owner(row, &PQfreemem);
+    // A failed put means that the target has refused a row or is gone; the result below says which.
+    if (PQputCopyData(to, row, size) != 1) break;
+    if (auto told = passed(static_cast<std::size_t>(size)); told.has_error()) {
+      aborted = told.error();
+      break;
+    }
+  }
+  if (to_the_end) {
+    // A source that failed on the way says so only now.
+    const ResultPtr out_end = impl_->finish_copy();
+    if (PQresultStatus(out_end.get()) != PGRES_COMMAND_OK) aborted = impl_->failure(out_end.get());
+  } else {
+    impl_->cancel();
+    impl_->leave_copy(PGRES_COPY_OUT);
+  }
+  PQputCopyEnd(to, aborted ? "the source has failed" : nullptr);
+  ResultPtr end = target.impl_->finish_copy();
+  if (aborted) return *aborted;
+  if (PQresultStatus(end.get()) != PGRES_COMMAND_OK) return target.impl_->failure(end.get());
+  return Rows(end.release()).affected();
 }
 
 std::string Blocking::quote_identifier(std::string_view name) const {

@@ -42,6 +42,11 @@ class Blocking {
   /// COPY … TO STDOUT.
   [[nodiscard]] Result<void> copy_out(std::string_view copy_sql,
                                       const std::function<void(std::string_view)>& chunk);
+  /// COPY … TO STDOUT here straight into COPY … FROM STDIN there, in whatever format both name. `passed` is told the bytes of each
+  /// row, and may wait, or stop it with an error. Returns the rows as `target` counted them.
+  [[nodiscard]] Result<std::uint64_t> copy_to(std::string_view out_sql, Blocking& target,
+                                              std::string_view in_sql,
+                                              const std::function<Result<void>(std::size_t bytes)>& passed);
   /// `"quoted"` as an SQL identifier / `'quoted'` as a literal.
   [[nodiscard]] std::string quote_identifier(std::string_view name) const;
   [[nodiscard]] std::string quote_literal(std::string_view text) const;

@@ -125,6 +125,11 @@ Result<Replication> Replication::connect(const std::string& conninfo) {
   BULKHEAD_TRY(Conninfo info, Conninfo::parse(conninfo));
   info.set_default("connect_timeout", "10");
   info.set("replication", "database");
+  // What a value looks like must not depend on who asks, and a peer that is gone is noticed in seconds.
+  info.set("options",
+           info.get("options") +
+               " -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c bytea_output=hex");
+  info.set_default("tcp_user_timeout", "20000");
   auto impl = std::make_unique<Impl>();
   const auto keywords = info.keywords();
   const auto values = info.values();

@@ -179,8 +179,40 @@ begin
 end
 $$;
 
--- A place for one more tenant of this model, in state `making`; null: no cell has room.
-create or replace function catalog.reserve_slot(model text, cell text, region text) returns uuid
+-- Attempts of moves: each is larger than all before it (docs/decisions/0016-move.md).
+create sequence if not exists catalog.move_attempt;
+revoke all on catalog.move_attempt from public;
+
+-- Places where tenants lived before they moved. Their rows are kept there for a time, so that the way back is open; nothing
+-- binds there. `cleaning`: the way back is closed. No foreign key: what is to be cleaned outlives its tenant.
+create table if not exists catalog.former_placement (
+  tenant_id uuid not null,
+  model text not null check (model in ('row', 'schema', 'silo')),
+  cell text not null,
+  database_name text not null,
+  schema_name text not null,
+  state text not null default 'kept' check (state in ('kept', 'wanted', 'cleaning')),  -- wanted: a move goes there
+  left_at timestamptz not null default now(),
+  until timestamptz not null,
+  primary key (tenant_id, cell, database_name)
+);
+create index if not exists former_placement_until on catalog.former_placement(until);
+revoke all on catalog.former_placement from bulkhead_catalog, bulkhead_login, bulkhead_owner, app_viewer, app_member, app_admin, app_owner;
+
+-- A tenant lives in this database, or lived there and has left rows.
+create or replace function catalog.knows(cell text, database_name text, tenant uuid) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select tenant is not null
+         and (exists (select from catalog.placement p where p.tenant_id = tenant and p.cell = knows.cell and p.database_name = knows.database_name)
+              or exists (select from catalog.former_placement f where f.tenant_id = tenant and f.cell = knows.cell and f.database_name = knows.database_name))
+$$;
+
+-- A place for one more tenant of this model, in state `making`; null: no cell has room. `moving`: not in a database where this
+-- tenant lives, or from which it is being removed: a database knows a tenant once.
+drop function if exists catalog.reserve_slot(text, text, text);
+create or replace function catalog.reserve_slot(model text, cell text, region text, moving uuid default null) returns uuid
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 as $$
@@ -193,35 +225,34 @@ declare
 begin
   -- One at a time: what is counted here stays so until the commit.
   perform pg_advisory_xact_lock(hashtextextended('bulkhead reserve', 0));
-  select x into chosen from catalog.cells_for(reserve_slot.model, reserve_slot.cell, reserve_slot.region) x limit 1;
-  if not found then
-    return null;
-  end if;
-  if reserve_slot.model = 'row' then
-    select d.name into place from catalog.database d where d.cell = chosen and d.kind = 'pool' and d.state = 'ready' limit 1;
-    if not found then
-      return null;
+  for chosen in select x from catalog.cells_for(reserve_slot.model, reserve_slot.cell, reserve_slot.region) x loop
+    if reserve_slot.model = 'row' then
+      select d.name into place from catalog.database d
+       where d.cell = chosen and d.kind = 'pool' and d.state = 'ready' and not catalog.knows(d.cell, d.name, moving) limit 1;
+      continue when place is null;
+    elsif reserve_slot.model = 'schema' then
+      select d.name into place
+        from catalog.database d
+       where d.cell = chosen and d.kind = 'shard' and d.state in ('making', 'ready') and not catalog.knows(d.cell, d.name, moving)
+         and (select count(*) from catalog.placement p where p.model <> 'row' and p.cell = d.cell and p.database_name = d.name)
+           + (select count(*) from catalog.former_placement f where f.model <> 'row' and f.cell = d.cell and f.database_name = d.name)
+           + (select count(*) from catalog.slot s where s.model <> 'row' and s.cell = d.cell and s.database_name = d.name) < most
+       order by d.state desc, d.made_at limit 1;
     end if;
-  elsif reserve_slot.model = 'schema' then
-    select d.name into place
-      from catalog.database d
-     where d.cell = chosen and d.kind = 'shard' and d.state in ('making', 'ready')
-       and (select count(*) from catalog.placement p where p.model <> 'row' and p.cell = d.cell and p.database_name = d.name)
-         + (select count(*) from catalog.slot s where s.model <> 'row' and s.cell = d.cell and s.database_name = d.name) < most
-     order by d.state desc, d.made_at limit 1;
-  end if;
-  if place is null then
-    insert into catalog.database(cell, name, kind, login)
-    values (chosen, fresh, case reserve_slot.model when 'silo' then 'silo' else 'shard' end, fresh);
-    place := fresh;
-  end if;
-  insert into catalog.slot(model, cell, database_name, schema_name)
-  values (reserve_slot.model, chosen, place,
-          case reserve_slot.model when 'schema' then 't_' || left(translate(gen_random_uuid()::text, '-', ''), 16) else 'app' end)
-  returning tenant_id into made;
-  return made;
+    if place is null then
+      insert into catalog.database(cell, name, kind, login)
+      values (chosen, fresh, case reserve_slot.model when 'silo' then 'silo' else 'shard' end, fresh);
+      place := fresh;
+    end if;
+    insert into catalog.slot(model, cell, database_name, schema_name)
+    values (reserve_slot.model, chosen, place,
+            case reserve_slot.model when 'schema' then 't_' || left(translate(gen_random_uuid()::text, '-', ''), 16) else 'app' end)
+    returning tenant_id into made;
+    return made;
+  end loop;
+  return null;
 end
 $$;
 
 revoke all on function catalog.rfc3339(timestamptz), catalog.password_changed(), catalog.cells_for(text, text, text), catalog.place_tenant(text, text, text, text, text, text),
-  catalog.take_slot(uuid, text, text, text), catalog.reserve_slot(text, text, text) from public;
+  catalog.take_slot(uuid, text, text, text), catalog.reserve_slot(text, text, text, uuid), catalog.knows(text, text, uuid) from public;
