@@ -24,7 +24,19 @@ MOVING, NEIGHBOUR = "moving", "neighbour"
 STILL = {"still-row": "row", "still-schema": "schema", "still-silo": "silo"}  # Nobody writes to them.
 ISSUER, AUDIENCE = "https://checker.test", "faults"
 BALLAST = hashlib.sha256(b"ballast").hexdigest() + "".join(hashlib.sha256(bytes([n % 256, n // 256])).hexdigest() for n in range(400))
+BALLAST_MD5 = hashlib.md5(BALLAST.encode()).hexdigest()
 READY_WITHIN = 60
+
+RESIDENTS = """select to_regclass('bulkhead.residency') is not null as there \\gset
+\\if :there
+select tenant_id, schema_name from bulkhead.residency where resident;
+\\endif
+"""
+ROWS = """select format('select ''entry'', %L, tenant_id, writer, seq, mark, number, place, twice from %I.entry', nspname, nspname)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relname = 'entry' and c.relkind = 'r' \\gexec
+select format('select ''counter'', %L, tenant_id, writer, value, mark, md5(ballast) from %I.counter', nspname, nspname)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relname = 'counter' and c.relkind = 'r' and nspname <> 'bulkhead' \\gexec
+"""
 
 
 def free_port():
@@ -104,6 +116,10 @@ class Proxy:
         self.mend()
 
 
+class Gone(RuntimeError):
+    """A database that was dropped meanwhile."""
+
+
 class Cell:
     """A cluster on a port of its own, which can be killed."""
 
@@ -126,6 +142,8 @@ class Cell:
             done = subprocess.run(command, input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             if done.returncode == 0:
                 return [line.split("\t") for line in done.stdout.splitlines()]
+            if "does not exist" in done.stderr and "FATAL" in done.stderr:
+                raise Gone(done.stderr.strip())
             if done.returncode != 2 or time.monotonic() > end:  # 2: the connection
                 raise RuntimeError(f"psql: {done.stderr.strip()}")
             time.sleep(0.1)
@@ -222,7 +240,8 @@ class World:
         secret.chmod(0o600)
         (self.app / "bulkhead.toml").write_text(
             f'[app]\nname = "faults"\n[database]\nbinding = "signed"\n[log]\nlevel = "warn"\n'
-            f'[identity.checker]\nissuer = "{ISSUER}"\naudiences = ["{AUDIENCE}"]\nsecret = "file:{secret}"\n')
+            f'[identity.checker]\nissuer = "{ISSUER}"\naudiences = ["{AUDIENCE}"]\nsecret = "file:{secret}"\n'
+            'join = { "*" = "member" }\n')
         self.north.sql("postgres", "create database faults")
         self.run("migrate", self.app)
         # Operators reach the second cell by a way that can be cut; servers directly.
@@ -233,8 +252,6 @@ class World:
             self.run("tenant", "create", slug, "--model", model, "--cell", "default" if model == "row" else "south")
         self.slugs = dict(self.north.sql("faults", "select id, slug from catalog.tenant"))
         self.ids = {slug: identity for identity, slug in self.slugs.items()}
-        for slug in self.ids:
-            self.run("member", "add", slug, "--issuer", ISSUER, "--subject", "writer", "--role", "member")
         for number in range(2):
             self.servers.append(Server(self, number))
             self.servers[-1].start()
@@ -284,42 +301,50 @@ class World:
                                         f"tenant_id = '{self.ids[slug]}' order by made_at desc, id limit 1")
         return (rows[0] + ["", ""])[:3] if rows else None
 
-    def bulkheads(self):
-        """(cell, database) of every database that holds tenants."""
+    def residents(self):
+        """(cell, database, (tenant, schema) of who lives there) of every database that may hold tenants."""
         for cell in (self.north, self.south):
             for database in cell.databases():
-                if database != "postgres" and cell.sql(database, "select to_regclass('bulkhead.residency') is not null")[0][0] == "t":
-                    yield cell, database
+                try:
+                    yield cell, database, cell.sql(database, RESIDENTS)
+                except Gone:
+                    continue
 
     def homes(self):
         """For each tenant, the places whose database says that it lives there."""
+        return self._homes(list(self.residents()))
+
+    def _homes(self, residents):
         found = {slug: [] for slug in self.ids}
-        for cell, database in self.bulkheads():
-            name = "north" if cell is self.north else "south"
-            for identity, schema in cell.sql(database, "select tenant_id, schema_name from bulkhead.residency where resident"):
-                found.setdefault(self.slugs.get(identity, identity), []).append(f"{name}/{database}/{schema}")
+        for cell, database, living in residents:
+            for identity, schema in living:
+                found.setdefault(self.slugs.get(identity, identity), []).append(self._place(cell, database, schema))
         return found
 
+    def _place(self, cell, database, schema):
+        return f"{'north' if cell is self.north else 'south'}/{database}/{schema}"
+
     def rows(self):
-        """(entries, counters) at each tenant's home, and rows elsewhere that are not their tenant's own."""
+        """(entries, counters, homes): the rows at each tenant's home; and rows elsewhere that are not their tenant's own."""
         entries, counts, strange = [], [], []
-        homes = self.homes()
-        for cell, database in self.bulkheads():
-            name = "north" if cell is self.north else "south"
-            tables = cell.sql(database, "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-                                        "where c.relname in ('entry', 'counter') and c.relkind = 'r' and n.nspname <> 'bulkhead' order by 1, 2")
-            for schema, table in tables:
-                columns = "writer, seq, mark, number, place, twice" if table == "entry" else "writer, value, mark, ballast"
-                for identity, *values in cell.sql(database, f'select tenant_id, {columns} from "{schema}"."{table}"'):
-                    slug = self.slugs.get(identity, identity)
-                    row = Entry(slug, *map(int, values[:2]), values[2], *map(int, values[3:])) if table == "entry" else \
-                        Count(slug, *map(int, values[:2]), *values[2:])
-                    if f"{name}/{database}/{schema}" in homes.get(slug, []):
-                        (entries if table == "entry" else counts).append(row)
-                    elif not row.mark.startswith(f"{slug}/"):
-                        # What a move leaves behind is kept for a time, but it is nobody else's.
-                        strange.append(f"{name}/{database}/{schema}: {slug} has a row of {row.mark}")
-        return entries, counts, strange
+        residents = list(self.residents())
+        homes = self._homes(residents)
+        for cell, database, _ in residents:
+            try:
+                rows = cell.sql(database, ROWS)
+            except Gone:
+                continue
+            for table, schema, identity, *values in rows:
+                slug = self.slugs.get(identity, identity)
+                row = Entry(slug, *map(int, values[:2]), values[2], *map(int, values[3:])) if table == "entry" else \
+                    Count(slug, *map(int, values[:2]), *values[2:])
+                place = self._place(cell, database, schema)
+                if place in homes.get(slug, []):
+                    (entries if table == "entry" else counts).append(row)
+                elif not row.mark.startswith(f"{slug}/"):
+                    # What a move leaves behind is kept for a time, but it is nobody else's.
+                    strange.append(f"{place}: {slug} has a row of {row.mark}")
+        return entries, counts, homes, strange
 
     def at_home(self, slug, text):
         """SQL as the superuser in the tenant's database, `{schema}` and `{id}` filled in."""
