@@ -103,12 +103,22 @@ class Bench:
         self.bytes = int(size)
 
     def move(self, *more):
-        """Once, to the next model: when it began and ended, and what it says of itself."""
+        """Once, to the next model: when it and its phases began, when it ended, and what it says of itself."""
         model = MODELS[self.next_model % len(MODELS)]
         self.next_model += 1
+        command = [str(word) for word in (self.bulkhead, "move", data.slug(MOVING), "--to", model, "--keep", "0s", "--json", *more,
+                                          "--database", self.cluster.url(DATABASE))]
         began = time.monotonic()
-        said = json.loads(self.run("move", data.slug(MOVING), "--to", model, "--keep", "0s", "--json", *more).strip().splitlines()[-1])
-        return {"to": model, "began": began, "ended": time.monotonic(), "result": said.get("result", said)}
+        mover = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        phases, words = {}, []
+        for line in mover.stderr:
+            words.append(line)
+            if line.startswith("move  "):
+                phases.setdefault(line.split()[1], time.monotonic())
+        said = mover.stdout.read()
+        if mover.wait():
+            raise RuntimeError(f"{' '.join(command)} failed:\n{''.join(words)[-3000:]}")
+        return {"to": model, "began": began, "ended": time.monotonic(), "phases": phases, "result": json.loads(said.strip().splitlines()[-1])}
 
     # --- the pause, as the moving tenant's clients see it
 
@@ -138,7 +148,8 @@ class Bench:
     # --- the neighbour, beside a move that is held back
 
     def beside(self, rate, clients):
-        """Windows without a move and during one, in turn: the neighbour's latencies, and writes a second, by round."""
+        """The neighbour's writes while the tenant moves and does not, in turn: their record, and by round the windows without a move,
+        during all of it, and while it copies, with its replication slot open."""
         seconds = self.options.seconds
         limit = max(10_000, int(self.bytes / seconds))
         load = Load(self.side, NEIGHBOUR, self.options.rows, rate, clients)
@@ -149,25 +160,24 @@ class Bench:
             time.sleep(seconds)
             quiet = (begin, time.monotonic())
             move = self.move("--max-rate", limit)
-            # Its end, with the fence, is of a moment; what lasts is the copy.
-            windows.append((quiet, (move["began"], move["ended"])))
+            windows.append((quiet, (move["began"], move["ended"]), (move["phases"]["claim"], move["phases"]["catch_up"])))
             time.sleep(0.5)
         record = load.end()
-        return [(record.latencies_ms(*quiet), record.latencies_ms(*moving), record.rate(*quiet), record.rate(*moving))
-                for quiet, moving in windows], limit
+        return record, windows, limit
 
     def neighbour(self):
-        rounds, limit = self.beside(self.options.neighbour_rate, 8)
-        quiet = [percentile(without, 0.99) for without, _, _, _ in rounds]
-        moving = [percentile(during, 0.99) for _, during, _, _ in rounds]
+        record, windows, limit = self.beside(self.options.neighbour_rate, 8)
+        quiet = [percentile(record.latencies_ms(*without), 0.99) for without, _, _ in windows]
+        moving = [percentile(record.latencies_ms(*during), 0.99) for _, during, _ in windows]
         return {"neighbour_p99_quiet_ms": statistics.median(quiet), "neighbour_p99_moving_ms": statistics.median(moving),
                 "neighbour_p99_ratio": statistics.median(b / a for a, b in zip(quiet, moving)), "max_rate_bytes": limit}
 
     def journal(self):
-        rounds, _ = self.beside(0, 4)
-        return {"neighbour_writes_quiet": statistics.median(a for _, _, a, _ in rounds),
-                "neighbour_writes_moving": statistics.median(b for _, _, _, b in rounds),
-                "journal_overhead": 1 - statistics.median(b / a for _, _, a, b in rounds)}
+        record, windows, _ = self.beside(0, 4)
+        quiet = [record.rate(*without) for without, _, _ in windows]
+        moving = [record.rate(*copying) for _, _, copying in windows]
+        return {"neighbour_writes_quiet": statistics.median(quiet), "neighbour_writes_moving": statistics.median(moving),
+                "journal_overhead": 1 - statistics.median(b / a for a, b in zip(quiet, moving))}
 
     # --- the copy, beside psql's
 

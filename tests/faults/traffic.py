@@ -24,7 +24,7 @@ class Writer(threading.Thread):
         self.connections = {}
         self.answers = []  # When a write was acknowledged.
         self.reads = 0
-        self.refusals = {}
+        self.refusals = {}  # When each answer that was none came, by its status and text.
         self.stopping = threading.Event()
 
     def run(self):
@@ -90,12 +90,15 @@ class Writer(threading.Thread):
         if response.will_close:
             self.connections.pop(port).close()
         if response.status >= 500:
-            self.refusals[response.status, text[:120]] = self.refusals.get((response.status, text[:120]), 0) + 1
+            self.refused(response.status, text)
             return UNKNOWN, None
         if response.status >= 300:
-            self.refusals[response.status, text[:120]] = self.refusals.get((response.status, text[:120]), 0) + 1
+            self.refused(response.status, text)
             return REFUSED, None
         return ACKED, json.loads(text) if text else None
+
+    def refused(self, status, text):
+        self.refusals.setdefault((status, text[:300].decode(errors="replace")), []).append(time.monotonic())
 
 
 def longest_gap(writers):
