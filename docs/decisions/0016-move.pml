@@ -8,6 +8,9 @@
 #ifndef MOVERS
 #define MOVERS 3
 #endif
+#ifndef ATTEMPTS
+#define ATTEMPTS 4
+#endif
 #ifndef DEATHS
 #define DEATHS 2
 #endif
@@ -118,10 +121,11 @@ proctype Mover(byte me) {
   byte mine, snapshot;
   bool fenced, there, died = false;
 
+again:
   /* The lease: nothing but a hint that nobody else is at work. */
   atomic {
     if
-    :: under_way -> attempt++; mine = attempt
+    :: under_way && attempt < ATTEMPTS -> attempt++; mine = attempt
     :: else -> goto end
     fi
   }
@@ -205,7 +209,14 @@ back:
     fi
   }
   MAY_DIE;
-  atomic { if :: attempt == mine && under_way -> under_way = false :: else -> skip fi }
+  /* The operation has failed, or the same mover tries again: with another attempt, since its lock has gone meanwhile. */
+  atomic {
+    if :: at[from].movers_lock == me -> at[from].movers_lock = 0 :: else -> skip fi
+  }
+  if
+  :: attempt < ATTEMPTS -> goto again
+  :: atomic { if :: attempt == mine && under_way -> under_way = false :: else -> skip fi }
+  fi;
 
 end:
   /* Its connections end with it, and with them its lock. */

@@ -18,6 +18,7 @@
 #include "base/progress.hpp"
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
+#include "cli/move_command.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "lifecycle/cells.hpp"
@@ -367,7 +368,14 @@ struct LifecycleCommands::Impl {
     return tell(lifecycle::resume_tenant(catalog, tenant), "active");
   }
   Result<void> tenant_plan(pg::Blocking& catalog) {
-    return tell(lifecycle::change_plan(catalog, tenant, plan.name), "plan " + plan.name);
+    BULKHEAD_TRY(const auto move, lifecycle::start_plan_move(catalog, tenant, plan.name, operator_name()));
+    if (!move) return tell(lifecycle::change_plan(catalog, tenant, plan.name), "plan " + plan.name);
+    MoveProgress progress;
+    BULKHEAD_TRY(const auto done,
+                 lifecycle::run_move(catalog, move->id, [&](const lifecycle::Operation& operation) {
+                   progress.show(operation);
+                 }));
+    return tell(catalog::find_tenant(catalog, done.subject), "plan " + plan.name);
   }
   Result<void> tenant_export(pg::Blocking& catalog) {
     lifecycle::ExportRequest request;

@@ -15,6 +15,7 @@
 #include "journal/tables.hpp"
 #include "lifecycle/adopt.hpp"
 #include "lifecycle/lock.hpp"
+#include "lifecycle/plans.hpp"
 #include "lifecycle/remove.hpp"
 #include "lifecycle/slots.hpp"
 
@@ -506,6 +507,21 @@ Result<Operation> start_move(pg::Blocking& catalog, const MoveRequest& request) 
                   {"plan", request.plan}};
   if (request.back) wanted.input["back"] = true;
   return start_operation(catalog, wanted);
+}
+
+Result<std::optional<Operation>> start_plan_move(pg::Blocking& catalog, const std::string& tenant,
+                                                 const std::string& plan, const std::string& actor) {
+  BULKHEAD_TRY(const auto record, catalog::find_tenant(catalog, tenant));
+  BULKHEAD_TRY(const Plan wanted, find_plan(catalog, plan));
+  if (wanted.model == record.placement.model) return std::optional<Operation>();
+  MoveRequest request;
+  request.tenant = tenant;
+  request.model = wanted.model;
+  request.cell = wanted.cell;
+  request.plan = plan;
+  request.actor = actor;
+  BULKHEAD_TRY(auto started, start_move(catalog, request));
+  return std::optional<Operation>(std::move(started));
 }
 
 Result<Operation> run_move(pg::Blocking& catalog, const Uuid& id,

@@ -33,6 +33,13 @@ struct MoveRequest {
 /// already).
 [[nodiscard]] Result<Operation> start_move(pg::Blocking& catalog, const MoveRequest& request);
 
+/// A plan that means another model than that in which the tenant lives: starts the move there, with which the tenant gets the plan.
+/// None where the plan means the same model. Errors: as above, `not_found` (plan).
+[[nodiscard]] Result<std::optional<Operation>> start_plan_move(pg::Blocking& catalog,
+                                                               const std::string& tenant,
+                                                               const std::string& plan,
+                                                               const std::string& actor);
+
 /// Its steps: prepare the place, move (docs/decisions/0016-move.md), finish. Where the connection to the catalog is lost it is made
 /// again for half a minute. Errors: those of the steps; after them the tenant is where it was, or (`database_unavailable`,
 /// `conflict`) another run takes the operation up.

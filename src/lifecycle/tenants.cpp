@@ -108,7 +108,7 @@ Result<catalog::TenantRecord> change_plan(pg::Blocking& catalog, const std::stri
                                      std::string(catalog::model_name(tenant.placement.model)) +
                                      " model, and plan \"" + plan + "\" means the " +
                                      std::string(catalog::model_name(wanted.model)) + " model")
-        .hint("its rows would have to move, which this version cannot do: choose a plan of the same model");
+        .hint("`bulkhead tenant plan` moves it there");
   }
   BULKHEAD_TRY(
       auto set,

@@ -20,7 +20,7 @@ namespace bulkhead::lifecycle {
                                                            const std::string& reason);
 [[nodiscard]] Result<catalog::TenantRecord> resume_tenant(pg::Blocking& catalog, const std::string& tenant);
 
-/// Within the same model: another one needs a move, which this version does not have (`conflict`).
+/// Within the same model: a plan of another one needs a move (`conflict`): `start_plan_move`.
 [[nodiscard]] Result<catalog::TenantRecord> change_plan(pg::Blocking& catalog, const std::string& tenant,
                                                         const std::string& plan);
 

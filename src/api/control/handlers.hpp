@@ -13,6 +13,7 @@ namespace bulkhead::api::control {
 [[nodiscard]] Result<Answer> suspend_tenant(Call& call);
 [[nodiscard]] Result<Answer> resume_tenant(Call& call);
 [[nodiscard]] Result<Answer> change_plan(Call& call);
+[[nodiscard]] Result<Answer> move_tenant(Call& call);
 [[nodiscard]] Result<Answer> delete_tenant(Call& call);
 [[nodiscard]] Result<Answer> undelete_tenant(Call& call);
 [[nodiscard]] Result<Answer> get_certificate(Call& call);

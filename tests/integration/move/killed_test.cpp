@@ -1,0 +1,121 @@
+// The real program is killed at every step of a move: another run brings it to an end, and the tenant has one home with all its rows.
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lifecycle/housekeeper.hpp"
+#include "lifecycle/tenants.hpp"
+#include "zoo.hpp"
+
+namespace bulkhead::lifecycle {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A run of the program, with its output thrown away.
+class Program {
+ public:
+  Program(const test::Database& database, std::vector<std::string> arguments,
+          const std::map<std::string, std::string>& environment) {
+    arguments.insert(arguments.begin(), BULKHEAD_PROGRAM);
+    arguments.insert(arguments.end(), {"--database", database.admin});
+    std::vector<char*> pointers;
+    for (auto& argument : arguments) pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    pid_ = fork();
+    if (pid_ != 0) return;
+    for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
+    if (freopen("/dev/null", "w", stdout) == nullptr || freopen("/dev/null", "w", stderr) == nullptr)
+      _exit(126);
+    execv(BULKHEAD_PROGRAM, pointers.data());
+    _exit(127);
+  }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+  ~Program() {
+    if (pid_ > 0) static_cast<void>(wait());
+  }
+
+  /// The exit code; -1 when it was killed.
+  int wait() {
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+class KilledMoves : public Zoo {
+ protected:
+  KilledMoves() {
+    trace_ = fs::temp_directory_path() / ("bh-trace-" + std::to_string(getpid()) + "-" + database_.name);
+  }
+  ~KilledMoves() override {
+    std::error_code ignored;
+    fs::remove(trace_, ignored);
+  }
+  int run(const std::vector<std::string>& arguments,
+          const std::map<std::string, std::string>& environment = {}) const {
+    return Program(database_, arguments, environment).wait();
+  }
+  /// The names of all places that a move passes.
+  std::vector<std::string> places(const std::vector<std::string>& arguments) {
+    EXPECT_EQ(run(arguments, {{"BULKHEAD_FAILPOINT_TRACE", trace_.string()}}), 0);
+    std::vector<std::string> out;
+    std::ifstream in(trace_);
+    for (std::string line; std::getline(in, line);)
+      if (line.starts_with("move.") && std::find(out.begin(), out.end(), line) == out.end())
+        out.push_back(line);
+    return out;
+  }
+  fs::path trace_;
+};
+
+TEST_F(KilledMoves, AtEveryStepEndWithOneHomeAndAllRows) {
+  filled("traced", Model::row);
+  const auto all = places({"move", "traced", "--to", "schema"});
+  EXPECT_GE(all.size(), 15u);
+  filled("acme", Model::row);
+  filled("globex", Model::row);
+  std::string before = rows_of("acme");
+  const std::string other = rows_of("globex");
+  int number = 0;
+  for (const auto& place : all) {
+    SCOPED_TRACE(place);
+    const bool to_schema = tenant("acme").placement.model == Model::row;
+    ASSERT_EQ(run({"move", "acme", "--to", to_schema ? "schema" : "row"}, {{"BULKHEAD_FAILPOINT", place}}),
+              -1);
+    // In turns what every server does by itself, and the operator's command.
+    if (++number % 2 == 0) {
+      const auto report = Housekeeper().run_once(admin_);
+      for (const auto& error : report.errors) ADD_FAILURE() << error.message() << " " << error.internal();
+    } else {
+      const auto id = must(
+          admin_.query("select id from catalog.operation where kind = 'move' order by made_at desc limit 1"));
+      ASSERT_EQ(run({"operation", "resume", std::string(id.text(0, 0))}), 0);
+    }
+    EXPECT_EQ(tenant("acme").placement.model, to_schema ? Model::schema : Model::row);
+    EXPECT_EQ(rows_of("acme"), before);
+    expect_one_home("acme");
+    EXPECT_EQ(must(admin_.query("select count(*) from catalog.operation where state <> 'done'")).text(0, 0),
+              "0");
+    EXPECT_EQ(must(admin_.query("select count(*) from catalog.slot")).text(0, 0), "0");
+    as("acme", "insert into app.keeper(name) values ('after " + place + "');\n");
+    before = rows_of("acme");
+  }
+  EXPECT_EQ(rows_of("globex"), other);
+  EXPECT_EQ(
+      must(admin_.query("select count(*) from pg_replication_slots where slot_name like 'bulkhead\\_move%'"))
+          .text(0, 0),
+      "0");
+}
+
+}  // namespace
+}  // namespace bulkhead::lifecycle
