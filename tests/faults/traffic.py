@@ -98,7 +98,7 @@ class Writer(threading.Thread):
         return ACKED, json.loads(text) if text else None
 
     def refused(self, status, text):
-        self.refusals.setdefault((status, text[:300].decode(errors="replace")), []).append(time.monotonic())
+        self.refusals.setdefault((status, text[:150].decode(errors="replace")), []).append(time.monotonic())
 
 
 def longest_gap(writers):
