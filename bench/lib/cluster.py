@@ -15,7 +15,8 @@ HUGE = pathlib.Path("/proc/sys/vm/nr_hugepages")
 class Cluster:
     """Initialised in a fresh folder, run as an ordinary user (PostgreSQL refuses root), removed at the end."""
 
-    def __init__(self, parent, shared_buffers_mb):
+    def __init__(self, parent, shared_buffers_mb, huge_pages=True, more=None):
+        """`more`: settings besides, as they stand in postgresql.conf."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bulkhead-bench-", dir=parent))
         self.data, self.socket, self.log = self.folder / "pg", self.folder / "s", self.folder / "postgres.log"
         self.user = {}
@@ -26,17 +27,22 @@ class Cluster:
             os.chown(self.folder, account.pw_uid, account.pw_gid)
             self.user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
         self.folder.chmod(0o755)
-        self._reserve_huge_pages(shared_buffers_mb)
+        self.huge = False
+        if huge_pages:
+            self._reserve_huge_pages(shared_buffers_mb)
         self._run([BIN / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"])
         self._run(["mkdir", self.socket])
         settings = {
             "listen_addresses": "''", "unix_socket_directories": f"'{self.socket}'", "max_connections": 200,
             "shared_buffers": f"'{shared_buffers_mb}MB'", "huge_pages": "try", "synchronous_commit": "on", "fsync": "on",
             "autovacuum": "off", "checkpoint_timeout": "'1h'", "max_wal_size": "'16GB'", "wal_level": "logical",
-            "jit": "off", "log_min_messages": "warning",
+            "jit": "off", "log_min_messages": "warning", **(more or {}),
         }
         with open(self.data / "postgresql.conf", "a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        self.start()
+
+    def start(self):
         self._run([BIN / "pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", "60", "start"])
         self.started = True
         self.pid = int((self.data / "postmaster.pid").read_text().split()[0])

@@ -30,12 +30,13 @@
 #include "http/server.hpp"
 #include "identity/internal_issuer.hpp"
 #include "lifecycle/app_migrations.hpp"
-#include "lifecycle/import.hpp"
 #include "lifecycle/backup/settings.hpp"
+#include "lifecycle/import.hpp"
 #include "lifecycle/plans.hpp"
 #include "migrate/fleet.hpp"
 #include "migrate/lint.hpp"
 #include "migrate/runner.hpp"
+#include "runtime/backup_use.hpp"
 #include "runtime/dev_identity.hpp"
 #include "runtime/dev_sign_in.hpp"
 #include "runtime/event_service.hpp"
@@ -336,7 +337,8 @@ struct Running {
 /// What is done with the databases' journals while a server runs.
 class Journals {
  public:
-  Journals(const AppConfig& config, std::function<Result<pg::Blocking>()> connect, Logger& log) {
+  Journals(const AppConfig& config, const std::filesystem::path& data_dir,
+           std::function<Result<pg::Blocking>()> connect, Logger& log) {
     runtime::JournalServiceSettings settings;
     settings.connect = connect;
     settings.max_retained_wal = config.max_retained_wal;
@@ -344,6 +346,7 @@ class Journals {
       events_.emplace(runtime::event_service_settings(config, std::move(connect)), log);
       settings.uses.push_back(events_->use());
     }
+    settings.uses.push_back(std::make_shared<runtime::BackupUse>(settings.connect, data_dir));
     journals_.emplace(std::move(settings), log);
   }
 
@@ -412,7 +415,7 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
   settings.stop_open_routes = running.stop_open_routes;
   settings.page = std::move(running.page);
   settings.docs = std::move(running.docs);
-  Journals journals(running.config, settings.connect_operator, log);
+  Journals journals(running.config, options.database.data_dir, settings.connect_operator, log);
   settings.observe = [&journals](Metrics& metrics) { journals.observe(metrics); };
   runtime::Server server(std::move(settings), routes, log);
   BULKHEAD_TRY(std::uint16_t port, server.start());

@@ -25,7 +25,7 @@ std::string system_sql(BindingMode mode) {
   const std::string tenant_id = "04_tenant_id_" + std::string(binding_name(mode));
   return sql_files({"02_catalog", "03_bulkhead", "03_target_app", tenant_id, "05_migrations", "06_operator",
                     "11_operations", "12_audit", "13_control", "14_services", "15_adopted_catalog",
-                    "16_journal", "17_events", "18_backup"});
+                    "16_journal", "17_events", "18_backup", "19_operations_told"});
 }
 
 /// Another server that bootstraps another database of the same cluster may touch the same roles at the same

@@ -16,8 +16,8 @@ constexpr std::string_view rest_prefix = "/rest/v1/", rest_root = "/rest/v1";
 constexpr std::string_view document_path = "/openapi.json";
 /// Where a tenant's domain that was pointed here is asked to prove it.
 constexpr std::string_view challenge_prefix = "/.well-known/bulkhead-challenge/";
-/// What the log and the metrics call the files of the app's page.
-constexpr std::string_view page_route = "page", docs_route = "docs";
+/// What the log and the metrics call the files of the pages.
+constexpr std::string_view page_route = "page", docs_route = "docs", console_route = "console";
 /// Which of them a path takes is the control API's to say, once it knows who asks.
 constexpr Method control_methods[] = {Method::get,   Method::head, Method::post,   Method::put,
                                       Method::patch, Method::del,  Method::options};
@@ -98,6 +98,7 @@ RouteTable::RouteTable(const std::vector<Route>& handlers, std::vector<OpenRoute
   }
   page_metric_ = metrics.route(std::string(page_route));
   docs_metric_ = metrics.route(std::string(docs_route));
+  console_metric_ = metrics.route(std::string(console_route));
 }
 
 void RouteTable::add_documents(Metrics& metrics) {
@@ -215,6 +216,13 @@ Response Dispatcher::no_route(const Request& request, bool path_tenant, Seen& se
     seen.route = docs_route;
     seen.metric = routes_.docs_metric();
     return std::move(*file);
+  }
+  if (answerers_.control != nullptr) {
+    if (auto file = answerers_.console.answer(request)) {
+      seen.route = console_route;
+      seen.metric = routes_.console_metric();
+      return std::move(*file);
+    }
   }
   auto file = answerers_.page.answer(request);
   if (!file) return nothing_here(seen);

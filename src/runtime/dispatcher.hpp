@@ -18,6 +18,7 @@
 #include "entry/entry.hpp"
 #include "http/router.hpp"
 #include "runtime/api_page.hpp"
+#include "runtime/console_page.hpp"
 #include "runtime/web_page.hpp"
 
 namespace bulkhead::runtime {
@@ -54,16 +55,17 @@ class RouteTable {
   [[nodiscard]] const Target& target(std::size_t number) const { return targets_[number]; }
   /// Of a request whose body was not read yet: what its route allows, where that is not what all are allowed.
   [[nodiscard]] std::optional<std::size_t> body_limit(const Request& request) const;
-  /// Of all files of the app's page together, and of those of the API's page.
+  /// Of all files of the app's page together, of those of the API's page, and of the console's.
   [[nodiscard]] RouteId page_metric() const noexcept { return page_metric_; }
   [[nodiscard]] RouteId docs_metric() const noexcept { return docs_metric_; }
+  [[nodiscard]] RouteId console_metric() const noexcept { return console_metric_; }
 
  private:
   std::size_t add(Target target);
   void add_documents(Metrics& metrics);
   http::Router router_;
   std::vector<Target> targets_;
-  RouteId page_metric_ = RouteId::other, docs_metric_ = RouteId::other;
+  RouteId page_metric_ = RouteId::other, docs_metric_ = RouteId::other, console_metric_ = RouteId::other;
 };
 
 /// What answers requests, once it is known whose they are. All of it outlives the dispatcher.
@@ -73,6 +75,7 @@ struct Answerers {
   api::ControlApi* control = nullptr;  ///< Null where there is none.
   const WebPage& page;
   const ApiPage& docs;
+  const ConsolePage& console;  ///< There where the control API is.
 };
 
 /// The spine of a request on one io thread, in the order of DESIGN section 2: route, entry (tenant, caller,

@@ -241,6 +241,7 @@ struct Server::Shared {
   }
 
   ServerSettings settings;
+  ConsolePage console;
   entry::Cors cors;
   Logger& log;
   identity::InternalIssuer internal;
@@ -433,8 +434,8 @@ Result<std::uint16_t> Server::start() {
       std::make_unique<RouteTable>(routes_, std::move(open), control_ != nullptr, shared_->metrics);
   for (auto& thread : threads_) {
     IoThread& t = *thread;
-    const Answerers answerers{t.rest, *openapi_, control_.get(), shared_->settings.page,
-                              shared_->settings.docs};
+    const Answerers answerers{
+        t.rest, *openapi_, control_.get(), shared_->settings.page, shared_->settings.docs, shared_->console};
     t.dispatcher = std::make_unique<Dispatcher>(t.entry, shared_->cors, t.plane, answerers, *shared_->routes,
                                                 shared_->log, shared_->metrics.thread());
     t.thread = std::thread([&t] { t.io.run(); });
@@ -448,6 +449,7 @@ void Server::stop(std::chrono::milliseconds grace) {
   // The listener belongs to the first thread, which does not run if `start` failed.
   if (threads_.front()->thread.joinable())
     asio::post(threads_.front()->io, asio::use_future([this] { database_listener_.reset(); })).wait();
+  if (control_) control_->end_following();
   auto deadline = std::chrono::steady_clock::now() + grace;
   std::vector<std::future<void>> drained;
   for (auto& thread : threads_) {
@@ -569,15 +571,18 @@ void Server::watch_database() {
   auto on_notify = [this](std::string_view channel, std::string_view payload) {
     if (channel == "bulkhead_migrated") reload_.ask();
     if (channel == "bulkhead_catalog" && payload == "key") renew_key_.ask();
+    if (channel == "bulkhead_operation" && control_) control_->operation_told(std::string(payload));
   };
   auto on_listening = [this] {
     reload_.ask();
     renew_key_.ask();
+    if (control_) control_->operations_told();
   };
   asio::post(first.io, [this, &first, on_notify, on_listening] {
     database_listener_ = std::make_unique<pg::Listener>(
         first.io.get_executor(), shared_->settings.login_conninfo,
-        std::vector<std::string>{"bulkhead_migrated", "bulkhead_catalog"}, on_notify, on_listening);
+        std::vector<std::string>{"bulkhead_migrated", "bulkhead_catalog", "bulkhead_operation"}, on_notify,
+        on_listening);
   });
 }
 

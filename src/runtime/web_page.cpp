@@ -129,17 +129,31 @@ Result<WebPage> WebPage::load(const fs::path& dir, WebPageSettings settings) {
       return Error(Errc::config_invalid,
                    fmt::format("the page's file {} has a name that is no plain path", path.string()))
           .hint("letters, digits, and . _ - ~ in names of files and folders");
-    File file;
-    BULKHEAD_TRY(file.body, read_file(path));
-    file.type = type_of(path.extension().string());
-    file.etag = fmt::format("\"{}\"", migrate::sha256_hex(file.body).substr(0, 32));
-    file.immutable = is_named_by_content(path);
-    page.files_.emplace(name, std::move(file));
+    BULKHEAD_TRY(std::string body, read_file(path));
+    page.files_.emplace(name, file_of(name, std::move(body)));
   }
   if (!page.files_.contains(index_path))
     return Error(Errc::config_invalid, fmt::format("the page's folder {} has no index.html", dir.string()))
         .hint(std::string(build_first));
   return page;
+}
+
+WebPage WebPage::of(const std::vector<Source>& sources, std::string policy) {
+  WebPage page;
+  page.policy_ = std::move(policy);
+  for (const Source& source : sources)
+    page.files_.emplace(source.path, file_of(source.path, std::string(source.content)));
+  return page;
+}
+
+WebPage::File WebPage::file_of(std::string_view path, std::string body) {
+  const fs::path name(path);
+  File file;
+  file.body = std::move(body);
+  file.type = type_of(name.extension().string());
+  file.etag = fmt::format("\"{}\"", migrate::sha256_hex(file.body).substr(0, 32));
+  file.immutable = is_named_by_content(name);
+  return file;
 }
 
 const WebPage::File* WebPage::find(const Request& request) const {

@@ -32,6 +32,13 @@ class WebPage {
   /// a file that cannot be read.
   [[nodiscard]] static Result<WebPage> load(const std::filesystem::path& dir, WebPageSettings settings = {});
 
+  /// A file that is part of the program, at its path.
+  struct Source {
+    std::string_view path, content;
+  };
+  /// A page of such files, under a policy of its own.
+  [[nodiscard]] static WebPage of(const std::vector<Source>& sources, std::string policy);
+
   [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
   /// The answer to a request that no route takes; nullopt where the page has nothing for it.
   [[nodiscard]] std::optional<Response> answer(const Request& request) const;
@@ -41,6 +48,7 @@ class WebPage {
     std::string body, type, etag;
     bool immutable = false;  ///< Another content would have another name.
   };
+  [[nodiscard]] static File file_of(std::string_view path, std::string body);
   [[nodiscard]] const File* find(const Request& request) const;
   [[nodiscard]] Response serve(const File& file, const Request& request) const;
 

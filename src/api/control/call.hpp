@@ -65,6 +65,8 @@ struct Route {
   std::string_view schema;  ///< Of the answer, or of one item of a page; empty: no body.
   Handler handler = nullptr;
   std::vector<Field> query = {}, body = {};
+  bool stream =
+      false;  ///< What the handler answers is followed: server-sent events, the first of them at once.
   bool page = false;  ///< Takes `limit` and `cursor`; answers {"items": […], "next": …}.
 };
 

@@ -4,8 +4,11 @@
 #include <memory>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/serialize.hpp>
+
+#include <bulkhead/stream.hpp>
 
 #include "api/control/call.hpp"
 #include "base/problem.hpp"
@@ -25,6 +28,7 @@ struct ControlApi::Asked {
   Method method = Method::other;
   std::string path, query, body;  ///< The path begins behind /control/v1.
   std::optional<std::string> content_type, key;
+  std::string last_event;  ///< The id of the last event that the caller has seen of a stream.
   identity::ClaimsRef caller;
   std::string trace_id;
 };
@@ -113,6 +117,15 @@ Result<Response> call_once(const Route& route, Call& call, const catalog::Operat
   return response;
 }
 
+/// The operation that a request wants to follow; nullopt: it does not.
+std::optional<std::string> followed(const Request& request, const std::string& path) {
+  auto found = control::find_route(request.method, path);
+  if (found.has_error() || found->route == nullptr || !found->route->stream) return std::nullopt;
+  const auto id = Uuid::parse(found->path.at("operation"));
+  if (!id) return std::nullopt;
+  return id->text();
+}
+
 }  // namespace
 
 ControlApi::ControlApi(Connect connect, lifecycle::DomainSettings domains,
@@ -130,11 +143,6 @@ void ControlApi::stop() {
 
 Task<Response> ControlApi::answer(const Request& request, std::string_view rest, identity::ClaimsRef caller,
                                   std::string trace_id) {
-  if (waiting_.fetch_add(1) >= most_waiting) {
-    --waiting_;
-    const Error error(Errc::overloaded, "too many requests of operators are waiting");
-    co_return problem_response(error, 0, trace_id);
-  }
   auto asked = std::make_shared<Asked>();
   asked->method = request.method;
   asked->path = "/" + std::string(rest);
@@ -142,8 +150,20 @@ Task<Response> ControlApi::answer(const Request& request, std::string_view rest,
   asked->body = request.body;
   if (const auto type = request.header("Content-Type")) asked->content_type = *type;
   if (const auto key = request.header("Idempotency-Key")) asked->key = *key;
+  if (const auto last = request.header("Last-Event-ID")) asked->last_event = *last;
   asked->caller = std::move(caller);
   asked->trace_id = std::move(trace_id);
+  auto operation = followed(request, asked->path);
+  if (operation) co_return co_await follow(request, std::move(asked), std::move(*operation));
+  co_return co_await ask(std::move(asked));
+}
+
+Task<Response> ControlApi::ask(std::shared_ptr<const Asked> asked) {
+  if (waiting_.fetch_add(1) >= most_waiting) {
+    --waiting_;
+    const Error error(Errc::overloaded, "too many requests of operators are waiting");
+    co_return problem_response(error, 0, asked->trace_id);
+  }
   auto work = [](ControlApi* api, std::shared_ptr<const Asked> job) -> Task<Response> {
     Response response = api->serve(*job);
     --api->waiting_;
@@ -151,6 +171,36 @@ Task<Response> ControlApi::answer(const Request& request, std::string_view rest,
   };
   auto served = asio::co_spawn(pool_, work(this, std::move(asked)), asio::use_awaitable);
   co_return co_await std::move(served);
+}
+
+Task<Response> ControlApi::follow(const Request& request, std::shared_ptr<const Asked> asked,
+                                  std::string operation) {
+  const auto executor = co_await asio::this_coro::executor;
+  // Before the first look, so that no news is missed after it.
+  const std::unique_ptr<control::Watches::Seat> seat = watches_.take(executor, std::move(operation));
+  Response seen = co_await ask(asked);
+  if (seen.status != 200) co_return seen;
+  if (seat == nullptr)
+    co_return problem(Error(Errc::overloaded, "as many operations are being followed as can be")
+                          .hint("ask for the operation now and then instead"),
+                      0, asked->trace_id);
+  ResponseStream& stream = *request.stream;
+  Result<void> written = co_await stream.begin(control::event_stream());
+  std::string known = asked->last_event;
+  bool ended = request.method == Method::head;
+  while (written.has_value() && !ended) {
+    const control::Event event = control::event_of(seen, known);
+    written = co_await stream.write(event.text);
+    known = event.id;
+    if (event.last || written.has_error()) break;
+    const bool goes_on = co_await seat->wait();
+    ended = !goes_on || asked->caller->expires <= std::chrono::system_clock::now();
+    if (!ended) seen = co_await ask(asked);
+  }
+  Response response;
+  response.streamed = written.has_value();
+  if (written.has_error()) response.error = written.error();
+  co_return response;
 }
 
 Response ControlApi::serve(const Asked& asked) {

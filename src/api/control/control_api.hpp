@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <bulkhead/result.hpp>
 #include <bulkhead/task.hpp>
 
+#include "api/control/watches.hpp"
 #include "catalog/operators.hpp"
 #include "identity/internal_issuer.hpp"
 #include "identity/verifier.hpp"
@@ -28,6 +30,9 @@ namespace bulkhead::api {
 /// In this order: the caller must be an operator (403), the path and the method must be there (404, 405), the query and the
 /// body must be what the route takes (400, 413, 415), an Idempotency-Key is looked up (the stored answer, 409, 422), and the
 /// route's handler is called. Thread-safe.
+///
+/// Who follows an operation is answered by all of this each time that it has changed, and so only as long as the caller is an
+/// operator.
 class ControlApi {
  public:
   using Connect = std::function<Result<pg::Blocking>()>;
@@ -44,6 +49,13 @@ class ControlApi {
   [[nodiscard]] Task<Response> answer(const Request& request, std::string_view rest,
                                       identity::ClaimsRef caller, std::string trace_id);
 
+  /// The operation with this id has changed; somebody may follow it. Any thread, as are the next two.
+  void operation_told(const std::string& id) { watches_.tell(id); }
+  /// Operations may have changed without anybody having been told.
+  void operations_told() { watches_.tell_all(); }
+  /// Answers that follow an operation end. Before the loops are drained.
+  void end_following() { watches_.end(); }
+
   /// Finishes what is being answered and drops what waits. Before the loops that wait for answers end. Idempotent.
   void stop();
 
@@ -54,6 +66,9 @@ class ControlApi {
     pg::Blocking catalog;
     lifecycle::ShardConnection shard;
   };
+  [[nodiscard]] Task<Response> ask(std::shared_ptr<const Asked> asked);
+  [[nodiscard]] Task<Response> follow(const Request& request, std::shared_ptr<const Asked> asked,
+                                      std::string operation);
   [[nodiscard]] Response serve(const Asked& asked);
   [[nodiscard]] Result<Response> serve_operator(Connections& connections, const Asked& asked);
   [[nodiscard]] Result<Response> handle(Connections& connections, const catalog::Operator& asker,
@@ -68,6 +83,7 @@ class ControlApi {
   std::mutex mutex_;  ///< Guards idle_.
   std::vector<Connections> idle_;
   std::atomic<std::size_t> waiting_{0};
+  control::Watches watches_;
   boost::asio::thread_pool pool_{threads};
 };
 

@@ -54,6 +54,26 @@ boost::json::object cell_json(const lifecycle::Cell& cell) {
             {"silo", bound_json(cell.capacity.silo)}}}};
 }
 
+/// What steps have found out and everybody who looks on may see; the rest is the steps' own.
+boost::json::object progress_json(const boost::json::object& progress) {
+  boost::json::object out;
+  for (const std::string_view name :
+       {"phase", "rows_done", "rows_total", "bytes_done", "rows_per_s", "lag_bytes", "pause_ms"})
+    if (const auto* found = progress.if_contains(name)) out[name] = *found;
+  const auto* tables = progress.if_contains("tables");
+  if (tables == nullptr || !tables->is_array()) return out;
+  boost::json::array told;
+  for (const boost::json::value& table : tables->get_array()) {
+    if (!table.is_object()) continue;
+    boost::json::object one;
+    for (const std::string_view name : {"name", "rows", "done"})
+      if (const auto* found = table.get_object().if_contains(name)) one[name] = *found;
+    told.push_back(std::move(one));
+  }
+  out["tables"] = std::move(told);
+  return out;
+}
+
 /// There are few of them, so that all are read: those behind the cursor, by name.
 template <class T, class Json>
 boost::json::object page_of_all(const Call& call, std::vector<T> all, Json json) {
@@ -73,6 +93,7 @@ boost::json::object operation_json(const lifecycle::Operation& operation) {
                           {"steps_done", operation.steps_done},
                           {"steps_total", operation.steps_total},
                           {"error", or_null(operation.error)},
+                          {"progress", progress_json(operation.progress)},
                           {"result", operation.result},
                           {"due", operation.due},
                           {"actor", operation.actor},

@@ -43,11 +43,16 @@ constexpr std::string_view schemas = R"({
     "name": {"type": "string"}, "region": {"type": ["string", "null"]}, "status": {"enum": ["open", "closed"]},
     "tenants": {"$ref": "#/components/schemas/Counts"}, "capacity": {"$ref": "#/components/schemas/Counts"}}},
   "Operation": {"type": "object", "required": ["id", "kind", "tenant_id", "subject", "state", "step", "steps_done", "steps_total",
-      "error", "result", "due", "actor", "made_at", "updated_at"], "properties": {
+      "error", "progress", "result", "due", "actor", "made_at", "updated_at"], "properties": {
     "id": {"type": "string", "format": "uuid"}, "kind": {"type": "string"}, "tenant_id": {"type": ["string", "null"], "format": "uuid"},
     "subject": {"type": "string"}, "state": {"enum": ["pending", "running", "done", "failed", "cancelled"]},
     "step": {"type": ["string", "null"]}, "steps_done": {"type": "integer"}, "steps_total": {"type": "integer"},
-    "error": {"type": ["string", "null"]}, "result": {"type": "object"}, "due": {"type": "string", "format": "date-time"},
+    "error": {"type": ["string", "null"]}, "result": {"type": "object"},
+    "progress": {"type": "object", "properties": {
+      "phase": {"type": "string"}, "rows_done": {"type": "number"}, "rows_total": {"type": "number"}, "bytes_done": {"type": "number"},
+      "rows_per_s": {"type": "number"}, "lag_bytes": {"type": "number"}, "pause_ms": {"type": "number"},
+      "tables": {"type": "array", "items": {"type": "object", "properties": {
+        "name": {"type": "string"}, "rows": {"type": "number"}, "done": {"type": ["number", "boolean"]}}}}}}, "due": {"type": "string", "format": "date-time"},
     "actor": {"type": "string"}, "made_at": {"type": "string", "format": "date-time"}, "updated_at": {"type": "string", "format": "date-time"}}},
   "AuditEntry": {"type": "object", "required": ["seq", "at", "actor", "action", "subject", "tenant_id", "details", "previous", "hash"], "properties": {
     "seq": {"type": "integer"}, "at": {"type": "string", "format": "date-time"}, "actor": {"type": "string"}, "action": {"type": "string"},
@@ -134,7 +139,12 @@ object answer_schema(const Route& route) {
 
 object answers_of(const Route& route) {
   object success{{"description", route.summary}};
-  if (!route.schema.empty()) success["content"] = media("application/json", answer_schema(route));
+  if (route.stream)
+    success["content"] = media("text/event-stream", {{"type", "string"},
+                                                     {"contentMediaType", "application/json"},
+                                                     {"contentSchema", answer_schema(route)}});
+  else if (!route.schema.empty())
+    success["content"] = media("application/json", answer_schema(route));
   object problem{{"description", "What went wrong"}};
   problem["content"] = media("application/problem+json", {{"$ref", "#/components/schemas/Problem"}});
   return {{std::to_string(route.success), std::move(success)}, {"default", std::move(problem)}};

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <functional>
 #include <future>
+#include <memory>
 #include <set>
 
 #include <boost/json/array.hpp>
@@ -8,6 +9,7 @@
 #include <boost/json/parse.hpp>
 
 #include "api/control/call.hpp"
+#include "api/control/watches.hpp"
 #include "audit/log.hpp"
 #include "catalog/operators.hpp"
 #include "catalog/store.hpp"
@@ -439,6 +441,139 @@ TEST_F(ControlTest, TheDocumentHasEveryRoute) {
       EXPECT_TRUE(document.at("components").at("schemas").as_object().contains(route.schema));
   }
   EXPECT_EQ(described, api::control::routes().size());
+}
+
+/// An operation that nobody works on.
+class FollowTest : public ControlTest {
+ protected:
+  FollowTest() {
+    const Rows made = must(admin_.query(
+        "insert into catalog.operation(kind, subject, state, steps_total, due) values ('export', 'followed', "
+        "'running', 3, now() + interval '1 day') returning id"));
+    id_ = std::string(made.text(0, 0));
+  }
+  void TearDown() override { set("state = 'cancelled'"); }
+
+  void set(const std::string& values) {
+    must(admin_.query("update catalog.operation set " + values + " where id = $1::uuid", {id_}));
+  }
+  [[nodiscard]] std::string path() const { return "/operations/" + id_ + "/events"; }
+  /// What comes until the server closes the connection or is silent for two seconds.
+  [[nodiscard]] std::string stream(const std::string& token, const std::string& headers = {}) const {
+    return HttpClient::raw(server().port(), "GET " + std::string(base) + path() +
+                                                " HTTP/1.1\r\nHost: localhost\r\n" +
+                                                "Authorization: Bearer " + token + "\r\n" + headers +
+                                                "Connection: close\r\n\r\n");
+  }
+  static std::string operator_token() { return server().token("", "olga", ""); }
+  static std::size_t count(const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+    return found;
+  }
+  static std::string first_id(const std::string& text) {
+    const std::size_t at = text.find("id: ");
+    return at == std::string::npos ? "" : text.substr(at + 4, text.find('\n', at) - at - 4);
+  }
+
+  std::string id_;
+};
+
+TEST_F(FollowTest, OnlyOperatorsFollow) {
+  Caller nobody(server(), "x.y.z"), member = ann("owner"), caller = olga();
+  EXPECT_EQ(get(nobody, path()).status, 401u);
+  EXPECT_EQ(get(member, path()).status, 403u);
+  EXPECT_EQ(get(caller, "/operations/nosuch/events").status, 404u);
+  EXPECT_EQ(get(caller, "/operations/00000000-0000-4000-8000-000000000000/events").status, 404u);
+  EXPECT_EQ(get(caller, path() + "?colour=red").status, 400u);
+  const Reply head = caller.send("HEAD", base + path(), "");
+  EXPECT_EQ(head.status, 200u);
+  EXPECT_EQ(head.header("content-type"), "text/event-stream");
+}
+
+TEST_F(FollowTest, EachChangeIsToldAndTheEndIsTheEnd) {
+  auto read = std::async(std::launch::async, [&] { return stream(operator_token()); });
+  const std::vector<std::string> changes{
+      R"(progress = '{"phase": "copy", "rows_done": 5, "rows_total": 10, "secret": "no"}')",
+      R"(progress = '{"phase": "verify", "tables": [{"name": "artist", "rows": 5, "sha256": "no"}]}')",
+      "state = 'failed', error = 'the disk is full → make room'"};
+  for (const std::string& change : changes) {
+    // Longer than the pause between two looks, so that none of them is passed over.
+    EXPECT_EQ(read.wait_for(std::chrono::milliseconds(600)), std::future_status::timeout);
+    set(change);
+  }
+  const std::string text = read.get();
+  EXPECT_NE(text.find("Content-Type: text/event-stream"), std::string::npos) << text;
+  EXPECT_EQ(count(text, "event: operation\n"), 4u) << text;
+  EXPECT_EQ(count(text, R"("phase":"copy")"), 1u) << text;
+  EXPECT_EQ(count(text, R"([{"name":"artist","rows":5}])"), 2u) << text;
+  EXPECT_EQ(count(text, "\"no\""), 0u) << "what steps keep for themselves";
+  EXPECT_EQ(count(text, "make room"), 1u) << text;
+  EXPECT_TRUE(text.ends_with("\r\n0\r\n\r\n")) << "it ended whole: " << text;
+}
+
+TEST_F(FollowTest, WhoComesAgainIsNotToldTheSame) {
+  const std::string known = first_id(stream(operator_token()));
+  ASSERT_EQ(known.size(), 16u);
+  const std::string again = stream(operator_token(), "Last-Event-ID: " + known + "\r\n");
+  EXPECT_EQ(count(again, "event: "), 0u) << again;
+  EXPECT_EQ(count(again, ": quiet\n\n"), 1u) << again;
+  set("step = 'copy'");
+  EXPECT_EQ(count(stream(operator_token(), "Last-Event-ID: " + known + "\r\n"), "event: operation\n"), 1u);
+  set("state = 'done'");
+  const std::string last = first_id(stream(operator_token()));
+  EXPECT_EQ(count(stream(operator_token(), "Last-Event-ID: " + last + "\r\n"), "event: operation\n"), 1u)
+      << "the end is told to everybody";
+}
+
+TEST_F(FollowTest, ItEndsWithTheOperatorsRights) {
+  must(catalog::add_operator(admin_, {server().issuer_url(), "otis", "Otis", ""}));
+  const std::string token = server().token("", "otis", "");
+  auto read = std::async(std::launch::async, [&] { return stream(token); });
+  EXPECT_EQ(read.wait_for(std::chrono::milliseconds(600)), std::future_status::timeout);
+  must(catalog::remove_operator(admin_, server().issuer_url(), "otis"));
+  set("step = 'copy'");
+  const std::string text = read.get();
+  EXPECT_EQ(count(text, "event: operation\n"), 1u) << text;
+  EXPECT_EQ(count(text, "event: problem\n"), 1u) << text;
+  EXPECT_NE(text.find("BLK401"), std::string::npos) << text;
+  EXPECT_TRUE(text.ends_with("\r\n0\r\n\r\n")) << text;
+}
+
+TEST_F(FollowTest, SoManyAndNoMore) {
+  const std::string token = operator_token();
+  std::vector<std::future<std::string>> all;
+  for (std::size_t i = 0; i < api::control::Watches::most + 3; ++i)
+    all.push_back(std::async(std::launch::async, [&] { return stream(token); }));
+  std::size_t followed = 0, refused = 0;
+  for (auto& each : all) {
+    const std::string text = each.get();
+    followed += count(text, "event: operation\n");
+    refused += count(text, "HTTP/1.1 503");
+  }
+  EXPECT_EQ(followed, api::control::Watches::most);
+  EXPECT_EQ(refused, 3u);
+  // Their places are free again, at the latest when the server has seen that they are gone.
+  EXPECT_TRUE(eventually([&] { return count(stream(token), "event: operation\n") == 1; }));
+}
+
+TEST_F(FollowTest, AServerThatStopsDoesNotWaitForThem) {
+  Shops own = open_shops();
+  auto other = std::make_unique<TestServer>(own.database, with_handlers());
+  pg::Blocking admin = own.database.connect_admin();
+  must(catalog::add_operator(admin, {other->issuer_url(), "olga", "Olga", ""}));
+  const Rows made = must(admin.query(
+      "insert into catalog.operation(kind, subject, state) values ('export', 'x', 'running') returning id"));
+  const std::string request = "GET " + std::string(base) + "/operations/" + std::string(made.text(0, 0)) +
+                              "/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " +
+                              other->token("", "olga", "") + "\r\n\r\n";
+  auto read =
+      std::async(std::launch::async, [&, port = other->port()] { return HttpClient::raw(port, request); });
+  EXPECT_EQ(read.wait_for(std::chrono::milliseconds(600)), std::future_status::timeout);
+  const auto began = std::chrono::steady_clock::now();
+  other->server().stop(std::chrono::seconds(20));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4));
+  EXPECT_TRUE(read.get().ends_with("\r\n0\r\n\r\n")) << "whole, and to be asked for again elsewhere";
 }
 
 TEST_F(ControlTest, WithoutTheCatalogItSaysSo) {
