@@ -563,7 +563,7 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
     } else if (const auto owner = id_after("domain ")) {
       tell(*owner);
       ++news_of_domains;
-    } else if (payload != "key") {
+    } else if (payload != "key" && !payload.starts_with("home ")) {
       tell_everyone(payload != "user");
     }
   }

@@ -368,6 +368,13 @@ class Hooks {
       }
       return {};
     }
+    // Servers open connections to the target before requests wait for them.
+    const bool near = figures.phase == journal::MovePhase::verify || phase_ == journal::MovePhase::verify;
+    if (near && figures.phase != phase_) {
+      BULKHEAD_TRY(auto told,
+                   run_.catalog.query("select pg_notify('bulkhead_catalog', 'home ' || $1 || ' ' || $2)",
+                                      {target_.cell, target_.database}));
+    }
     phase_ = figures.phase;
     saved_ = told_ = now;
     return run_.save();

@@ -571,6 +571,7 @@ void Server::watch_database() {
   auto on_notify = [this](std::string_view channel, std::string_view payload) {
     if (channel == "bulkhead_migrated") reload_.ask();
     if (channel == "bulkhead_catalog" && payload == "key") renew_key_.ask();
+    if (channel == "bulkhead_catalog") warm_home(payload);
     if (channel == "bulkhead_operation" && control_) control_->operation_told(std::string(payload));
   };
   auto on_listening = [this] {
@@ -584,6 +585,19 @@ void Server::watch_database() {
         std::vector<std::string>{"bulkhead_migrated", "bulkhead_catalog", "bulkhead_operation"}, on_notify,
         on_listening);
   });
+}
+
+/// "home CELL DATABASE": a tenant is about to arrive there, and its requests shall not wait for connections.
+void Server::warm_home(std::string_view payload) {
+  constexpr std::string_view word = "home ";
+  const auto space = payload.find(' ', word.size());
+  if (!payload.starts_with(word) || space == std::string_view::npos) return;
+  catalog::Placement place;
+  place.cell = payload.substr(word.size(), space - word.size());
+  place.database = payload.substr(space + 1);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  for (auto& thread : threads_)
+    asio::co_spawn(thread->io, thread->homes.warm(place, deadline), asio::detached);
 }
 
 void Server::renew_key_after_news() {

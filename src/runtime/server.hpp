@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/thread_pool.hpp>
@@ -78,6 +79,7 @@ class Server {
   void watch_database();
   void reload_after_news();
   void renew_key_after_news();
+  void warm_home(std::string_view payload);
 
   std::unique_ptr<Shared> shared_;
   const std::vector<Route>& routes_;
