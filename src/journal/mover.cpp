@@ -137,10 +137,7 @@ class Attempt {
   Result<void> read_tables() {
     BULKHEAD_CHECK(check_versions());
     BULKHEAD_TRY(source_tables_, tenant_tables(*source_, order_.source.schema));
-    BULKHEAD_TRY(auto sequences, source_->query("select exists (select from pg_class where relkind = 'S' and "
-                                                "relnamespace = to_regnamespace(quote_ident($1)))",
-                                                {order_.source.schema}));
-    has_sequences_ = sequences.text(0, 0) == "t";
+    BULKHEAD_CHECK(read_sequences());
     BULKHEAD_TRY(target_tables_, tenant_tables(*target_, order_.target.schema));
     return check_same(source_tables_, target_tables_);
   }
@@ -457,26 +454,36 @@ class Attempt {
     }
   }
 
+  /// The statement about the source's sequences, made before writers wait. Empty: there are none.
+  Result<void> read_sequences() {
+    BULKHEAD_TRY(auto rows,
+                 source_->query("select relname from pg_class where relkind = 'S' and relnamespace = "
+                                "to_regnamespace(quote_ident($1)) order by relname",
+                                {order_.source.schema}));
+    sequences_sql_.clear();
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      const std::string name(rows.text(row, 0));
+      sequences_sql_ += (row == 0 ? "select " : " union all select ") + source_->quote_literal(name) +
+                        ", last_value, is_called from " + quoted(order_.source.schema) + "." + quoted(name);
+    }
+    return {};
+  }
+
   /// Sequences of the tenant's own columns: no id comes twice.
   Result<void> raise_sequences() {
-    if (!has_sequences_) return {};
-    BULKHEAD_TRY(auto here,
-                 source_->query("select sequencename, last_value from pg_sequences where schemaname = $1 "
-                                "and last_value is not null",
-                                {order_.source.schema}));
-    if (here.empty()) return {};
-    std::vector<std::string_view> names, values;
+    if (sequences_sql_.empty()) return {};
+    BULKHEAD_TRY(auto here, source_->query(sequences_sql_));
+    std::string raise;
     for (std::size_t row = 0; row < here.size(); ++row) {
-      names.push_back(here.text(row, 0));
-      values.push_back(here.text(row, 1));
+      if (here.text(row, 2) != "t") continue;
+      const std::string place = quoted(order_.target.schema) + "." + quoted(here.text(row, 0));
+      const std::string value(here.text(row, 1));
+      raise += (raise.empty() ? "select setval(" : " union all select setval(") +
+               target_->quote_literal(place) + ", " + value + ") from " + place + " where last_value < " +
+               value + " or not is_called";
     }
-    BULKHEAD_TRY(
-        auto raised,
-        target_->query("select setval(format('%I.%I', s.schemaname, s.sequencename)::regclass, k.value) from "
-                       "unnest($2::text[], $3::bigint[]) as k(name, value) join pg_sequences s on "
-                       "s.schemaname = $1 and s.sequencename = k.name where s.increment_by > 0 and "
-                       "coalesce(s.last_value, 0) < k.value",
-                       {order_.target.schema, array_text(names), array_text(values)}));
+    if (raise.empty()) return {};
+    BULKHEAD_TRY(auto raised, target_->query(raise));
     return {};
   }
 
@@ -541,10 +548,10 @@ class Attempt {
   Decoder decoder_;
   pg::Blocking* shown_ = nullptr;  ///< Shows the target as `reached` found it.
   pg::Lsn stop_at_ = 0;
-  std::string version_;
+  std::string version_, sequences_sql_;
   std::uint64_t together_ = 0;
   int marks_ = 0;
-  bool marked_ = false, fenced_ = false, has_sequences_ = true;
+  bool marked_ = false, fenced_ = false;
   Clock::time_point paused_;
 };
 

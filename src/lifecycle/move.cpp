@@ -307,54 +307,21 @@ class Hooks {
         .hint("`bulkhead operation show " + run_.operation.id.text() + "` says where it stands");
   }
 
-  /// The tenant lives at the target: for all servers to know.
+  /// The tenant lives at the target: for all servers to know. One statement, since writers wait for it.
   Result<void> switch_over() {
-    return transaction(run_.catalog, [this]() -> Result<void> {
-      BULKHEAD_TRY(auto mine,
-                   run_.catalog.query("select from catalog.operation where id = $1::uuid and lease_owner = "
-                                      "$2 and state = 'running' for update",
-                                      {run_.operation.id.text(), run_.operation.lease_owner}));
-      if (mine.empty()) return overtaken();
-      BULKHEAD_CHECK(forget_target());
-      BULKHEAD_TRY(
-          auto moved,
-          run_.catalog.query(
-              "update catalog.placement set model = $2, cell = $3, database_name = $4, schema_name = $5, "
-              "epoch = $6::bigint where tenant_id = $1::uuid and epoch < $6::bigint",
-              {tenant_.id.text(), std::string(catalog::model_name(target_.model)), target_.cell,
-               target_.database, target_.schema, std::to_string(tenant_.placement.epoch + 1)}));
-      // Done before, by this very attempt, whose answer was lost.
-      if (moved.affected() == 0) return {};
-      return keep_source();
-    });
-  }
-
-  /// It is the tenant's now: neither a place that waits nor one that it has left.
-  Result<void> forget_target() {
-    BULKHEAD_TRY(auto slot,
-                 run_.catalog.query("delete from catalog.slot where tenant_id = nullif($1, '')::uuid",
-                                    {text_of(run_.operation.progress, "slot")}));
-    BULKHEAD_TRY(auto former,
-                 run_.catalog.query(
-                     "delete from catalog.former_placement where tenant_id = $1::uuid and cell = $2 and "
-                     "database_name = $3",
-                     {tenant_.id.text(), target_.cell, target_.database}));
-    return {};
-  }
-
-  Result<void> keep_source() {
-    const auto& source = tenant_.placement;
+    const auto& input = run_.operation.input;
+    const std::string slot = text_of(run_.operation.progress, "slot");
     BULKHEAD_TRY(
-        auto kept,
+        auto switched,
         run_.catalog.query(
-            "insert into catalog.former_placement(tenant_id, model, cell, database_name, schema_name, until) "
-            "values ($1::uuid, $2, $3, $4, $5, now() + make_interval(secs => $6)) on conflict (tenant_id, "
-            "cell, database_name) do update set until = excluded.until, left_at = now(), state = 'kept'",
-            {tenant_.id.text(), std::string(catalog::model_name(source.model)), source.cell, source.database,
-             source.schema, std::to_string(number_of(run_.operation.input, "keep_s"))}));
-    BULKHEAD_TRY(auto planned,
-                 run_.catalog.query("update catalog.tenant set plan = $2 where id = $1::uuid and $2 <> ''",
-                                    {tenant_.id.text(), text_of(run_.operation.input, "plan")}));
+            "select catalog.switch_tenant($1::uuid, $2, $3::uuid, $4::uuid, $5, $6, $7, $8, $9::bigint, "
+            "make_interval(secs => $10), $11)",
+            {run_.operation.id.text(), run_.operation.lease_owner, tenant_.id.text(),
+             slot.empty() ? std::nullopt : std::optional(slot),
+             std::string(catalog::model_name(target_.model)), target_.cell, target_.database, target_.schema,
+             std::to_string(tenant_.placement.epoch + 1), std::to_string(number_of(input, "keep_s")),
+             text_of(input, "plan")}));
+    if (switched.text(0, 0) == "overtaken") return overtaken();
     return {};
   }
 

@@ -199,6 +199,41 @@ create table if not exists catalog.former_placement (
 create index if not exists former_placement_until on catalog.former_placement(until);
 revoke all on catalog.former_placement from bulkhead_catalog, bulkhead_login, bulkhead_owner, app_viewer, app_member, app_admin, app_owner;
 
+-- A move's last step: the tenant lives at the target from now on, for all servers to know. The place that it left is kept for a time.
+-- 'overtaken': the operation is not this owner's any more; 'done': by this move before; else 'moved'.
+create or replace function catalog.switch_tenant(operation uuid, owner text, tenant uuid, slot uuid, model text, cell text, database_name text,
+                                                 schema_name text, epoch bigint, keep interval, plan text) returns text
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  source catalog.placement;
+begin
+  perform from catalog.operation o where o.id = operation and o.lease_owner = owner and o.state = 'running' for update;
+  if not found then
+    return 'overtaken';
+  end if;
+  delete from catalog.slot s where s.tenant_id = slot;
+  delete from catalog.former_placement f
+   where f.tenant_id = tenant and f.cell = switch_tenant.cell and f.database_name = switch_tenant.database_name;
+  select p.* into source from catalog.placement p where p.tenant_id = tenant for update;
+  if source.epoch >= switch_tenant.epoch then
+    return 'done';
+  end if;
+  update catalog.placement p
+     set model = switch_tenant.model, cell = switch_tenant.cell, database_name = switch_tenant.database_name,
+         schema_name = switch_tenant.schema_name, epoch = switch_tenant.epoch
+   where p.tenant_id = tenant;
+  insert into catalog.former_placement as f (tenant_id, model, cell, database_name, schema_name, until)
+  values (tenant, source.model, source.cell, source.database_name, source.schema_name, now() + keep)
+  on conflict on constraint former_placement_pkey do update set until = excluded.until, left_at = now(), state = 'kept';
+  if plan <> '' then
+    update catalog.tenant t set plan = switch_tenant.plan where t.id = tenant;
+  end if;
+  return 'moved';
+end
+$$;
+
 -- A tenant lives in this database, or lived there and has left rows.
 create or replace function catalog.knows(cell text, database_name text, tenant uuid) returns boolean
 language sql stable
@@ -255,4 +290,5 @@ end
 $$;
 
 revoke all on function catalog.rfc3339(timestamptz), catalog.password_changed(), catalog.cells_for(text, text, text), catalog.place_tenant(text, text, text, text, text, text),
-  catalog.take_slot(uuid, text, text, text), catalog.reserve_slot(text, text, text, uuid), catalog.knows(text, text, uuid) from public;
+  catalog.take_slot(uuid, text, text, text), catalog.reserve_slot(text, text, text, uuid), catalog.knows(text, text, uuid),
+  catalog.switch_tenant(uuid, text, uuid, uuid, text, text, text, text, bigint, interval, text) from public;
