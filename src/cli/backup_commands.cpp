@@ -237,13 +237,22 @@ struct BackupCommands::Impl {
   }
   Result<void> continuous(pg::Blocking& catalog, bool on) {
     BULKHEAD_CHECK(backup::set_continuous(catalog, tenant, on));
+    bool kept = false;
+    if (on) {
+      BULKHEAD_TRY(kept, backup::await_keeper(catalog, tenant, std::chrono::seconds(15)));
+    }
     if (as_json)
-      print_json(json::object{{"tenant", tenant}, {"journal", on}});
+      print_json(json::object{{"tenant", tenant}, {"journal", on}, {"kept", kept}});
+    else if (!on)
+      print(fmt::format("{}  its journal is not kept any more\n", tenant));
+    else if (kept)
+      print(fmt::format(
+          "{}  its journal is kept from now on; the next backup can be restored to any time after it\n",
+          tenant));
     else
-      print(on ? fmt::format("{}  its journal is kept from now on; the next backup can be restored to any "
-                             "time after it\n",
-                             tenant)
-               : fmt::format("{}  its journal is not kept any more\n", tenant));
+      print(fmt::format(
+          "{}  its journal is to be kept, and no server does so yet: start one, then make a backup\n",
+          tenant));
     return {};
   }
   Result<void> backup_enable(pg::Blocking& catalog) { return continuous(catalog, true); }

@@ -15,6 +15,8 @@ namespace bulkhead::journal {
 /// A transaction whose first logical message has this prefix writes what a move or a restore brings: rows that are no news. Only an
 /// operator may emit messages.
 inline constexpr std::string_view moved_prefix = "bulkhead.move";
+/// A transaction with a message of this prefix is told to consumers even if it changes nothing: a place in the journal to wait for.
+inline constexpr std::string_view place_prefix = "bulkhead.backup";
 /// The publication that the journal is read from (bulkhead.publish).
 inline constexpr std::string_view publication = "bulkhead_journal";
 

@@ -225,7 +225,7 @@ struct JournalReader::Impl {
     if (!found.transactional || !begin || message) return {};
     message = true;
     skipped = !told && found.prefix == moved_prefix;
-    return {};
+    return found.prefix == place_prefix ? tell_begin() : Result<void>();
   }
   [[nodiscard]] Result<void> take(Insert& change) {
     return tell_change(ChangeKind::insert, std::move(change.relation), {}, std::move(change.row));

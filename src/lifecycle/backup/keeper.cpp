@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "base/failpoint.hpp"
@@ -297,6 +298,25 @@ Result<void> set_continuous(pg::Blocking& catalog, const std::string& slug_or_id
   return {};
 }
 
+Result<bool> await_keeper(pg::Blocking& catalog, const std::string& slug_or_id,
+                          std::chrono::milliseconds patience) {
+  BULKHEAD_TRY(const auto tenant, catalog::find_tenant(catalog, slug_or_id));
+  const auto& place = tenant.placement;
+  BULKHEAD_TRY(auto home, catalog::connect_to(catalog, place.cell, place.database));
+  const auto until = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    // A keeper that has just begun learns of its tenants with the first transaction.
+    BULKHEAD_TRY([[maybe_unused]] const auto marked, mark_journal(home));
+    BULKHEAD_TRY(auto open,
+                 catalog.query("select from catalog.backup_stretch where tenant_id = $1::uuid and cell = $2 "
+                               "and database_name = $3 and until_at is null",
+                               {tenant.id.text(), place.cell, place.database}));
+    if (!open.empty()) return true;
+    if (std::chrono::steady_clock::now() >= until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(250));
+  }
+}
+
 Result<bool> keeper_wanted(pg::Blocking& catalog, const std::string& cell, const std::string& database) {
   BULKHEAD_TRY(auto rows, catalog.query("select exists (select from catalog.tenant t join catalog.placement "
                                         "p on p.tenant_id = t.id where p.cell = $1 and p.database_name = $2 "
@@ -307,7 +327,8 @@ Result<bool> keeper_wanted(pg::Blocking& catalog, const std::string& cell, const
 }
 
 Result<pg::Lsn> mark_journal(pg::Blocking& database) {
-  BULKHEAD_TRY(auto rows, database.query("select pg_logical_emit_message(true, 'bulkhead.backup', '')"));
+  BULKHEAD_TRY(auto rows, database.query("select pg_logical_emit_message(true, $1, '')",
+                                         {std::string(journal::place_prefix)}));
   const auto at = pg::parse_lsn(rows.text(0, 0));
   if (!at) return Error(Errc::statement_failed, "PostgreSQL did not answer as expected");
   return *at;

@@ -34,6 +34,11 @@ struct KeeperSettings {
 /// `not_found`, `conflict` (adopted), the database's.
 [[nodiscard]] Result<void> set_continuous(pg::Blocking& catalog, const std::string& tenant, bool on);
 
+/// Waits until a server keeps the tenant's journal: the next backup can then be restored to any time after it. False: none does
+/// so within `patience`.
+[[nodiscard]] Result<bool> await_keeper(pg::Blocking& catalog, const std::string& tenant,
+                                        std::chrono::milliseconds patience);
+
 /// Whether any tenant of this database has its journal kept: whether a keeper is wanted.
 [[nodiscard]] Result<bool> keeper_wanted(pg::Blocking& catalog, const std::string& cell,
                                          const std::string& database);
