@@ -144,7 +144,8 @@ struct AppConfig {
   // [backup]
   std::string backup_store;  ///< `file:///path`; empty: `backups` in the data folder.
   std::uint32_t backup_keep_days = 30;
-  bool backup_continuous = false;  ///< The journal of every tenant is kept, not only of those that are enabled.
+  bool backup_continuous =
+      false;  ///< The journal of every tenant is kept, not only of those that are enabled.
 
   // [log]
   std::string level = "info";

@@ -54,10 +54,11 @@ Parts parts_of(DatabaseKind kind, const std::string& login, BindingMode binding)
                         : shard ? sql_files({"01_roles", "01_everybody"})
                                 : sql_files({"01_roles", "01_everybody", "01_schema_app"}),
                         login);
-  out.system = for_login(adopted ? sql_files({"03_bulkhead", tenant_id, "05_migrations", "16_journal"}) + adopted_sql()
-                         : shard ? sql_files({"03_bulkhead", tenant_id, "05_migrations", "16_journal"})
-                                 : sql_files({"03_bulkhead", "03_target_app", tenant_id, "05_migrations", "16_journal"}),
-                         login);
+  out.system = for_login(
+      adopted ? sql_files({"03_bulkhead", tenant_id, "05_migrations", "16_journal"}) + adopted_sql()
+      : shard ? sql_files({"03_bulkhead", tenant_id, "05_migrations", "16_journal"})
+              : sql_files({"03_bulkhead", "03_target_app", tenant_id, "05_migrations", "16_journal"}),
+      login);
   out.digest = sha256_hex(out.admin + out.system);
   return out;
 }
