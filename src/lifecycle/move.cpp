@@ -95,11 +95,11 @@ Result<catalog::TenantRecord> movable(pg::Blocking& catalog, const MoveRequest& 
 /// Whether a tenant of the row model may come into the catalog's own pool, which no slot names.
 Result<bool> own_pool_takes(pg::Blocking& catalog, const std::string& cell,
                             const catalog::TenantRecord& tenant) {
+  // Nor where its rows are being removed: that must not meet those that a move brings.
   BULKHEAD_TRY(
       auto takes,
       catalog.query("select $1 in ('', $2) and exists (select from catalog.cells_for('row', $2, '')) and not "
-                    "exists (select from catalog.placement where tenant_id = $3::uuid and cell = $2 and "
-                    "database_name = current_database())",
+                    "catalog.knows($2, current_database(), $3::uuid)",
                     {cell, std::string(catalog::own_cell), tenant.id.text()}));
   return takes.text(0, 0) == "t";
 }
@@ -132,6 +132,8 @@ Result<Placement> wanted_place(pg::Blocking& catalog, const MoveRequest& request
   out.model = request.model.value_or(tenant.placement.model);
   out.cell = request.cell;
   if (out.model != catalog::Model::row || tenant.placement.model != catalog::Model::row) return out;
+  BULKHEAD_TRY(const auto before, left_before(catalog, tenant, out.model, out.cell));
+  if (before) return out;
   BULKHEAD_TRY(const bool own, own_pool_takes(catalog, out.cell, tenant));
   BULKHEAD_TRY(auto others,
                catalog.query("select from catalog.database where kind = 'pool' and state = 'ready' and "
@@ -401,6 +403,27 @@ Result<void> leave_to_housekeeping(pg::Blocking& catalog, const Operation& opera
   return {};
 }
 
+/// The operation has no place any more. False: it was taken up again meanwhile, and keeps it.
+Result<bool> let_target_go(pg::Blocking& catalog, const Operation& operation, const Placement& target) {
+  bool gone = false;
+  const auto done = transaction(catalog, [&]() -> Result<void> {
+    BULKHEAD_TRY(auto changed,
+                 catalog.query("update catalog.operation set progress = progress - 'slot' - 'target' "
+                               "where id = $1::uuid and state = 'failed'",
+                               {operation.id.text()}));
+    gone = changed.affected() != 0;
+    if (!gone) return {};
+    BULKHEAD_TRY(auto kept,
+                 catalog.query("update catalog.former_placement set state = 'kept' where tenant_id = "
+                               "$1::uuid and state = 'wanted'",
+                               {operation.tenant.value_or(TenantId()).text()}));
+    if (target.model != catalog::Model::row || kept.affected() != 0) return {};
+    return leave_to_housekeeping(catalog, operation, target);
+  });
+  if (done.has_error()) return done.error();
+  return gone;
+}
+
 Result<void> undo(pg::Blocking& catalog, const Uuid& id) {
   BULKHEAD_TRY(const auto operation, find_operation(catalog, id));
   const auto target = placement_in(operation.progress, "target");
@@ -409,20 +432,10 @@ Result<void> undo(pg::Blocking& catalog, const Uuid& id) {
   BULKHEAD_TRY(auto there, catalog::connect_to(catalog, target->cell, target->database));
   BULKHEAD_TRY(const auto residency, journal::residency_of(there, *operation.tenant));
   if (residency.resident) return {};
-  BULKHEAD_TRY(auto kept,
-               catalog.query("update catalog.former_placement set state = 'kept' where tenant_id = $1::uuid "
-                             "and state = 'wanted'",
-                             {operation.tenant->text()}));
-  if (target->model == catalog::Model::row && kept.affected() == 0)
-    BULKHEAD_CHECK(leave_to_housekeeping(catalog, operation, *target));
   const auto slot_id = Uuid::parse(text_of(operation.progress, "slot"));
-  // From here on housekeeping may drop it, too.
-  BULKHEAD_TRY(auto let_go,
-               catalog.query("update catalog.operation set progress = progress - 'slot' - 'target' where "
-                             "id = $1::uuid and state = 'failed'",
-                             {id.text()}));
+  BULKHEAD_TRY(const bool let_go, let_target_go(catalog, operation, *target));
   failpoint("move.undone");
-  if (!slot_id || let_go.affected() == 0) return {};
+  if (!slot_id || !let_go) return {};
   BULKHEAD_TRY(const auto slot, find_slot(catalog, TenantId(*slot_id)));
   if (slot) return drop_slot(catalog, *slot);
   return {};

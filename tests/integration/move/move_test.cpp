@@ -300,6 +300,30 @@ TEST_F(Moves, ADifferenceIsFoundAndTheTenantStays) {
   EXPECT_EQ(rows_of("acme"), before);
 }
 
+TEST_F(Moves, RowsThatAreRemovedDoNotMeetThoseThatCome) {
+  filled("acme", Model::schema);
+  const std::string before = rows_of("acme");
+  bool changed = false;
+  const auto moved = move("acme", Model::row, "", [&](const Operation& operation) {
+    if (changed || phase_of(operation) != "catch_up") return;
+    changed = true;
+    must(admin_.execute(
+        "set session_replication_role = replica; update app.animal set weight = 7 where id = 9; reset "
+        "session_replication_role"));
+  });
+  ASSERT_TRUE(moved.has_error());
+  // What the failed move has brought is to be removed first.
+  EXPECT_EQ(must(admin_.query("select state from catalog.former_placement")).text(0, 0), "cleaning");
+  const auto too_soon = move("acme", Model::row);
+  ASSERT_TRUE(too_soon.has_error());
+  EXPECT_EQ(too_soon.error().code(), Errc::conflict);
+  EXPECT_EQ(must(clean_due_placements(admin_)), 1);
+  EXPECT_EQ(must(admin_.query("select count(*) from app.animal")).text(0, 0), "0");
+  must(move("acme", Model::row));
+  EXPECT_EQ(rows_of("acme"), before);
+  expect_one_home("acme");
+}
+
 TEST_F(Moves, AMigrationInTheMiddleIsNoticed) {
   filled("acme", Model::row);
   bool migrated = false;
