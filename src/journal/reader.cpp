@@ -365,6 +365,13 @@ Result<bool> JournalReader::remove(pg::Blocking& catalog, const JournalDatabase&
   return true;
 }
 
+Result<std::set<std::pair<std::string, std::string>>> databases_with_journal(pg::Blocking& catalog) {
+  BULKHEAD_TRY(auto rows, catalog.query("select cell, database_name from catalog.journal"));
+  std::set<std::pair<std::string, std::string>> out;
+  for (std::size_t row = 0; row < rows.size(); ++row) out.emplace(rows.text(row, 0), rows.text(row, 1));
+  return out;
+}
+
 Result<bool> has_journal(pg::Blocking& catalog, const std::string& cell, const std::string& database) {
   BULKHEAD_TRY(auto rows, catalog.query("select from catalog.journal where cell = $1 and database_name = $2",
                                         {cell, database}));

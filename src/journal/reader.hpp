@@ -5,8 +5,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <bulkhead/result.hpp>
@@ -72,7 +74,10 @@ class JournalReader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Whether the catalog knows of a replication slot of that database.
+/// The databases, by cell and name, of whose replication slots the catalog knows.
+[[nodiscard]] Result<std::set<std::pair<std::string, std::string>>> databases_with_journal(
+    pg::Blocking& catalog);
+/// Whether that database is one of them.
 [[nodiscard]] Result<bool> has_journal(pg::Blocking& catalog, const std::string& cell,
                                        const std::string& database);
 

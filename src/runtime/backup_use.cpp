@@ -5,8 +5,11 @@
 
 namespace bulkhead::runtime {
 
-Result<bool> BackupUse::wants(pg::Blocking& catalog, const catalog::DatabaseRecord& database) {
-  return lifecycle::backup::keeper_wanted(catalog, database.cell, database.name);
+Result<JournalUse::Wants> BackupUse::wanted(pg::Blocking& catalog) {
+  BULKHEAD_TRY(auto databases, lifecycle::backup::keepers_wanted(catalog));
+  return Wants([databases = std::move(databases)](const catalog::DatabaseRecord& database) {
+    return databases.contains({database.cell, database.name});
+  });
 }
 
 Result<std::unique_ptr<journal::ChangeConsumer>> BackupUse::consumer(const journal::JournalDatabase& database,

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "pg/blocking.hpp"
 #include "runtime/journal_service.hpp"
@@ -18,7 +19,7 @@ class BackupUse : public JournalUse {
       : connect_(std::move(connect)), data_dir_(std::move(data_dir)) {}
 
   [[nodiscard]] std::string_view name() const noexcept override { return "backup"; }
-  [[nodiscard]] Result<bool> wants(pg::Blocking& catalog, const catalog::DatabaseRecord& database) override;
+  [[nodiscard]] Result<Wants> wanted(pg::Blocking& catalog) override;
   [[nodiscard]] Result<std::unique_ptr<journal::ChangeConsumer>> consumer(
       const journal::JournalDatabase& database, const Uuid& stream) override;
 

@@ -63,10 +63,10 @@ class EventService::Use : public JournalUse {
  public:
   explicit Use(EventService& owner) : owner_(owner) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "events"; }
-  [[nodiscard]] Result<bool> wants(pg::Blocking& catalog, const catalog::DatabaseRecord&) override {
-    if (owner_.settings_.events.tables.empty()) return false;
+  [[nodiscard]] Result<Wants> wanted(pg::Blocking& catalog) override {
     BULKHEAD_TRY(const bool off, journal::events_are_off(catalog));
-    return !off;
+    const bool all = !off && !owner_.settings_.events.tables.empty();
+    return Wants([all](const catalog::DatabaseRecord&) { return all; });
   }
   [[nodiscard]] Result<std::unique_ptr<journal::ChangeConsumer>> consumer(
       const journal::JournalDatabase& database, const Uuid& stream) override {

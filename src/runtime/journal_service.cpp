@@ -200,43 +200,46 @@ void JournalService::keep() {
 
 Result<void> JournalService::look(pg::Blocking& catalog) {
   BULKHEAD_TRY(const auto databases, catalog::list_databases(catalog));
+  BULKHEAD_TRY(const auto slots, journal::databases_with_journal(catalog));
+  std::vector<JournalUse::Wants> wants;
+  for (const auto& use : settings_.uses) {
+    BULKHEAD_TRY(auto asked, use->wanted(catalog));
+    wants.push_back(std::move(asked));
+  }
   std::set<Key> there;
   for (const catalog::DatabaseRecord& database : databases) {
     if (database.state != "ready") continue;
-    there.insert({database.cell, database.name});
-    const auto done = look_at(catalog, database);
+    const Key key{database.cell, database.name};
+    there.insert(key);
+    Uses uses;
+    for (std::size_t i = 0; i < wants.size(); ++i)
+      if (wants[i](database)) uses.push_back(settings_.uses[i]);
+    const auto done = look_at(catalog, database, std::move(uses), slots.contains(key));
     // A database that is away keeps no other from being read.
-    if (done.has_error()) tell_failure({database.cell, database.name}, done.error());
+    if (done.has_error()) tell_failure(key, done.error());
   }
   std::vector<Key> gone;
   for (const auto& [key, worker] : workers_)
     if (!there.contains(key)) gone.push_back(key);
   for (const Key& key : gone) end(key);
-  BULKHEAD_TRY(auto rows, catalog.query("select from catalog.journal limit 1"));
-  left_ = !rows.empty();
+  left_ = !slots.empty();
   return {};
 }
 
-Result<void> JournalService::look_at(pg::Blocking& catalog, const catalog::DatabaseRecord& database) {
-  std::vector<std::shared_ptr<JournalUse>> uses;
-  for (const auto& use : settings_.uses) {
-    BULKHEAD_TRY(const bool wants, use->wants(catalog, database));
-    if (wants) uses.push_back(use);
-  }
+Result<void> JournalService::look_at(pg::Blocking& catalog, const catalog::DatabaseRecord& database,
+                                     Uses uses, bool has_slot) {
   const Key key{database.cell, database.name};
   const auto found = workers_.find(key);
   const bool reads = found != workers_.end() && !found->second->ended && found->second->uses == uses;
   if (reads) return {};
   end(key);
-  if (uses.empty()) return close(catalog, database);
+  if (uses.empty()) return has_slot ? close(catalog, database) : Result<void>();
   workers_[key] = std::make_unique<Worker>(*this, database, std::move(uses));
   return {};
 }
 
 /// Nothing wants it any more: the replication slot goes, unless another server still reads it.
 Result<void> JournalService::close(pg::Blocking& catalog, const catalog::DatabaseRecord& database) {
-  BULKHEAD_TRY(const bool there, journal::has_journal(catalog, database.cell, database.name));
-  if (!there) return {};
   BULKHEAD_TRY(const journal::JournalDatabase where, database_of(catalog, database));
   BULKHEAD_TRY(const bool removed, journal::JournalReader::remove(catalog, where));
   if (removed)

@@ -32,10 +32,10 @@ class JournalUse {
   JournalUse& operator=(const JournalUse&) = delete;
   virtual ~JournalUse() = default;
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
-  /// Whether it wants this database's journal now; asked every few seconds. A database that nothing wants keeps no
-  /// replication slot.
-  [[nodiscard]] virtual Result<bool> wants(pg::Blocking& catalog,
-                                           const catalog::DatabaseRecord& database) = 0;
+  using Wants = std::function<bool(const catalog::DatabaseRecord&)>;
+  /// Which databases' journals it wants now; asked every few seconds, once for all databases, of which there may be thousands. One
+  /// that nothing wants keeps no replication slot.
+  [[nodiscard]] virtual Result<Wants> wanted(pg::Blocking& catalog) = 0;
   /// Takes the journal, on a thread of its own.
   [[nodiscard]] virtual Result<std::unique_ptr<journal::ChangeConsumer>> consumer(
       const journal::JournalDatabase& database, const Uuid& stream) = 0;
@@ -73,7 +73,9 @@ class JournalService {
 
   void keep();
   [[nodiscard]] Result<void> look(pg::Blocking& catalog);
-  [[nodiscard]] Result<void> look_at(pg::Blocking& catalog, const catalog::DatabaseRecord& database);
+  using Uses = std::vector<std::shared_ptr<JournalUse>>;
+  [[nodiscard]] Result<void> look_at(pg::Blocking& catalog, const catalog::DatabaseRecord& database,
+                                     Uses uses, bool has_slot);
   [[nodiscard]] Result<void> close(pg::Blocking& catalog, const catalog::DatabaseRecord& database);
   void end(const Key& key);
   void tell_failure(const Key& key, const Error& error);

@@ -317,13 +317,13 @@ Result<bool> await_keeper(pg::Blocking& catalog, const std::string& slug_or_id,
   }
 }
 
-Result<bool> keeper_wanted(pg::Blocking& catalog, const std::string& cell, const std::string& database) {
-  BULKHEAD_TRY(auto rows, catalog.query("select exists (select from catalog.tenant t join catalog.placement "
-                                        "p on p.tenant_id = t.id where p.cell = $1 and p.database_name = $2 "
-                                        "and " +
-                                            std::string(is_enabled) + ")",
-                                        {cell, database}));
-  return rows.text(0, 0) == "t";
+Result<std::set<std::pair<std::string, std::string>>> keepers_wanted(pg::Blocking& catalog) {
+  BULKHEAD_TRY(auto rows, catalog.query("select distinct p.cell, p.database_name from catalog.tenant t join "
+                                        "catalog.placement p on p.tenant_id = t.id where " +
+                                        std::string(is_enabled)));
+  std::set<std::pair<std::string, std::string>> out;
+  for (std::size_t row = 0; row < rows.size(); ++row) out.emplace(rows.text(row, 0), rows.text(row, 1));
+  return out;
 }
 
 Result<pg::Lsn> mark_journal(pg::Blocking& database) {

@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 
 #include <bulkhead/result.hpp>
 
@@ -39,9 +41,8 @@ struct KeeperSettings {
 [[nodiscard]] Result<bool> await_keeper(pg::Blocking& catalog, const std::string& tenant,
                                         std::chrono::milliseconds patience);
 
-/// Whether any tenant of this database has its journal kept: whether a keeper is wanted.
-[[nodiscard]] Result<bool> keeper_wanted(pg::Blocking& catalog, const std::string& cell,
-                                         const std::string& database);
+/// The databases, by cell and name, in which some tenant has its journal kept: each wants a keeper.
+[[nodiscard]] Result<std::set<std::pair<std::string, std::string>>> keepers_wanted(pg::Blocking& catalog);
 
 /// Writes nothing into the database's journal: a transaction that keepers see, and that is no change of anybody. The place to wait for.
 [[nodiscard]] Result<pg::Lsn> mark_journal(pg::Blocking& database);
