@@ -26,6 +26,8 @@ namespace {
 constexpr std::size_t plans_max = 4096;
 constexpr std::size_t targets_max = 50'000;
 constexpr std::size_t guarded_max = 1024;
+/// Before its deadline a request that looks for its tenant is told so, rather than that time ran out.
+constexpr std::chrono::milliseconds last_moment{100};
 /// Tables may change again while we look.
 constexpr int tries_max = 4;
 
@@ -240,10 +242,13 @@ Task<Result<TargetRef>> Plane::Impl::look_again(const RequestContext& context, T
 
 Task<Result<TargetRef>> Plane::Impl::find_again(const RequestContext& context, TargetRef stale,
                                                 std::chrono::milliseconds& pause) {
-  BULKHEAD_CO_TRY(TargetRef now, co_await look_again(context, stale));
+  auto looked = co_await look_again(context, stale);
+  // There is no time left to find out more.
+  if (looked.has_error() && looked.error().code() == Errc::deadline_exceeded) co_return moving();
+  BULKHEAD_CO_TRY(TargetRef now, std::move(looked));
   if (now->version != stale->version || !same_place(now->record->placement, stale->record->placement))
     co_return now;
-  if (std::chrono::steady_clock::now() + pause >= context.deadline()) co_return moving();
+  if (std::chrono::steady_clock::now() + pause + last_moment >= context.deadline()) co_return moving();
   asio::any_io_executor executor = co_await asio::this_coro::executor;
   asio::steady_timer timer(executor, pause);
   boost::system::error_code error;

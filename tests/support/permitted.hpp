@@ -17,11 +17,11 @@ inline Tenant tenant_of(catalog::TenantRef record) {
   return ContextAccess::make_tenant(id, std::move(slug), std::move(record));
 }
 
-/// The context of a permitted request of that tenant, with twenty seconds to go.
-inline RequestContext permitted(catalog::TenantRef record, Role role) {
+/// The context of a permitted request of that tenant, with so long to go.
+inline RequestContext permitted(catalog::TenantRef record, Role role,
+                                std::chrono::milliseconds left = std::chrono::seconds(20)) {
   return ContextAccess::make_context(tenant_of(std::move(record)), Principal(), role, nullptr,
-                                     std::chrono::steady_clock::now() + std::chrono::seconds(20),
-                                     TraceContext());
+                                     std::chrono::steady_clock::now() + left, TraceContext());
 }
 
 }  // namespace bulkhead::test

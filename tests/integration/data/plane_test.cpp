@@ -1,4 +1,5 @@
 #include "shop.hpp"
+#include "support/permitted.hpp"
 
 namespace bulkhead::test {
 namespace {
@@ -30,7 +31,9 @@ TEST_F(PlaneTest, AStalePlacementIsLookedUpAgainOnce) {
 
 TEST_F(PlaneTest, ATenantThatLivesNowhereIsMoving) {
   execute("delete from bulkhead.residency where tenant_id = '" + acme_ + "'");
-  RequestContext asking = context("acme");
+  // Whoever finds it so waits for it to arrive.
+  RequestContext asking =
+      permitted(std::make_shared<catalog::TenantRecord>(acme_tenant_), Role::member, std::chrono::seconds(2));
   auto result = wait(plane_->run(asking, artists()));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code(), Errc::placement_stale);
@@ -38,7 +41,9 @@ TEST_F(PlaneTest, ATenantThatLivesNowhereIsMoving) {
 
 TEST_F(PlaneTest, AFencedTenantReadsAndDoesNotWrite) {
   execute("update bulkhead.residency set writable = false where tenant_id = '" + acme_ + "'");
-  RequestContext asking = context("acme");
+  // Whoever finds it so waits for it to arrive.
+  RequestContext asking =
+      permitted(std::make_shared<catalog::TenantRecord>(acme_tenant_), Role::member, std::chrono::seconds(2));
   EXPECT_TRUE(wait(plane_->run(asking, artists())));
   statement::Delete remove;
   remove.relation = "playlist_track";
