@@ -17,6 +17,7 @@
 
 #include <bulkhead/uuid.hpp>
 
+#include "base/size.hpp"
 #include "base/slug.hpp"
 
 namespace bulkhead {
@@ -274,19 +275,6 @@ Result<void> read_event_tables(const Reader& reader, const toml::node& node, con
     out.push_back(EventTableConfig{std::string(table.str()), has("insert"), has("update"), has("delete")});
   }
   return {};
-}
-
-/// "1GB", "512MB", "64kB": as PostgreSQL writes sizes, 1024 to a step.
-std::optional<std::uint64_t> parse_size(std::string_view text) {
-  std::uint64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, number);
-  if (read.ec != std::errc() || number == 0 || number > 1'000'000) return std::nullopt;
-  const std::string_view unit(read.ptr, static_cast<std::size_t>(end - read.ptr));
-  constexpr std::array<std::string_view, 4> units{"kB", "MB", "GB", "TB"};
-  const auto* const known = std::find(units.begin(), units.end(), unit);
-  if (known == units.end()) return std::nullopt;
-  return number << 10U * (static_cast<unsigned>(known - units.begin()) + 1U);
 }
 
 /// The one table of keys: parsing and documentation are made from it.

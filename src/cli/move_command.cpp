@@ -1,7 +1,5 @@
 #include "cli/move_command.hpp"
 
-#include <charconv>
-
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -11,6 +9,7 @@
 
 #include "audit/log.hpp"
 #include "base/progress.hpp"
+#include "base/size.hpp"
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
 #include "cli/options.hpp"
@@ -49,28 +48,6 @@ std::string place_of(const json::object& operation_part) {
 }
 
 }  // namespace
-
-Result<std::uint64_t> bytes_of(const std::string& text) {
-  double number = 0;
-  const char* end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, number);
-  const std::string unit(read.ptr, end);
-  double factor = 0;
-  for (const auto& [name, bytes] :
-       std::initializer_list<std::pair<std::string_view, double>>{{"", 1},
-                                                                  {"B", 1},
-                                                                  {"kB", 1e3},
-                                                                  {"KB", 1e3},
-                                                                  {"MB", 1e6},
-                                                                  {"GB", 1e9},
-                                                                  {"KiB", 1024.0},
-                                                                  {"MiB", 1024.0 * 1024},
-                                                                  {"GiB", 1024.0 * 1024 * 1024}})
-    if (unit == name) factor = bytes;
-  if (read.ec != std::errc() || factor == 0 || number < 0 || number * factor > 1e15)
-    return Error(Errc::usage, "\"" + text + "\" is no number of bytes").hint("20MB, 512kB, 1GiB");
-  return static_cast<std::uint64_t>(number * factor);
-}
 
 struct MoveProgress::Impl {
   std::string phase;
@@ -133,7 +110,9 @@ Result<void> MoveCommand::read_options() {
       return Error(Errc::usage, fmt::format("there is no model \"{}\"", model_)).hint("row, schema or silo");
   }
   if (!rate_.empty()) {
-    BULKHEAD_TRY(request_.max_rate, bytes_of(rate_));
+    const auto rate = parse_size(rate_);
+    if (!rate) return Error(Errc::usage, "\"" + rate_ + "\" is no size").hint("--max-rate 20MB (kB, MB, GB)");
+    request_.max_rate = *rate;
   }
   BULKHEAD_TRY(request_.keep, duration_of(keep_));
   request_.actor = audit::Actor::os_user().text();

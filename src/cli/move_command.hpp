@@ -54,7 +54,4 @@ class MoveProgress {
   std::unique_ptr<Impl> impl_;
 };
 
-/// "20MB", "512kB", "1GB" (of 1000 or, as MiB, of 1024 bytes); a bare number is bytes. Error: `usage`.
-[[nodiscard]] Result<std::uint64_t> bytes_of(const std::string& text);
-
 }  // namespace bulkhead::cli

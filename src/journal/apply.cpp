@@ -75,7 +75,7 @@ Result<const Applier::Known*> Applier::known(const RelationRef& relation) {
     const auto* column = table->find(relation->columns[i].name);
     if (column == nullptr) return changed(relation->name);
     known.always.push_back(column->always_identity);
-    columns += (i == 0 ? "" : ", ") + quoted(column->name);
+    columns += (i == 0 ? "" : ", ") + pg::quote_identifier(column->name);
     values += (i == 0 ? "" : ", ") + parameter(i + 1);
   }
   for (const auto& name : table->key) known.key.push_back(relation->find(name));
@@ -113,6 +113,18 @@ void Applier::touch(const Known& table, const Tuple& row) {
   touched_[table.name].insert(std::move(key));
 }
 
+std::string Applier::by_key(const Known& table, const Tuple& old,
+                            std::vector<std::optional<std::string>>& params) const {
+  params.assign(1, tenant_text_);
+  std::string out = " where tenant_id = $1";
+  for (const std::size_t place : table.key) {
+    params.push_back(value_of(old[place]));
+    out += " and " + pg::quote_identifier(table.relation->columns[place].name) + " = " +
+           parameter(params.size());
+  }
+  return out;
+}
+
 Result<void> Applier::insert(const Insert& change) {
   BULKHEAD_TRY(const Known* table, known(change.relation));
   if (table->table == nullptr || change.row[table->tenant].text != tenant_text_) return {};
@@ -132,16 +144,13 @@ Result<void> Applier::update(const Update& change) {
   if (!was && !is) return {};
   // No policy lets a row go from one tenant to another.
   if (was != is) return diverged(table->name);
-  std::string sets, keys = " where tenant_id = $1";
-  std::vector<std::optional<std::string>> params{tenant_text_};
-  for (const std::size_t place : table->key) {
-    params.push_back(value_of(old[place]));
-    keys += " and " + quoted(change.relation->columns[place].name) + " = " + parameter(params.size());
-  }
+  std::string sets;
+  std::vector<std::optional<std::string>> params;
+  const std::string keys = by_key(*table, old, params);
   for (std::size_t i = 0; i < change.row.size(); ++i) {
     if (change.row[i].kind == Value::Kind::unchanged || table->always[i] || i == table->tenant) continue;
     params.push_back(value_of(change.row[i]));
-    sets += (sets.empty() ? "" : ", ") + quoted(change.relation->columns[i].name) + " = " +
+    sets += (sets.empty() ? "" : ", ") + pg::quote_identifier(change.relation->columns[i].name) + " = " +
             parameter(params.size());
   }
   touch(*table, old);
@@ -153,12 +162,8 @@ Result<void> Applier::update(const Update& change) {
 Result<void> Applier::remove(const Delete& change) {
   BULKHEAD_TRY(const Known* table, known(change.relation));
   if (table->table == nullptr || change.old[table->tenant].text != tenant_text_) return {};
-  std::string keys = " where tenant_id = $1";
-  std::vector<std::optional<std::string>> params{tenant_text_};
-  for (const std::size_t place : table->key) {
-    params.push_back(value_of(change.old[place]));
-    keys += " and " + quoted(change.relation->columns[place].name) + " = " + parameter(params.size());
-  }
+  std::vector<std::optional<std::string>> params;
+  const std::string keys = by_key(*table, change.old, params);
   touch(*table, change.old);
   return one_row("delete from " + table->place + keys, params);
 }

@@ -53,6 +53,9 @@ class Applier {
   [[nodiscard]] Result<void> one_row(const std::string& sql,
                                      const std::vector<std::optional<std::string>>& params);
   void touch(const Known& table, const Tuple& row);
+  /// The condition that finds one row, and its parameters.
+  [[nodiscard]] std::string by_key(const Known& table, const Tuple& old,
+                                   std::vector<std::optional<std::string>>& params) const;
 
   /// A relation of the journal, as it is at the target; `table` is null for one that is of no interest.
   struct Known {

@@ -10,7 +10,7 @@ std::string digest_sql(const TenantTable& table) {
   std::set<std::string> names;
   for (const auto& column : table.columns) names.insert(column.name);
   for (const auto& name : names) {
-    row += (first ? "t." : ", t.") + quoted(name);
+    row += (first ? "t." : ", t.") + pg::quote_identifier(name);
     first = false;
   }
   row += ")::text";
@@ -35,7 +35,7 @@ std::string keys_sql(const TenantTable& table, const std::string& schema, const 
     const std::string name = "k" + std::to_string(i);
     arrays += (i == 0 ? "$" : ", $") + std::to_string(params.size()) + "::" + type + "[]";
     names += (i == 0 ? "" : ", ") + name;
-    on += " and t." + quoted(table.key[i]) + " = k." + name;
+    on += " and t." + pg::quote_identifier(table.key[i]) + " = k." + name;
   }
   return digest_sql(table) + table.place(schema) + " t join unnest(" + arrays + ") as k(" + names +
          ") on true" + on + " where t.tenant_id = $1::uuid";

@@ -71,7 +71,7 @@ class Attempt {
   /// Steps 1 to 3; what an earlier attempt had begun is brought to its end, one way or the other. True: the tenant has arrived.
   Result<bool> claim() {
     BULKHEAD_CHECK(tell(MovePhase::claim));
-    BULKHEAD_TRY(figures_.attempt, hooks_.next_attempt());
+    BULKHEAD_TRY(figures_.attempt, ask_catalog(hooks_.next_attempt()));
     failpoint("move.attempt");
     BULKHEAD_TRY(auto target, pg::Blocking::connect(order_.target.conninfo));
     BULKHEAD_CHECK(prepare_target_session(target));
@@ -111,13 +111,21 @@ class Attempt {
 
   /// The fence may stand.
   [[nodiscard]] bool fenced() const noexcept { return fenced_; }
+  /// The catalog did not answer: nothing can be brought to an end without it, and its connection is the caller's.
+  [[nodiscard]] bool catalog_failed() const noexcept { return catalog_failed_; }
 
  private:
   [[nodiscard]] std::uint64_t attempt() const noexcept { return figures_.attempt; }
 
   Result<void> tell(MovePhase phase) {
     figures_.phase = phase;
-    return hooks_.told(figures_);
+    return ask_catalog(hooks_.told(figures_));
+  }
+
+  template <class T>
+  Result<T> ask_catalog(Result<T> answer) {
+    catalog_failed_ = answer.has_error();
+    return answer;
   }
 
   Result<void> prepare() {
@@ -125,10 +133,7 @@ class Attempt {
     if (level.text(0, 0) != "logical")
       return Error(Errc::config_invalid,
                    "the source's PostgreSQL has wal_level = " + std::string(level.text(0, 0)))
-          .hint(
-              "a move reads the write-ahead log: set wal_level = logical there (RDS: rds.logical_replication "
-              "= "
-              "1) and restart it");
+          .hint("a move reads the write-ahead log: set wal_level = logical there and restart it");
     BULKHEAD_TRY(auto published, source_->query("select bulkhead.publish($1)", {order_.source.schema}));
     BULKHEAD_CHECK(read_tables());
     return clear_rows(*target_, target_tables_, order_.target.schema, order_.tenant, attempt());
@@ -464,7 +469,8 @@ class Attempt {
     for (std::size_t row = 0; row < rows.size(); ++row) {
       const std::string name(rows.text(row, 0));
       sequences_sql_ += (row == 0 ? "select " : " union all select ") + source_->quote_literal(name) +
-                        ", last_value, is_called from " + quoted(order_.source.schema) + "." + quoted(name);
+                        ", last_value, is_called from " + pg::quote_identifier(order_.source.schema) + "." +
+                        pg::quote_identifier(name);
     }
     return {};
   }
@@ -476,7 +482,8 @@ class Attempt {
     std::string raise;
     for (std::size_t row = 0; row < here.size(); ++row) {
       if (here.text(row, 2) != "t") continue;
-      const std::string place = quoted(order_.target.schema) + "." + quoted(here.text(row, 0));
+      const std::string place =
+          pg::quote_identifier(order_.target.schema) + "." + pg::quote_identifier(here.text(row, 0));
       const std::string value(here.text(row, 1));
       raise += (raise.empty() ? "select setval(" : " union all select setval(") +
                target_->quote_literal(place) + ", " + value + ") from " + place + " where last_value < " +
@@ -517,7 +524,7 @@ class Attempt {
     BULKHEAD_CHECK(leave(*source_, order_.tenant, attempt()));
     part("leave");
     failpoint("move.left");
-    BULKHEAD_CHECK(hooks_.switch_over());
+    BULKHEAD_CHECK(ask_catalog(hooks_.switch_over()));
     part("switch");
     failpoint("move.switched");
     // Who waits for the lock may go on, and finds the tenant gone.
@@ -551,7 +558,7 @@ class Attempt {
   std::string version_, sequences_sql_;
   std::uint64_t together_ = 0;
   int marks_ = 0;
-  bool marked_ = false, fenced_ = false;
+  bool marked_ = false, fenced_ = false, catalog_failed_ = false;
   Clock::time_point paused_;
 };
 
@@ -560,7 +567,7 @@ Result<bool> bring_to_an_end(const MoveOrder& order, const MoveHooks& hooks, Mov
   for (int tried = 0;; ++tried) {
     Attempt attempt(order, hooks, figures);
     auto ended = attempt.claim();
-    if (ended.has_value() || !passes(ended.error()) || tried == 20) return ended;
+    if (ended.has_value() || attempt.catalog_failed() || !passes(ended.error()) || tried == 20) return ended;
     std::this_thread::sleep_for(std::chrono::milliseconds(250 + 50 * tried));
   }
 }
@@ -583,6 +590,7 @@ Result<MoveFigures> move_rows(const MoveOrder& order, const MoveHooks& hooks) {
     if (claimed.has_value() && !*claimed) done = attempt->move();
     if (done.has_value()) return figures;
     const bool fenced = attempt->fenced();
+    if (attempt->catalog_failed() && passes(done.error())) return done.error();
     // Its connections go, and with them what it has locked.
     attempt.reset();
     if (fenced) {

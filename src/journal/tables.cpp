@@ -37,22 +37,13 @@ Error not_alike(const TenantTable& table) {
 
 }  // namespace
 
-std::string quoted(std::string_view identifier) {
-  std::string out = "\"";
-  for (const char c : identifier) {
-    if (c == '"') out.push_back('"');
-    out.push_back(c);
-  }
-  return out + "\"";
-}
-
 std::string TenantTable::place(std::string_view schema) const {
-  return counters ? "bulkhead.counter" : quoted(schema) + "." + quoted(name);
+  return counters ? "bulkhead.counter" : pg::quote_identifier(schema) + "." + pg::quote_identifier(name);
 }
 
 std::string TenantTable::column_list() const {
   std::string out;
-  for (const auto& column : columns) out += (out.empty() ? "" : ", ") + quoted(column.name);
+  for (const auto& column : columns) out += (out.empty() ? "" : ", ") + pg::quote_identifier(column.name);
   return out;
 }
 

@@ -31,9 +31,6 @@ struct TenantTable {
   [[nodiscard]] const Column* find(std::string_view column) const noexcept;
 };
 
-/// `"quoted"`.
-[[nodiscard]] std::string quoted(std::string_view identifier);
-
 /// Settings of a session that copies, applies or compares rows: what a value looks like does not depend on who asks, a peer that
 /// is gone is noticed within seconds. Error: `config_invalid` where row-level security would hide rows from this login.
 [[nodiscard]] Result<void> prepare_session(pg::Blocking& connection);

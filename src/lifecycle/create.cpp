@@ -4,6 +4,7 @@
 #include "base/utf8.hpp"
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
+#include "lifecycle/members.hpp"
 #include "lifecycle/slots.hpp"
 #include "migrate/runner.hpp"
 
@@ -27,11 +28,6 @@ Result<void> check(const CreateRequest& request) {
 Error taken(const std::string& slug) {
   return Error(Errc::already_exists, "there is a tenant \"" + slug + "\" already")
       .hint("`bulkhead tenant list` shows all tenants");
-}
-
-std::string text_of(const boost::json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 /// What catalog.place_tenant answered.

@@ -15,9 +15,11 @@
 #include "journal/tables.hpp"
 #include "lifecycle/adopt.hpp"
 #include "lifecycle/lock.hpp"
+#include "lifecycle/members.hpp"
 #include "lifecycle/plans.hpp"
 #include "lifecycle/remove.hpp"
 #include "lifecycle/slots.hpp"
+#include "lifecycle/transaction.hpp"
 
 namespace bulkhead::lifecycle {
 namespace {
@@ -30,16 +32,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds save_pause{400};
 /// What a copy is taken to bring where none has been measured: bytes a second, and a pause.
 constexpr double assumed_rate = 20e6, assumed_pause_ms = 50;
-
-std::string text_of(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-std::int64_t number_of(const json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_int64() ? value->get_int64() : 0;
-}
 
 template <class T>
 T number_in(std::string_view text) {
@@ -149,16 +141,6 @@ Result<Placement> wanted_place(pg::Blocking& catalog, const MoveRequest& request
 
 Result<catalog::TenantRecord> tenant_of(OperationRun& run) {
   return catalog::find_tenant(run.catalog, run.operation.tenant.value_or(TenantId()).text());
-}
-
-/// Statements that stand or fall together.
-Result<void> transaction(pg::Blocking& catalog, const std::function<Result<void>()>& work) {
-  BULKHEAD_CHECK(catalog.execute("begin"));
-  auto done = work();
-  if (done.has_value()) done = catalog.execute("commit");
-  if (done.has_error()) [[maybe_unused]]
-    const auto rolled_back = catalog.execute("rollback");
-  return done;
 }
 
 Result<void> keep_target(OperationRun& run, const Placement& target) {
@@ -521,11 +503,12 @@ Result<Operation> run_move(pg::Blocking& catalog, const Uuid& id,
   for (int tried = 1;; ++tried) {
     auto done = run_operation(catalog, id, steps, told);
     if (done.has_value()) return done;
-    const bool away = done.error().code() == Errc::database_unavailable;
-    if (!away || tried == 3 || catalog.query("select 1").has_value() || !reconnect(catalog, conninfo)) {
-      if (const auto undone = undo(catalog, id); undone.has_error() && !away) return done;
-      return done;
-    }
+    const bool away =
+        done.error().code() == Errc::database_unavailable && catalog.query("select 1").has_error();
+    if (away && tried < 3 && reconnect(catalog, conninfo)) continue;
+    // What cannot be cleared up now is left to housekeeping.
+    [[maybe_unused]] const auto undone = undo(catalog, id);
+    return done;
   }
 }
 

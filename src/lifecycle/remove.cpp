@@ -16,6 +16,7 @@
 #include "lifecycle/move.hpp"
 #include "lifecycle/tenant_data.hpp"
 #include "lifecycle/tenants.hpp"
+#include "lifecycle/transaction.hpp"
 #include "migrate/target.hpp"
 
 namespace bulkhead::lifecycle {
@@ -31,15 +32,6 @@ Result<catalog::TenantRecord> tenant_of(OperationRun& run) {
 
 Result<pg::Blocking> home_of(OperationRun& run, const catalog::TenantRecord& tenant) {
   return catalog::connect_to(run.catalog, tenant.placement.cell, tenant.placement.database);
-}
-
-Result<void> transaction(pg::Blocking& connection, const std::function<Result<void>()>& work) {
-  BULKHEAD_CHECK(connection.execute("begin"));
-  auto done = work();
-  if (done.has_value()) done = connection.execute("commit");
-  if (done.has_error()) [[maybe_unused]]
-    const auto rolled_back = connection.execute("rollback");
-  return done;
 }
 
 /// What this transaction does is none of the tenant's changes that the journal tells.

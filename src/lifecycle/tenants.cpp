@@ -6,6 +6,7 @@
 #include "lifecycle/backup/base.hpp"
 #include "lifecycle/backup/restore.hpp"
 #include "lifecycle/create.hpp"
+#include "lifecycle/members.hpp"
 #include "lifecycle/move.hpp"
 #include "lifecycle/plans.hpp"
 #include "migrate/runner.hpp"
@@ -29,11 +30,6 @@ Result<catalog::TenantRecord> set_status(pg::Blocking& catalog, const std::strin
                     {tenant.id.text(), std::string(status), reason}));
   if (set.affected() == 0) return is_deleting(tenant);
   return catalog::find_tenant(catalog, tenant.id.text());
-}
-
-std::string text_of(const boost::json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 /// The tenant's unfinished deletion.

@@ -242,7 +242,7 @@ Result<std::uint64_t> Blocking::copy_to(std::string_view out_sql, Blocking& targ
   return Rows(end.release()).affected();
 }
 
-std::string Blocking::quote_identifier(std::string_view name) const {
+std::string quote_identifier(std::string_view name) {
   // Doubling quotes is all an identifier needs in any encoding that the server accepts from us (UTF8).
   std::string out = "\"";
   for (const char c : name) {
@@ -251,6 +251,10 @@ std::string Blocking::quote_identifier(std::string_view name) const {
   }
   out.push_back('"');
   return out;
+}
+
+std::string Blocking::quote_identifier(std::string_view name) const {
+  return pg::quote_identifier(name);
 }
 
 std::string Blocking::quote_literal(std::string_view text) const {

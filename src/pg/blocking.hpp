@@ -14,6 +14,9 @@
 
 namespace bulkhead::pg {
 
+/// `"quoted"`, as an SQL identifier.
+[[nodiscard]] std::string quote_identifier(std::string_view name);
+
 /// A plain blocking connection for the operator's commands: migrations, provisioning, import, introspection.
 /// Never used on an io thread. One thread at a time.
 class Blocking {

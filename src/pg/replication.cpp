@@ -9,6 +9,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include "pg/blocking.hpp"
 #include "pg/conninfo.hpp"
 #include "pg/result.hpp"
 
@@ -36,15 +37,6 @@ std::uint64_t read_u64(const char* at) noexcept {
 
 void write_u64(char* at, std::uint64_t value) noexcept {
   for (int i = 7; i >= 0; --i, value >>= 8U) at[i] = static_cast<char>(value & 255U);
-}
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"') out.push_back('"');
-    out.push_back(c);
-  }
-  return out + "\"";
 }
 
 }  // namespace
@@ -147,8 +139,8 @@ Result<Replication> Replication::connect(const std::string& conninfo) {
 }
 
 Result<Replication::NewSlot> Replication::create_slot(const std::string& name, bool temporary) {
-  const std::string command = "CREATE_REPLICATION_SLOT " + quoted(name) + (temporary ? " TEMPORARY" : "") +
-                              " LOGICAL pgoutput (SNAPSHOT 'export')";
+  const std::string command = "CREATE_REPLICATION_SLOT " + quote_identifier(name) +
+                              (temporary ? " TEMPORARY" : "") + " LOGICAL pgoutput (SNAPSHOT 'export')";
   const ResultPtr result(PQexec(impl_->connection.get(), command.c_str()));
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK || PQntuples(result.get()) != 1)
     return impl_->failure(result.get());
@@ -158,16 +150,16 @@ Result<Replication::NewSlot> Replication::create_slot(const std::string& name, b
 }
 
 Result<void> Replication::drop_slot(const std::string& name) {
-  const std::string command = "DROP_REPLICATION_SLOT " + quoted(name) + " WAIT";
+  const std::string command = "DROP_REPLICATION_SLOT " + quote_identifier(name) + " WAIT";
   const ResultPtr result(PQexec(impl_->connection.get(), command.c_str()));
   if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) return impl_->failure(result.get());
   return {};
 }
 
 Result<void> Replication::start(const std::string& slot, Lsn from, const std::string& publication) {
-  const std::string command = "START_REPLICATION SLOT " + quoted(slot) + " LOGICAL " + lsn_text(from) +
-                              " (proto_version '1', publication_names '" + quoted(publication) +
-                              "', messages 'on')";
+  const std::string command = "START_REPLICATION SLOT " + quote_identifier(slot) + " LOGICAL " +
+                              lsn_text(from) + " (proto_version '1', publication_names '" +
+                              quote_identifier(publication) + "', messages 'on')";
   const ResultPtr result(PQexec(impl_->connection.get(), command.c_str()));
   if (PQresultStatus(result.get()) != PGRES_COPY_BOTH) return impl_->failure(result.get());
   impl_->streaming = true;

@@ -11,7 +11,6 @@
 #include "lifecycle/create.hpp"
 #include "lifecycle/domains.hpp"
 #include "lifecycle/move.hpp"
-#include "lifecycle/plans.hpp"
 
 namespace bulkhead::api::control {
 namespace {
@@ -141,28 +140,20 @@ Result<Answer> move_tenant(Call& call) {
   });
 }
 
-/// A plan of another model: the tenant as it is, and where the move is to be seen.
-Result<std::optional<Answer>> plan_by_move(Call& call, const TenantRecord& tenant, const std::string& plan) {
-  BULKHEAD_TRY(const auto move,
-               lifecycle::start_plan_move(call.catalog, tenant.id.text(), plan, call.actor.text()));
-  if (!move) return std::optional<Answer>();
-  return std::optional<Answer>(Answer{tenant_json(tenant), "/operations/" + move->id.text()});
-}
-
 Result<Answer> change_plan(Call& call) {
   const std::string plan = call.given("plan");
-  BULKHEAD_TRY(const TenantRecord tenant_now, tenant_of(call));
-  const audit::Action action{"tenant.plan", tenant_now.slug, tenant_now.id, {{"plan", plan}, {"by", "move"}}};
-  BULKHEAD_TRY(const auto wanted, lifecycle::find_plan(call.catalog, plan));
-  if (wanted.model != tenant_now.placement.model) {
-    return audit::recorded(call.catalog, call.actor, action, [&](audit::Action&) -> Result<Answer> {
-      BULKHEAD_TRY(auto answer, plan_by_move(call, tenant_now, plan));
-      if (answer) return std::move(*answer);
-      return Answer{tenant_json(tenant_now), ""};
-    });
-  }
-  return changed(call, "tenant.plan", {{"plan", plan}}, [&](const std::string& tenant) {
-    return lifecycle::change_plan(call.catalog, tenant, plan);
+  BULKHEAD_TRY(const TenantRecord tenant, tenant_of(call));
+  const audit::Action action{"tenant.plan", tenant.slug, tenant.id, {{"plan", plan}}};
+  return audit::recorded(call.catalog, call.actor, action, [&](audit::Action& done) -> Result<Answer> {
+    const std::string id = tenant.id.text();
+    BULKHEAD_TRY(const auto move, lifecycle::start_plan_move(call.catalog, id, plan, call.actor.text()));
+    if (!move) {
+      BULKHEAD_TRY(const TenantRecord changed, lifecycle::change_plan(call.catalog, id, plan));
+      return Answer{tenant_json(changed), ""};
+    }
+    // The tenant gets the plan when it arrives.
+    done.details["operation"] = move->id.text();
+    return Answer{tenant_json(tenant), "/operations/" + move->id.text()};
   });
 }
 

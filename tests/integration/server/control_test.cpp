@@ -207,6 +207,36 @@ TEST_F(ControlTest, ATenantIsDeletedAfterItsGraceAndCertified) {
   EXPECT_NE(text_of(certificate, "jws"), "");
 }
 
+TEST_F(ControlTest, ATenantIsMovedWhileItIsServed) {
+  const std::string slug = fresh("nomad"), tenant = "/tenants/" + slug;
+  Caller caller = olga();
+  Caller member(server(), server().token(slug, "nora", "member"));
+  ASSERT_EQ(member.post("/rest/v1/artist", R"({"name":"Wanderer"})").status, 201u);
+  EXPECT_EQ(post(caller, tenant + "/move", "").status, 400u) << "it is not said where to";
+  EXPECT_EQ(post(caller, tenant + "/move", R"({"to":"sea"})").status, 400u);
+  const Reply started = post(caller, tenant + "/move", R"({"to":"schema"})");
+  ASSERT_EQ(started.status, 202u) << started.body;
+  EXPECT_EQ(text_of(started, "kind"), "move");
+  EXPECT_EQ(started.header("location"), std::string(base) + "/operations/" + text_of(started, "id"));
+  EXPECT_EQ(last_entry().action, "tenant.move");
+  EXPECT_EQ(post(caller, tenant + "/move", R"({"to":"silo"})").status, 409u) << "one move at a time";
+  must(lifecycle::resume_operation(admin_, *Uuid::parse(text_of(started, "id"))));
+  EXPECT_EQ(text_of(get(caller, tenant), "model"), "schema");
+  EXPECT_EQ(json_of(member.get("/rest/v1/artist?select=name")).at(0).at("name").as_string(), "Wanderer");
+
+  // A plan of another model is a move, and the tenant's when it has arrived.
+  must(admin_.execute(
+      "insert into catalog.plan(name, model) values ('pooled', 'row') on conflict do nothing"));
+  const Reply planned = post(caller, tenant + "/plan", R"({"plan":"pooled"})");
+  ASSERT_EQ(planned.status, 200u) << planned.body;
+  EXPECT_EQ(text_of(planned, "plan"), "standard");
+  const std::string operation(planned.header("location").substr(planned.header("location").rfind('/') + 1));
+  must(lifecycle::resume_operation(admin_, *Uuid::parse(operation)));
+  EXPECT_EQ(text_of(get(caller, tenant), "plan"), "pooled");
+  EXPECT_EQ(text_of(get(caller, tenant), "model"), "row");
+  EXPECT_EQ(json_of(member.get("/rest/v1/artist?select=name")).at(0).at("name").as_string(), "Wanderer");
+}
+
 TEST_F(ControlTest, MembershipsLetPeopleIn) {
   const std::string tenant = "/tenants/" + fresh("guests");
   Caller caller = olga();

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace bulkhead {
+
+/// Bytes: "1GB", "512MB", "64kB", as PostgreSQL writes sizes, 1024 to a step. Nothing for what is no such size, or 0.
+[[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text) noexcept;
+
+}  // namespace bulkhead
