@@ -132,16 +132,23 @@ struct BackupCommands::Impl {
         ->check(CLI::Range(0, 36'500));
   }
   void add_restore(CLI::App& command) {
-    auto& restore =
-        add(*command.add_subcommand("restore", "make a new tenant with the rows that a tenant had at a time"),
-            &Impl::restore, false);
+    auto& restore = add(*command.add_subcommand(
+                            "restore", "the rows that a tenant had at a time: as a new tenant, or in place"),
+                        &Impl::restore, false);
     with_tenant(restore);
     with_store(restore);
     restore.add_option("--at", at, "the time, as 2026-11-22T10:00:00Z (default: that of the newest backup)");
     restore.add_option("--as", as, "slug of the new tenant");
     restore.add_option("--model", model, "row, schema or silo (default: the tenant's)");
     restore.add_option("--cell", cell, "the cell it lives in (default: the tenant's)");
-    restore.add_flag("--replace", replace, "put it in the tenant's place (not in this version)");
+    auto* in_place =
+        restore.add_flag("--replace", replace, "no new tenant: these rows in the place of the tenant's own");
+    for (const char* of_new : {"--as", "--model", "--cell"}) in_place->excludes(restore.get_option(of_new));
+    restore
+        .add_flag("--discard", discard,
+                  "even where what the tenant has now cannot be brought back afterwards")
+        ->needs(in_place);
+    restore.add_flag("--yes", yes, "do not ask")->needs(in_place);
     auto& diff =
         add(*command.add_subcommand("diff", "how the rows of two tenants differ"), &Impl::diff, true);
     diff.add_option("here", tenant, "slug or id")->required();
@@ -258,18 +265,46 @@ struct BackupCommands::Impl {
   Result<void> backup_enable(pg::Blocking& catalog) { return continuous(catalog, true); }
   Result<void> backup_disable(pg::Blocking& catalog) { return continuous(catalog, false); }
 
+  Result<void> confirm_replace(pg::Blocking& catalog) {
+    BULKHEAD_TRY(const auto record, catalog::find_tenant(catalog, tenant));
+    if (yes) return {};
+    return confirm_slug(record.slug,
+                        fmt::format("Replace all rows of tenant \"{}\" by those {}?", record.slug,
+                                    at.empty() ? "of its newest backup" : "of " + at));
+  }
+  Result<void> tell_replaced(const backup::RestoreReport& report) const {
+    if (as_json) {
+      json::array tables;
+      for (const auto& table : report.replaced)
+        tables.push_back({{"table", table.name}, {"removed", table.removed}, {"written", table.written}});
+      print_json(json::object{{"operation", report.operation},
+                              {"id", report.tenant.id.text()},
+                              {"slug", report.tenant.slug},
+                              {"backup", backup::moment_text(report.base)},
+                              {"at", backup::moment_text(report.at)},
+                              {"rows", report.rows},
+                              {"transactions", report.transactions},
+                              {"changes", report.changes},
+                              {"pause_ms", report.pause_ms},
+                              {"tables", std::move(tables)}});
+      return {};
+    }
+    print(fmt::format("{}  as of {}; writers waited {:.0f} ms\n", report.tenant.slug,
+                      backup::moment_text(report.at), report.pause_ms));
+    for (const auto& table : report.replaced)
+      print(fmt::format("{:<24} {:>8} removed {:>8} written\n", table.name, table.removed, table.written));
+    if (report.replaced.empty()) print("it had these rows already\n");
+    return {};
+  }
   Result<void> restore(pg::Blocking& catalog) {
-    if (replace)
-      return Error(Errc::usage, "this version cannot put a restored tenant in the live one's place")
-          .hint(
-              "restore it --as another tenant, look at it with `bulkhead diff`, and take over from it what "
-              "you need");
-    if (as.empty())
+    if (as.empty() && !replace)
       return Error(Errc::usage, "it is not said what the new tenant is to be called")
-          .hint("--as " + tenant + "-restored");
+          .hint("--as " + tenant + "-restored, or --replace");
     backup::RestoreRequest request;
     request.tenant = tenant;
     request.as = as;
+    request.replace = replace;
+    request.discard = discard;
     if (!at.empty()) {
       BULKHEAD_TRY(request.at, backup::parse_moment(at));
     }
@@ -281,9 +316,11 @@ struct BackupCommands::Impl {
     request.cell = cell;
     BULKHEAD_TRY(request.store, store_url(catalog));
     request.actor = audit::Actor::os_user().text();
+    if (replace) BULKHEAD_CHECK(confirm_replace(catalog));
     RowsProgress progress("restore");
     request.rows = progress.told();
     BULKHEAD_TRY(const auto report, backup::restore_tenant(catalog, request));
+    if (replace) return tell_replaced(report);
     if (as_json) {
       print_json(json::object{{"operation", report.operation},
                               {"id", report.tenant.id.text()},
@@ -355,6 +392,7 @@ struct BackupCommands::Impl {
                                                         : "tenant.restore";
     action.subject = tenant;
     if (!as.empty()) action.details["as"] = as;
+    if (replace) action.details["replace"] = "true";
     if (!at.empty()) action.details["at"] = at;
     if (const auto known = catalog::find_tenant(catalog, tenant); known.has_value())
       action.tenant = known->id;
@@ -367,7 +405,7 @@ struct BackupCommands::Impl {
   std::string tenant, store, folder, at, as, model, cell;
   std::optional<std::uint32_t> keep_days;
   std::size_t keys = 10;
-  bool as_json = false, quick = false, replace = false;
+  bool as_json = false, quick = false, replace = false, discard = false, yes = false;
 };
 
 BackupCommands::BackupCommands(CLI::App& command) : impl_(std::make_unique<Impl>()) {

@@ -1,7 +1,9 @@
 #include "cli/housekeeping.hpp"
 
 #include <optional>
+#include <utility>
 
+#include "lifecycle/backup/settings.hpp"
 #include "lifecycle/housekeeper.hpp"
 
 namespace bulkhead::cli {
@@ -12,6 +14,8 @@ constexpr std::chrono::seconds pause{5};
 void tell(const lifecycle::HousekeepingReport& report, Logger& log) {
   for (const auto& operation : report.finished) log.info("operation finished", {{"operation", operation}});
   if (report.placements > 0) log.info("placements made for the pool", {{"placements", report.placements}});
+  if (report.backups > 0)
+    log.info("tenants that have moved were backed up anew", {{"backups", report.backups}});
   if (report.undone > 0) log.info("half-made placements undone", {{"placements", report.undone}});
   if (report.keys_changed) log.info("the keys of internal tokens have changed");
   for (const auto& login : report.mended)
@@ -22,8 +26,9 @@ void tell(const lifecycle::HousekeepingReport& report, Logger& log) {
 
 }  // namespace
 
-Housekeeping::Housekeeping(std::function<Result<pg::Blocking>()> connect, Logger& log)
-    : connect_(std::move(connect)), log_(log), thread_([this] { keep(); }) {}
+Housekeeping::Housekeeping(std::function<Result<pg::Blocking>()> connect, std::filesystem::path data_dir,
+                           Logger& log)
+    : connect_(std::move(connect)), data_dir_(std::move(data_dir)), log_(log), thread_([this] { keep(); }) {}
 
 Housekeeping::~Housekeeping() {
   static_cast<void>(stop(std::chrono::milliseconds(0)));
@@ -38,7 +43,8 @@ bool Housekeeping::stop(std::chrono::milliseconds patience) {
 }
 
 void Housekeeping::keep() {
-  lifecycle::Housekeeper housekeeper;
+  lifecycle::Housekeeper housekeeper(
+      [this](pg::Blocking& at) { return lifecycle::backup::backup_store(at, "", data_dir_); });
   std::optional<pg::Blocking> catalog;
   const auto stopping = [this] {
     const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -16,8 +17,9 @@ namespace bulkhead::cli {
 /// Housekeeping in a thread of its own while a server runs, over a connection of its own to the catalog, every few seconds.
 class Housekeeping {
  public:
-  /// `connect` opens that connection; called from the thread, again when the connection was lost. It and `log` outlive this.
-  Housekeeping(std::function<Result<pg::Blocking>()> connect, Logger& log);
+  /// `connect` opens that connection; called from the thread, again when the connection was lost. It and `log` outlive this. `data_dir`: of
+  /// an embedded PostgreSQL, for backups; empty: there is none.
+  Housekeeping(std::function<Result<pg::Blocking>()> connect, std::filesystem::path data_dir, Logger& log);
   /// Waits for the end of the piece of work that is under way.
   ~Housekeeping();
   Housekeeping(const Housekeeping&) = delete;
@@ -31,6 +33,7 @@ class Housekeeping {
   void keep();
 
   std::function<Result<pg::Blocking>()> connect_;
+  std::filesystem::path data_dir_;
   Logger& log_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -12,7 +12,6 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "audit/log.hpp"
 #include "base/progress.hpp"
@@ -403,17 +402,9 @@ struct LifecycleCommands::Impl {
   }
   Result<void> confirm(const TenantRecord& record) {
     if (yes) return {};
-    if (isatty(0) == 0)
-      return Error(Errc::usage,
-                   fmt::format("tenant \"{}\" is not deleted: nobody is there to confirm it", record.slug))
-          .hint("--yes");
-    print(fmt::format("Delete tenant \"{}\" ({}, {}) {}? Type its slug: ", record.slug, record.name,
-                      catalog::model_name(record.placement.model),
-                      now ? "at once and for good" : "after " + grace));
-    char line[80] = {};
-    if (std::fgets(line, sizeof line, stdin) != nullptr && std::string_view(line) == record.slug + "\n")
-      return {};
-    return Error(Errc::usage, "not confirmed; nothing was deleted");
+    return confirm_slug(record.slug, fmt::format("Delete tenant \"{}\" ({}, {}) {}?", record.slug,
+                                                 record.name, catalog::model_name(record.placement.model),
+                                                 now ? "at once and for good" : "after " + grace));
   }
   Result<void> tenant_delete(pg::Blocking& catalog) {
     BULKHEAD_TRY(const auto wait, duration_of(now ? "0" : grace));

@@ -1,6 +1,10 @@
 #include "cli/output.hpp"
 
+#include <array>
 #include <cstdio>
+#include <string_view>
+
+#include <unistd.h>
 
 namespace bulkhead::cli {
 
@@ -21,6 +25,17 @@ Result<Workspace> open_workspace(const runtime::DatabaseChoice& choice) {
     return Error(Errc::config_invalid, "this database was set up by an earlier Bulkhead")
         .hint(sets_up + " brings it up to date");
   return workspace;
+}
+
+Result<void> confirm_slug(const std::string& slug, const std::string& question) {
+  if (isatty(0) == 0)
+    return Error(Errc::usage, "nobody is there to confirm it, so nothing was done to tenant \"" + slug + "\"")
+        .hint("--yes");
+  print(question + " Type its slug: ");
+  std::array<char, 80> line{};
+  if (std::fgets(line.data(), line.size(), stdin) != nullptr && std::string_view(line.data()) == slug + "\n")
+    return {};
+  return Error(Errc::usage, "not confirmed; nothing was done");
 }
 
 void print(const std::string& text) {

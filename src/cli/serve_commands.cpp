@@ -428,7 +428,8 @@ Result<void> run_server(Running& running, const ServeOptions& options, const std
     boost::json::object ready{{"url", url}, {"pid", getpid()}};
     BULKHEAD_CHECK(write_file_whole(options.ready_file, boost::json::serialize(ready) + "\n"));
   }
-  Housekeeping housekeeping([&workspace = running.workspace] { return workspace.admin(); }, log);
+  Housekeeping housekeeping([&workspace = running.workspace] { return workspace.admin(); },
+                            options.database.data_dir, log);
   while (!signals.wait()) {
     auto revived = running.workspace.revive([&signals] { return signals.pending(); });
     if (revived.has_error()) log.failure("the embedded PostgreSQL cannot be started again", revived.error());

@@ -14,6 +14,7 @@
 #include "journal/copy.hpp"
 #include "journal/residency.hpp"
 #include "journal/tables.hpp"
+#include "journal/tenant_lock.hpp"
 #include "pg/blocking.hpp"
 #include "pg/replication.hpp"
 
@@ -27,8 +28,6 @@ constexpr const char* mark_prefix = "bulkhead.mark";
 constexpr std::chrono::milliseconds near{60};
 constexpr int catch_up_rounds = 600;
 constexpr int attempts_most = 5;
-/// For writers that are under way to end. Those that come after them wait as long.
-constexpr std::chrono::milliseconds lock_wait{300};
 constexpr std::chrono::seconds lock_patience{60};
 /// Changes that are applied in one transaction while the journal is far behind.
 constexpr std::uint64_t changes_together = 2000;
@@ -417,42 +416,20 @@ class Attempt {
     return check_versions();
   }
 
-  /// Who holds the tenant's lock has seen the last writer's commit. True: it is had. Writers wait from here on.
-  Result<bool> try_lock() {
-    // A mover that hangs with the lock does not hold up writers for good: PostgreSQL ends its session.
-    BULKHEAD_CHECK(source_->execute("set idle_session_timeout = '20s'; set lock_timeout = '" +
-                                    std::to_string(lock_wait.count()) + "ms'"));
-    paused_ = Clock::now();
-    figures_.pause_parts.clear();
-    auto locked = source_->query("select pg_advisory_lock(hashtextextended($1, 0))", {order_.tenant.text()});
-    if (locked.has_value()) return true;
-    if (locked.error().sqlstate() == "55P03") return false;
-    return locked.error();
-  }
-
-  /// A mover before this one that hangs, or whose machine has gone, holds it.
-  Result<void> end_former_mover() {
-    BULKHEAD_TRY(
-        auto ended,
-        source_->query("select pg_terminate_backend(l.pid, 2000) from pg_locks l, hashtextextended($1, 0) h "
-                       "where l.locktype = 'advisory' and l.mode = 'ExclusiveLock' and l.granted and "
-                       "l.objsubid = 1 and l.pid <> pg_backend_pid() and l.database = (select oid from "
-                       "pg_database where datname = current_database()) and l.classid::bigint = (h >> 32) & "
-                       "4294967295 and l.objid::bigint = h & 4294967295",
-                       {order_.tenant.text()}));
-    return {};
-  }
-
   Result<void> lock() {
     const auto until = Clock::now() + lock_patience;
     for (auto pause = std::chrono::milliseconds(50);;
          pause = std::min(pause * 2, std::chrono::milliseconds(1000))) {
-      BULKHEAD_TRY(const bool had, try_lock());
+      // Writers wait from here on.
+      paused_ = Clock::now();
+      figures_.pause_parts.clear();
+      BULKHEAD_TRY(const bool had, try_lock_tenant(*source_, order_.tenant));
       if (had) return {};
       if (Clock::now() >= until)
         return Error(Errc::overloaded, "a transaction of the tenant that writes does not end")
             .hint("try again, or end it");
-      BULKHEAD_CHECK(end_former_mover());
+      // A mover before this one, perhaps.
+      BULKHEAD_CHECK(end_other_holder(*source_, order_.tenant));
       // Writers go on meanwhile, and the journal is followed.
       std::this_thread::sleep_for(pause);
       BULKHEAD_CHECK(catch_up());
@@ -529,7 +506,7 @@ class Attempt {
     failpoint("move.switched");
     // Who waits for the lock may go on, and finds the tenant gone.
     if (paused_ != Clock::time_point()) {
-      [[maybe_unused]] const auto unlocked = source_->execute("select pg_advisory_unlock_all()");
+      unlock_tenant(*source_);
       figures_.pause_ms = seconds_since(paused_) * 1000;
     }
     fenced_ = false;

@@ -4,6 +4,7 @@
 
 #include "catalog/cells.hpp"
 #include "identity/internal_issuer.hpp"
+#include "lifecycle/backup/base.hpp"
 #include "lifecycle/move.hpp"
 #include "lifecycle/operations.hpp"
 #include "lifecycle/pool.hpp"
@@ -31,6 +32,16 @@ void take_up_operations(pg::Blocking& catalog, const std::function<bool()>& stop
     else
       report.finished.push_back(operation.kind + " " + operation.subject);
   }
+}
+
+void back_up(pg::Blocking& catalog, const Housekeeper::StoreOf& store_of, const std::function<bool()>& stop,
+             HousekeepingReport& report) {
+  const auto store = store_of(catalog);
+  // Nobody has said where.
+  if (store.has_error()) return;
+  auto made = backup::back_up_moved(catalog, *store, stop);
+  if (made.has_error()) return note(report, made.error());
+  report.backups = *made;
 }
 
 void refill(pg::Blocking& catalog, const std::function<bool()>& stop, HousekeepingReport& report) {
@@ -138,6 +149,8 @@ HousekeepingReport Housekeeper::run_once(pg::Blocking& catalog, const std::funct
     note(report, cleaned.error());
   else
     report.cleaned = *cleaned;
+  if (stop && stop()) return report;
+  if (store_) back_up(catalog, store_, stop, report);
   if (stop && stop()) return report;
   refill(catalog, stop, report);
   const auto now = std::chrono::steady_clock::now();

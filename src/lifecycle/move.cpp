@@ -14,6 +14,7 @@
 #include "journal/residency.hpp"
 #include "journal/tables.hpp"
 #include "lifecycle/adopt.hpp"
+#include "lifecycle/attempt.hpp"
 #include "lifecycle/lock.hpp"
 #include "lifecycle/members.hpp"
 #include "lifecycle/plans.hpp"
@@ -264,33 +265,13 @@ class Hooks {
 
   journal::MoveHooks all() {
     journal::MoveHooks out;
-    out.next_attempt = [this] { return next_attempt(); };
+    out.next_attempt = [this] { return lifecycle::next_attempt(run_); };
     out.switch_over = [this] { return switch_over(); };
     out.told = [this](const journal::MoveFigures& figures) { return tell(figures); };
     return out;
   }
 
  private:
-  /// Only the operation's owner gets one.
-  Result<std::uint64_t> next_attempt() {
-    BULKHEAD_TRY(auto made,
-                 run_.catalog.query(
-                     "update catalog.operation set progress = progress || jsonb_build_object('attempt', "
-                     "nextval('catalog.move_attempt')) where id = $1::uuid and lease_owner = $2 and "
-                     "state = 'running' returning progress->>'attempt'",
-                     {run_.operation.id.text(), run_.operation.lease_owner}));
-    if (made.empty()) return overtaken();
-    const auto attempt = number_in<std::uint64_t>(made.text(0, 0));
-    run_.operation.progress["attempt"] = attempt;
-    return attempt;
-  }
-
-  [[nodiscard]] Error overtaken() const {
-    return Error(Errc::conflict,
-                 "operation " + run_.operation.id.text() + " was taken up by another process meanwhile")
-        .hint("`bulkhead operation show " + run_.operation.id.text() + "` says where it stands");
-  }
-
   /// The tenant lives at the target: for all servers to know. One statement, since writers wait for it.
   Result<void> switch_over() {
     const auto& input = run_.operation.input;
@@ -305,7 +286,7 @@ class Hooks {
              std::string(catalog::model_name(target_.model)), target_.cell, target_.database, target_.schema,
              std::to_string(tenant_.placement.epoch + 1), std::to_string(number_of(input, "keep_s")),
              text_of(input, "plan")}));
-    if (switched.text(0, 0) == "overtaken") return overtaken();
+    if (switched.text(0, 0) == "overtaken") return overtaken(run_);
     return {};
   }
 

@@ -12,6 +12,7 @@
 
 #include "base/failpoint.hpp"
 #include "base/json.hpp"
+#include "lifecycle/attempt.hpp"
 #include "lifecycle/lock.hpp"
 
 namespace bulkhead::lifecycle {
@@ -358,10 +359,7 @@ Result<void> OperationRun::save() {
                      operation.error, std::string(operation_state_name(operation.state)),
                      operation.tenant ? std::optional(operation.tenant->text()) : std::nullopt,
                      operation.lease_owner}));
-  if (rows.affected() == 0)
-    return Error(Errc::conflict,
-                 "operation " + operation.id.text() + " was taken up by another process meanwhile")
-        .hint("`bulkhead operation show " + operation.id.text() + "` says where it stands");
+  if (rows.affected() == 0) return overtaken(*this);
   if (told) told(operation);
   return {};
 }

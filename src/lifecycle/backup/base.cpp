@@ -1,6 +1,7 @@
 #include "lifecycle/backup/base.hpp"
 
 #include <charconv>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -8,7 +9,9 @@
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
 #include "lifecycle/adopt.hpp"
+#include "lifecycle/backup/keeper.hpp"
 #include "lifecycle/backup/keys.hpp"
+#include "lifecycle/members.hpp"
 #include "pg/replication.hpp"
 
 namespace bulkhead::lifecycle::backup {
@@ -19,11 +22,6 @@ T number_of(std::string_view text) {
   T out = 0;
   std::from_chars(text.data(), text.data() + text.size(), out);
   return out;
-}
-
-std::string text_of(const boost::json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 Error replication_refused(const Error& error) {
@@ -237,6 +235,42 @@ Result<BackupReport> create_backup(pg::Blocking& catalog, const BackupRequest& r
   BULKHEAD_TRY(const DataKey key, find_tenant_key(catalog, tenant.id));
   BULKHEAD_TRY(report.manifest, read_manifest(*store, report.base, key));
   return report;
+}
+
+Result<std::int64_t> back_up_moved(pg::Blocking& catalog, const std::string& store,
+                                   const std::function<bool()>& stop) {
+  // Where nobody has ever made a backup, none is begun here. What has just failed, or is under way, is left alone.
+  BULKHEAD_TRY(
+      auto moved,
+      catalog.query(
+          "select t.id from catalog.tenant t join catalog.placement p on p.tenant_id = t.id where " +
+          std::string(is_enabled) +
+          " and exists (select from catalog.backup_stretch k where k.tenant_id = t.id and k.cell = p.cell "
+          "and "
+          "k.database_name = p.database_name and k.until_at is null) and (select max(b.made_at) from "
+          "catalog.operation b where b.tenant_id = t.id and b.kind = 'backup' and b.state = 'done') < "
+          "(select "
+          "max(m.updated_at) from catalog.operation m where m.tenant_id = t.id and m.kind = 'move' and "
+          "m.state "
+          "= 'done') and not exists (select from catalog.operation o where o.tenant_id = t.id and (o.state "
+          "in "
+          "('pending', 'running') or o.kind = 'backup' and o.state = 'failed' and o.updated_at > now() - "
+          "interval '10 min')) order by t.id"));
+  std::int64_t done = 0;
+  std::optional<Error> failed;
+  for (std::size_t row = 0; row < moved.size() && !(stop && stop()); ++row) {
+    BackupRequest request;
+    request.tenant = moved.text(row, 0);
+    request.store = store;
+    request.actor = "housekeeping";
+    const auto made = create_backup(catalog, request);
+    if (made.has_value())
+      ++done;
+    else if (!failed)
+      failed = made.error();
+  }
+  if (failed) return *failed;
+  return done;
 }
 
 Result<std::vector<BackupEntry>> list_backups(pg::Blocking& catalog, const std::string& slug_or_id,

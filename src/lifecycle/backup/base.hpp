@@ -43,6 +43,11 @@ struct BackupReport {
                                            const std::function<void(const Operation&)>& told = {},
                                            const RowsTold& rows = {});
 
+/// New bases of the tenants whose journal is kept and that have moved since their last one: at the new place, a restore to a time begins with
+/// it. How many. `stop` is asked between two of them. Errors: as above, of the first that failed; it is tried again after ten minutes.
+[[nodiscard]] Result<std::int64_t> back_up_moved(pg::Blocking& catalog, const std::string& store,
+                                                 const std::function<bool()>& stop = {});
+
 struct BackupEntry {
   BaseName name;
   Manifest manifest;

@@ -21,11 +21,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The tenants whose journal is to be kept, as rows of catalog.tenant t.
-constexpr std::string_view is_enabled =
-    "(exists (select from catalog.backup_enabled e where e.tenant_id = t.id) or exists (select from "
-    "catalog.setting s where s.name = 'backup_continuous' and s.value = 'true'))";
-
 struct Segment {
   SegmentName name;
   SealedWriter object;

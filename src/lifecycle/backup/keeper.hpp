@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <bulkhead/result.hpp>
@@ -35,6 +36,11 @@ struct KeeperSettings {
 /// Whether the tenant's journal is kept; from the keepers' next look at the catalog on. Its tables are published (bulkhead.publish). Errors:
 /// `not_found`, `conflict` (adopted), the database's.
 [[nodiscard]] Result<void> set_continuous(pg::Blocking& catalog, const std::string& tenant, bool on);
+
+/// As a condition in SQL on catalog.tenant t: its journal is to be kept.
+inline constexpr std::string_view is_enabled =
+    "(exists (select from catalog.backup_enabled e where e.tenant_id = t.id) or exists (select from "
+    "catalog.setting s where s.name = 'backup_continuous' and s.value = 'true'))";
 
 /// Waits until a server keeps the tenant's journal: the next backup can then be restored to any time after it. False: none does
 /// so within `patience`.

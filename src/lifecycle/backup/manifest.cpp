@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/json.hpp"
+#include "lifecycle/members.hpp"
 
 namespace bulkhead::lifecycle::backup {
 namespace {
@@ -23,10 +24,6 @@ std::vector<std::string> texts_of(const json::value& from) {
   std::vector<std::string> out;
   for (const auto& text : from.as_array()) out.emplace_back(text.as_string());
   return out;
-}
-
-std::string text_of(const json::object& from, std::string_view key) {
-  return std::string(from.at(key).as_string());
 }
 
 Part part_of(const json::object& from) {

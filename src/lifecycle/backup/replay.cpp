@@ -80,11 +80,14 @@ Error other_schema(const std::string& what) {
 Replay::Replay(pg::Blocking& target, std::string schema, const TenantId& tenant)
     : target_(&target), schema_(std::move(schema)), tenant_(tenant.text()) {}
 
-Result<Replay> Replay::begin(pg::Blocking& target, const std::string& schema, const TenantId& tenant) {
-  Replay out(target, schema, tenant);
-  BULKHEAD_TRY(auto marked, target.query("select pg_logical_emit_message(true, $1, 'restore')",
-                                         {std::string(journal::moved_prefix)}));
-  auto at_rest = target.execute("set local session_replication_role = 'replica'");
+std::string staged_place(const std::string& table) {
+  return "pg_temp." + pg::quote_identifier(table);
+}
+
+Result<void> Replay::rest(bool staged) {
+  BULKHEAD_TRY(auto marked, target_->query("select pg_logical_emit_message(true, $1, 'restore')",
+                                           {std::string(journal::moved_prefix)}));
+  auto at_rest = target_->execute("set local session_replication_role = 'replica'");
   if (at_rest.has_error())
     return Error(Errc::conflict,
                  "a restore needs triggers and foreign keys at rest, which this login may not ask for")
@@ -92,16 +95,33 @@ Result<Replay> Replay::begin(pg::Blocking& target, const std::string& schema, co
             "use an operator's URL whose login is superuser, or: grant set on parameter "
             "session_replication_role to NAME")
         .sqlstate(std::string(at_rest.error().sqlstate()));
-  BULKHEAD_CHECK(set_formats(target));
-  BULKHEAD_CHECK(out.read_tables());
+  BULKHEAD_CHECK(set_formats(*target_));
+  return read_tables(staged);
+}
+
+Result<Replay> Replay::begin(pg::Blocking& target, const std::string& schema, const TenantId& tenant) {
+  Replay out(target, schema, tenant);
+  BULKHEAD_CHECK(out.rest(false));
   return out;
 }
 
-Result<void> Replay::read_tables() {
+Result<Replay> Replay::begin_staged(pg::Blocking& target, const std::string& schema, const TenantId& tenant) {
+  Replay out(target, schema, tenant);
+  BULKHEAD_CHECK(out.rest(true));
+  return out;
+}
+
+Result<void> Replay::read_tables(bool staged) {
   BULKHEAD_TRY(const auto shapes, shapes_of(*target_, schema_));
   BULKHEAD_TRY(const auto known, lifecycle::read_tables(*target_, schema_));
   for (const auto& shape : shapes) {
     Table table{shape, place_of(*target_, schema_, shape.name), {}};
+    if (staged) {
+      BULKHEAD_CHECK(target_->execute("create temporary table " + staged_place(shape.name) + " (like " +
+                                      table.place +
+                                      " including generated including identity including indexes)"));
+      table.place = staged_place(shape.name);
+    }
     if (const auto at = known.find(shape.name); at != known.end())
       table.always.assign(at->second.always_identity.begin(), at->second.always_identity.end());
     tables_.emplace(shape.name, std::move(table));

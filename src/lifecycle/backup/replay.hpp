@@ -31,6 +31,11 @@ class Replay {
   [[nodiscard]] static Result<Replay> begin(pg::Blocking& target, const std::string& schema,
                                             const TenantId& tenant);
 
+  /// The same, but the rows come into tables of this session's own, made like the placement's (`staged_place`), which go with it
+  /// or before. For `replace_rows`.
+  [[nodiscard]] static Result<Replay> begin_staged(pg::Blocking& target, const std::string& schema,
+                                                   const TenantId& tenant);
+
   /// The tenant has no rows here any more.
   [[nodiscard]] Result<void> clear();
   /// All rows of a base. Error: `conflict`, naming tables and columns that the schema does not have (any more).
@@ -52,7 +57,8 @@ class Replay {
     std::vector<std::string> always;  ///< Identity columns that no UPDATE may set.
   };
   Replay(pg::Blocking& target, std::string schema, const TenantId& tenant);
-  [[nodiscard]] Result<void> read_tables();
+  [[nodiscard]] Result<void> rest(bool staged);
+  [[nodiscard]] Result<void> read_tables(bool staged);
   [[nodiscard]] Result<const Table*> table_of(const std::string& schema, const std::string& name);
   [[nodiscard]] Result<void> fill_part(cloud::ObjectStore& store, const std::string& key_name,
                                        const Part& part, const DataKey& key,
@@ -73,6 +79,9 @@ class Replay {
   pg::Lsn applied_ = 0;  ///< The last transaction that a segment held.
   Replayed done_;
 };
+
+/// Where `Replay::begin_staged` puts the rows of a table, which may be the counters'.
+[[nodiscard]] std::string staged_place(const std::string& table);
 
 /// Missing from what the app has now. Error: `conflict`.
 [[nodiscard]] Error other_schema(const std::string& what);

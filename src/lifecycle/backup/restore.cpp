@@ -8,11 +8,15 @@
 #include "catalog/cells.hpp"
 #include "catalog/store.hpp"
 #include "lifecycle/adopt.hpp"
+#include "lifecycle/attempt.hpp"
 #include "lifecycle/backup/keeper.hpp"
 #include "lifecycle/backup/keys.hpp"
+#include "lifecycle/backup/replace.hpp"
 #include "lifecycle/backup/replay.hpp"
 #include "lifecycle/databases.hpp"
+#include "lifecycle/members.hpp"
 #include "lifecycle/slots.hpp"
+#include "lifecycle/transaction.hpp"
 
 namespace bulkhead::lifecycle::backup {
 namespace {
@@ -20,16 +24,6 @@ namespace {
 constexpr std::chrono::milliseconds pause{100};
 /// Commits stand in the journal nearly, but not quite, in the order of their times.
 constexpr std::chrono::seconds disorder{5};
-
-std::string text_of(const boost::json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-std::uint64_t number_of(const boost::json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_number() ? value->to_number<std::uint64_t>() : 0;
-}
 
 /// What an operation's input says, opened.
 struct Source {
@@ -155,7 +149,7 @@ Result<void> check_journal(OperationRun& run) {
   if (source.at == source.manifest.at) return {};
   BULKHEAD_CHECK(check_not_moved(run.catalog, source.tenant, source.manifest, source.at));
   BULKHEAD_CHECK(check_stretch(run.catalog, source.tenant, source.manifest, source.at));
-  const std::chrono::milliseconds wait(static_cast<std::int64_t>(number_of(input, "patience_ms")));
+  const std::chrono::milliseconds wait(number_of(input, "patience_ms"));
   BULKHEAD_CHECK(
       wait_for_journal(run.catalog, source.manifest.cell, source.manifest.database, source.at, wait));
   // What was waited for may have been told by a keeper that began after a loss.
@@ -245,13 +239,26 @@ Result<void> provision(OperationRun& run) {
   return provision_slot(run.catalog, *place.slot, shard);
 }
 
-Result<void> transaction(pg::Blocking& connection, const std::function<Result<void>()>& work) {
-  BULKHEAD_CHECK(connection.execute("begin"));
-  auto done = work();
-  if (done.has_value()) done = connection.execute("commit");
-  if (done.has_error()) [[maybe_unused]]
-    const auto rolled_back = connection.execute("rollback");
-  return done;
+/// The base's rows, then the journal's changes.
+Result<void> replay_source(const Source& source, Replay& replay, const RowsTold& told) {
+  const std::uint64_t total = source.manifest.rows();
+  BULKHEAD_TRY(const auto contents, contents_of(*source.store, source.tenant));
+  BULKHEAD_CHECK(
+      replay.fill(*source.store, source.base, source.manifest, source.key, [&](std::uint64_t rows) {
+        if (told) told(rows, total);
+      }));
+  failpoint("restore.copied");
+  if (source.at == source.manifest.at) return {};
+  return replay.apply(*source.store, contents.segments, source.manifest, source.at, source.key,
+                      [&](std::uint64_t changes) {
+                        if (told) told(changes, 0);
+                      });
+}
+
+void tell_replayed(OperationRun& run, const Replayed& replayed) {
+  run.operation.progress["rows"] = replayed.rows;
+  run.operation.progress["changes"] = replayed.changes;
+  run.operation.progress["transactions"] = replayed.transactions;
 }
 
 /// All of it is one transaction: the rows are there as a whole or not at all.
@@ -261,31 +268,51 @@ Result<void> fill(OperationRun& run, const RowsTold& told) {
   // Its rows are not ours any more once it is a tenant.
   if (const auto taken = catalog::find_tenant(run.catalog, place.tenant.text()); taken.has_value()) return {};
   BULKHEAD_TRY(auto target, catalog::connect_to(run.catalog, place.cell, place.database));
-  BULKHEAD_TRY(const auto contents, contents_of(*source.store, source.tenant));
-  const std::uint64_t total = source.manifest.rows();
   Replayed replayed;
   BULKHEAD_CHECK(transaction(target, [&]() -> Result<void> {
     BULKHEAD_TRY(Replay replay, Replay::begin(target, place.schema, place.tenant));
     BULKHEAD_CHECK(replay.clear());
-    BULKHEAD_CHECK(
-        replay.fill(*source.store, source.base, source.manifest, source.key, [&](std::uint64_t rows) {
-          if (told) told(rows, total);
-        }));
-    failpoint("restore.copied");
-    if (source.at != source.manifest.at)
-      BULKHEAD_CHECK(replay.apply(*source.store, contents.segments, source.manifest, source.at, source.key,
-                                  [&](std::uint64_t changes) {
-                                    if (told) told(changes, 0);
-                                  }));
+    BULKHEAD_CHECK(replay_source(source, replay, told));
     BULKHEAD_CHECK(replay.finish());
     replayed = replay.done();
     failpoint("restore.applied");
     return {};
   }));
   failpoint("restore.filled");
-  run.operation.progress["rows"] = replayed.rows;
-  run.operation.progress["changes"] = replayed.changes;
-  run.operation.progress["transactions"] = replayed.transactions;
+  tell_replayed(run, replayed);
+  return {};
+}
+
+Result<void> replace(OperationRun& run, const RowsTold& told) {
+  BULKHEAD_TRY(const Source source, source_of(run.catalog, run.operation.input));
+  BULKHEAD_TRY(const auto tenant, catalog::find_tenant(run.catalog, source.tenant.text()));
+  BULKHEAD_TRY(auto home, catalog::connect_to(run.catalog, tenant.placement.cell, tenant.placement.database));
+  ReplaceOrder order{tenant.id, tenant.placement.schema, run.operation.id, 0};
+  BULKHEAD_TRY(order.attempt, next_attempt(run));
+  BULKHEAD_TRY(const auto report, replace_rows(home, order, [&](Replay& replay) {
+                 return replay_source(source, replay, told);
+               }));
+  if (report.before) return {};
+  tell_replayed(run, report.replayed);
+  run.operation.progress["pause_ms"] = report.pause_ms;
+  boost::json::array tables;
+  for (const auto& table : report.tables)
+    tables.push_back({{"name", table.name}, {"removed", table.removed}, {"written", table.written}});
+  run.operation.progress["tables"] = std::move(tables);
+  return {};
+}
+
+/// Views that are stored are made anew when nobody waits any more.
+Result<void> finish_replaced(OperationRun& run) {
+  BULKHEAD_TRY(const auto tenant, catalog::find_tenant(run.catalog, text_of(run.operation.input, "source")));
+  BULKHEAD_TRY(auto home, catalog::connect_to(run.catalog, tenant.placement.cell, tenant.placement.database));
+  BULKHEAD_CHECK(transaction(home, [&]() -> Result<void> {
+    BULKHEAD_TRY(Replay replay, Replay::begin(home, tenant.placement.schema, tenant.id));
+    return replay.finish();
+  }));
+  for (const char* told : {"rows", "changes", "transactions", "pause_ms", "tables"})
+    if (const auto* value = run.operation.progress.if_contains(told)) run.operation.result[told] = *value;
+  run.operation.result["tenant"] = tenant.id.text();
   return {};
 }
 
@@ -317,6 +344,7 @@ Result<void> take(OperationRun& run) {
 void undo(pg::Blocking& catalog, const Uuid& id) {
   const auto operation = find_operation(catalog, id);
   if (operation.has_error() || operation->state != OperationState::failed) return;
+  if (operation->input.contains("replace")) return;
   const auto place = reserved_place(catalog, *operation);
   if (place.has_error() || !*place) return;
   if (const auto taken = catalog::find_tenant(catalog, (*place)->tenant.text()); taken.has_value()) return;
@@ -352,48 +380,103 @@ Result<void> check_past(pg::Blocking& catalog, Moment at) {
 
 Result<Operation> run_restore(pg::Blocking& catalog, const Uuid& id,
                               const std::function<void(const Operation&)>& told, const RowsTold& rows) {
-  const std::vector<OperationStep> steps{{"journal", check_journal},
-                                         {"reserve", reserve},
-                                         {"provision", provision},
-                                         {"fill", [&rows](OperationRun& run) { return fill(run, rows); }},
-                                         {"take", take}};
+  BULKHEAD_TRY(const auto operation, find_operation(catalog, id));
+  std::vector<OperationStep> steps{{"journal", check_journal}};
+  if (operation.input.contains("replace")) {
+    steps.push_back({"replace", [&rows](OperationRun& run) { return replace(run, rows); }});
+    steps.push_back({"finish", finish_replaced});
+  } else {
+    steps.push_back({"reserve", reserve});
+    steps.push_back({"provision", provision});
+    steps.push_back({"fill", [&rows](OperationRun& run) { return fill(run, rows); }});
+    steps.push_back({"take", take});
+  }
   auto done = run_operation(catalog, id, steps, told);
   if (done.has_error()) undo(catalog, id);
   return done;
 }
 
-Result<RestoreReport> restore_tenant(pg::Blocking& catalog, const RestoreRequest& request) {
-  BULKHEAD_TRY(const auto tenant, catalog::find_tenant(catalog, request.tenant));
-  BULKHEAD_CHECK(refuse_adopted(tenant, "a restore"));
-  BULKHEAD_CHECK(check_slug(catalog, request.as));
+namespace {
+
+/// What the tenant has now can be brought back afterwards: its journal is kept, from a backup on that is newer than any gap.
+Result<void> check_way_back(pg::Blocking& catalog, const catalog::TenantRecord& tenant,
+                            cloud::ObjectStore& store, const Contents& contents) {
+  const auto wrong = [&](const Error& why) {
+    return Error(Errc::conflict, "what tenant \"" + tenant.slug +
+                                     "\" has now could not be brought back: " + std::string(why.message()))
+        .hint("`bulkhead backup enable " + tenant.slug + "`, then `bulkhead backup " + tenant.slug +
+              "`; or --discard it");
+  };
+  BULKHEAD_TRY(const BaseName newest, newest_base(contents, tenant, std::nullopt));
+  BULKHEAD_TRY(const DataKey key, find_tenant_key(catalog, tenant.id));
+  BULKHEAD_TRY(const Manifest manifest, read_manifest(store, newest, key));
+  BULKHEAD_TRY(auto rows, catalog.query("select catalog.rfc3339(clock_timestamp())"));
+  BULKHEAD_TRY(const Moment now, parse_moment(rows.text(0, 0)));
+  if (const auto here = check_not_moved(catalog, tenant.id, manifest, now); here.has_error())
+    return wrong(here.error());
+  if (const auto kept = check_stretch(catalog, tenant.id, manifest, now); kept.has_error())
+    return wrong(kept.error());
+  return {};
+}
+
+/// What both kinds of restore ask for.
+Result<NewOperation> wanted_restore(pg::Blocking& catalog, const RestoreRequest& request,
+                                    const catalog::TenantRecord& tenant, RestoreReport& report) {
   if (request.at) BULKHEAD_CHECK(check_past(catalog, *request.at));
   BULKHEAD_TRY(auto store, cloud::open_object_store(request.store));
   BULKHEAD_TRY(const auto contents, contents_of(*store, tenant.id));
   BULKHEAD_TRY(const BaseName base, newest_base(contents, tenant, request.at));
-  RestoreReport report;
+  if (request.replace && !request.discard) BULKHEAD_CHECK(check_way_back(catalog, tenant, *store, contents));
   report.base = base.at;
   report.at = request.at.value_or(base.at);
   NewOperation wanted;
   wanted.kind = "restore";
-  wanted.subject = request.as;
   wanted.actor = request.actor;
   wanted.input = {{"source", tenant.id.text()},
                   {"store", request.store},
                   {"base", base.folder},
                   {"at", moment_text(report.at)},
-                  {"name", tenant.name},
-                  {"plan", tenant.plan},
-                  {"model", catalog::model_name(request.model.value_or(tenant.placement.model))},
-                  {"cell", request.cell.empty() ? tenant.placement.cell : request.cell},
                   {"patience_ms", request.patience.count()}};
+  return wanted;
+}
+
+}  // namespace
+
+Result<RestoreReport> restore_tenant(pg::Blocking& catalog, const RestoreRequest& request) {
+  BULKHEAD_TRY(const auto tenant, catalog::find_tenant(catalog, request.tenant));
+  BULKHEAD_CHECK(refuse_adopted(tenant, "a restore"));
+  if (!request.replace) BULKHEAD_CHECK(check_slug(catalog, request.as));
+  RestoreReport report;
+  BULKHEAD_TRY(NewOperation wanted, wanted_restore(catalog, request, tenant, report));
+  if (request.replace) {
+    wanted.subject = tenant.slug;
+    wanted.tenant = tenant.id;
+    wanted.input["replace"] = true;
+  } else {
+    wanted.subject = request.as;
+    wanted.input["name"] = tenant.name;
+    wanted.input["plan"] = tenant.plan;
+    wanted.input["model"] = catalog::model_name(request.model.value_or(tenant.placement.model));
+    wanted.input["cell"] = request.cell.empty() ? tenant.placement.cell : request.cell;
+  }
   BULKHEAD_TRY(const auto started, start_operation(catalog, wanted));
   failpoint("restore.started");
   report.operation = started.id.text();
   BULKHEAD_TRY(const auto done, run_restore(catalog, started.id, {}, request.rows));
   BULKHEAD_TRY(report.tenant, catalog::find_tenant(catalog, text_of(done.result, "tenant")));
-  report.rows = number_of(done.result, "rows");
-  report.changes = number_of(done.result, "changes");
-  report.transactions = number_of(done.result, "transactions");
+  const auto count = [](const boost::json::object& from, std::string_view key) {
+    return static_cast<std::uint64_t>(number_of(from, key));
+  };
+  report.rows = count(done.result, "rows");
+  report.changes = count(done.result, "changes");
+  report.transactions = count(done.result, "transactions");
+  if (const auto* waited = done.result.if_contains("pause_ms"); waited != nullptr && waited->is_number())
+    report.pause_ms = waited->to_number<double>();
+  if (const auto* tables = done.result.if_contains("tables"); tables != nullptr && tables->is_array())
+    for (const auto& table : tables->get_array()) {
+      const auto& one = table.as_object();
+      report.replaced.push_back({text_of(one, "name"), count(one, "removed"), count(one, "written")});
+    }
   return report;
 }
 

@@ -22,6 +22,8 @@ alter table bulkhead.residency add column if not exists schema_name text not nul
 -- may change the row.
 alter table bulkhead.residency add column if not exists resident boolean not null default true;
 alter table bulkhead.residency add column if not exists generation bigint not null default 0;
+-- The operation that last put other rows in the place of the tenant's (`restore --replace`): it does so once.
+alter table bulkhead.residency add column if not exists replaced_by uuid;
 
 -- The schemas of this database that hold the app's tables ("targets" of migrations), each at the version of its last
 -- migration. Changed in the same transaction as the tables, so that who asks under a snapshot sees both or neither.

@@ -119,6 +119,35 @@ TEST_P(Killed, InAnyStepOfARestoreAnotherRunFinishesItAndUntilThenThereIsNoTenan
   EXPECT_EQ(dump(globex), others);
 }
 
+TEST_P(Killed, InAnyStepOfAReplacementItIsDoneOnceOrNotYet) {
+  const auto acme = filled("acme");
+  const auto globex = filled("globex");
+  const std::string before = dump(acme), others = dump(globex);
+  static_cast<void>(backed_up("acme"));
+  const auto change = [&](const std::string& motto) {
+    run(acme, "insert into @profile values ($t, '" + motto +
+                  "') on conflict (tenant_id) do update set motto = excluded.motto");
+  };
+  const std::vector<std::string> command{"restore", "acme", "--replace", "--discard", "--yes"};
+  const auto all = places(command);
+  EXPECT_GE(all.size(), 12u);
+  for (const auto& place : all) {
+    SCOPED_TRACE(place);
+    change("changed before");
+    const std::string changed = dump(acme);
+    ASSERT_EQ(program(command, {{"BULKHEAD_FAILPOINT", place}}), -1);
+    const bool replaced = dump(acme) == before;
+    EXPECT_TRUE(replaced || dump(acme) == changed);
+    // What is written once it has been done stays, whoever takes the operation up.
+    if (replaced) change("written after");
+    const std::string after = dump(acme);
+    keep_house();
+    EXPECT_EQ(dump(acme), replaced ? after : before);
+    expect_nothing_half_made(acme);
+  }
+  EXPECT_EQ(dump(globex), others);
+}
+
 TEST_P(Killed, TheCommandsSayWhatIsWrong) {
   static_cast<void>(filled("acme"));
   EXPECT_EQ(program({"restore", "acme", "--as", "acme-restored"}), 6) << "no backup";
@@ -127,6 +156,10 @@ TEST_P(Killed, TheCommandsSayWhatIsWrong) {
   EXPECT_EQ(program({"backup", "nobody"}), 6);
   EXPECT_EQ(program({"restore", "acme"}), 2) << "as what?";
   EXPECT_EQ(program({"restore", "acme", "--as", "acme-restored", "--replace"}), 2);
+  EXPECT_EQ(program({"restore", "acme", "--discard"}), 2);
+  EXPECT_EQ(program({"restore", "acme", "--replace"}), 2) << "nobody confirms it";
+  EXPECT_EQ(program({"restore", "acme", "--replace", "--yes"}), 11) << "no way back";
+  EXPECT_EQ(program({"restore", "acme", "--replace", "--yes", "--discard", "--json"}), 0);
   EXPECT_EQ(program({"restore", "acme", "--as", "acme-restored", "--at", "yesterday"}), 2);
   EXPECT_EQ(program({"restore", "acme", "--as", "acme-restored", "--at", "2001-01-01T00:00:00Z"}), 6);
   EXPECT_EQ(program({"restore", "acme", "--as", "acme-restored", "--model", "none"}), 2);

@@ -8,6 +8,8 @@
 #include "journal_pump.hpp"
 #include "lifecycle/backup/layout.hpp"
 #include "lifecycle/backup/prune.hpp"
+#include "lifecycle/housekeeper.hpp"
+#include "lifecycle/move.hpp"
 
 namespace bulkhead::lifecycle::backup {
 namespace {
@@ -20,7 +22,7 @@ class PointInTime : public BackupTest {
   /// Until the keeper has begun with the tenant.
   void wait_for_stretch(const catalog::TenantRecord& tenant) {
     while (one("select count(*) from catalog.backup_stretch where until_at is null and tenant_id = '" +
-               tenant.id.text() + "'") != "1") {
+               tenant.id.text() + "' and database_name = '" + tenant.placement.database + "'") != "1") {
       auto home = test::connect_home(database_, tenant);
       static_cast<void>(must(mark_journal(home)));
       std::this_thread::yield();
@@ -79,6 +81,171 @@ TEST_P(PointInTime, EveryKindOfChangeComesBack) {
   // What a restore brings is no news of the live tenant's, nor of the new one's.
   for (const auto& segment : segments()) EXPECT_NE(segment.string().find(acme.id.text()), std::string::npos);
   static_cast<void>(must(verify_backup(admin_, "acme", store_, "", false)));
+}
+
+TEST_P(PointInTime, ItComesInThePlaceOfTheLiveRowsAndBack) {
+  const auto acme = filled("acme");
+  const auto globex = filled("globex");
+  const std::string others = dump(globex);
+  must(set_continuous(admin_, "acme", true));
+  JournalPump pump(database_, acme, store_);
+  wait_for_stretch(acme);
+  static_cast<void>(backed_up("acme"));
+  run(acme, R"(update @thing set name = 'then' where tenant_id = $t and id = 1)");
+  const Moment then = now();
+  const std::string rows_then = dump(acme);
+  // Keys change hands, rows come and go, a circle is built anew.
+  run(acme, R"(
+update @thing set id = id + 100 where tenant_id = $t;
+delete from @numbered where tenant_id = $t and note like 'note 1%';
+insert into @numbered(tenant_id, note) select $t, 'late ' || n from generate_series(1, 5) n;
+insert into @person(tenant_id, name, boss) values ($t, 'Dan', 'Dan'); insert into @team values ($t, 2, 'Dan');
+update @person set team = 2 where tenant_id = $t;
+delete from @profile where tenant_id = $t;
+update @"Odd Table" set "ä b" = 'later' where tenant_id = $t and "select" = 1)");
+  const Moment later = now();
+  const std::string rows_later = dump(acme);
+  const auto replace = [&](Moment at) {
+    auto request = wanted("acme", "");
+    request.replace = true;
+    request.at = at;
+    return must(restore_tenant(admin_, request));
+  };
+  const auto back = replace(then);
+  EXPECT_EQ(back.tenant.id, acme.id);
+  EXPECT_EQ(dump(acme), rows_then);
+  EXPECT_EQ(back.replaced.size(), 6u);
+  EXPECT_GT(back.pause_ms, 0);
+  // What it was before is in the journal, like any other change.
+  replace(later);
+  EXPECT_EQ(dump(acme), rows_later);
+  replace(then);
+  EXPECT_EQ(dump(acme), rows_then);
+  // Nothing differs: nothing is written.
+  EXPECT_TRUE(replace(then).replaced.empty());
+  EXPECT_EQ(dump(globex), others);
+  EXPECT_FALSE(pump.failure());
+  // It is an ordinary tenant as before, and numbers go on.
+  run(acme, R"(insert into @numbered(tenant_id, note) values ($t, 'after'))");
+  EXPECT_EQ(value(acme, "select count(distinct id) = count(*) from @numbered where tenant_id = $t"), "t");
+  expect_nothing_half_made(acme);
+}
+
+TEST_P(PointInTime, AfterAMoveABaseIsMadeByItself) {
+  if (GetParam() != Model::row) GTEST_SKIP() << "the same from every model";
+  const auto acme = filled("acme");
+  must(set_continuous(admin_, "acme", true));
+  JournalPump pump(database_, acme, store_);
+  wait_for_stretch(acme);
+  static_cast<void>(backed_up("acme"));
+  Housekeeper housekeeper([this](pg::Blocking&) { return Result<std::string>(store_); });
+  EXPECT_EQ(housekeeper.run_once(admin_).backups, 0);
+  MoveRequest order;
+  order.tenant = "acme";
+  order.model = Model::silo;
+  const auto move = must(start_move(admin_, order));
+  static_cast<void>(must(run_move(admin_, move.id)));
+  const auto moved = must(catalog::find_tenant(admin_, "acme"));
+  JournalPump there(database_, moved, store_);
+  wait_for_stretch(moved);
+  run(moved, "delete from @profile where tenant_id = $t");
+  // The base is of before the move, the time of after it.
+  auto request = wanted("acme", "acme-early");
+  request.at = now();
+  EXPECT_EQ(refused(request), Errc::conflict);
+  const auto report = housekeeper.run_once(admin_);
+  for (const auto& error : report.errors) ADD_FAILURE() << error.message();
+  EXPECT_EQ(report.backups, 1);
+  EXPECT_EQ(housekeeper.run_once(admin_).backups, 0);
+  run(moved, "insert into @profile values ($t, 'at the new place')");
+  const Moment then = now();
+  const std::string rows_then = dump(moved);
+  run(moved, "delete from @profile where tenant_id = $t");
+  EXPECT_EQ(dump(restored("acme", "acme-then", then)), rows_then);
+}
+
+TEST_P(PointInTime, NumbersThatWereGivenOutAreNotGivenOutAgain) {
+  const auto acme = filled("acme");
+  static_cast<void>(backed_up("acme"));
+  run(acme, R"(update bulkhead.counter set value = 50 where tenant_id = $t and name = 'thing';
+delete from bulkhead.counter where tenant_id = $t and name <> 'thing')");
+  auto request = wanted("acme", "");
+  request.replace = request.discard = true;
+  static_cast<void>(must(restore_tenant(admin_, request)));
+  EXPECT_EQ(
+      value(
+          acme,
+          "select string_agg(name || value, ',' order by value) from bulkhead.counter where tenant_id = $t"),
+      "thing50,odd\tname9007199254740993");
+}
+
+TEST_P(PointInTime, WhereThereIsNoWayBackNothingIsReplacedUnlessItIsSaid) {
+  const auto acme = filled("acme");
+  static_cast<void>(backed_up("acme"));
+  run(acme, "delete from @profile where tenant_id = $t");
+  const std::string before = dump(acme);
+  auto request = wanted("acme", "");
+  request.replace = true;
+  EXPECT_EQ(refused(request), Errc::conflict);
+  EXPECT_EQ(dump(acme), before);
+  // Nor while another operation of the tenant is under way.
+  NewOperation other;
+  other.kind = "move";
+  other.subject = "acme";
+  other.tenant = acme.id;
+  const auto started = must(start_operation(admin_, other));
+  request.discard = true;
+  EXPECT_EQ(refused(request), Errc::conflict);
+  must(cancel_operation(admin_, started.id));
+  EXPECT_EQ(must(restore_tenant(admin_, request)).replaced.size(), 1u);
+}
+
+TEST_P(PointInTime, WritersWaitForAReplacementAndLoseNothing) {
+  const auto acme = filled("acme");
+  static_cast<void>(backed_up("acme"));
+  // Each writer does as a server does: the tenant's lock, then its rows. What was acknowledged before the replacement is
+  // gone with it, what was acknowledged after it stays.
+  std::atomic<bool> stop{false};
+  std::atomic<int> written{0};
+  std::vector<std::vector<int>> acknowledged(4);
+  std::vector<std::thread> writers;
+  for (int writer = 0; writer < 4; ++writer)
+    writers.emplace_back([&, writer] {
+      auto home = test::connect_home(database_, acme);
+      for (int n = 0; !stop; ++n) {
+        const int id = 1'000'000 * (writer + 1) + n;
+        must(home.execute(
+            placed(acme, "begin; select bulkhead.lock_tenant($t); insert into @\"Odd Table\" values ($t, " +
+                             std::to_string(id) + ", 'n'); commit")));
+        acknowledged.at(static_cast<std::size_t>(writer)).push_back(id);
+        ++written;
+      }
+    });
+  const auto wait_for_writes = [&](int more) {
+    for (const int until = written + more; written < until;) std::this_thread::yield();
+  };
+  wait_for_writes(200);
+  auto request = wanted("acme", "");
+  request.replace = request.discard = true;
+  static_cast<void>(must(restore_tenant(admin_, request)));
+  wait_for_writes(200);
+  stop = true;
+  for (auto& writer : writers) writer.join();
+  for (int writer = 0; writer < 4; ++writer) {
+    SCOPED_TRACE(writer);
+    // A tail of what the writer did, without a gap.
+    const std::string low = std::to_string(1'000'000 * (writer + 1)),
+                      high = std::to_string(1'000'000 * (writer + 2));
+    const std::string rows = value(acme,
+                                   "select count(*) || ' ' || max(\"select\") || ' ' || max(\"select\") - "
+                                   "min(\"select\") + 1 from @\"Odd Table\" "
+                                   "where tenant_id = $t and \"select\" >= " +
+                                       low + " and \"select\" < " + high);
+    const std::string count = rows.substr(0, rows.find(' '));
+    EXPECT_EQ(rows, count + " " + std::to_string(acknowledged.at(static_cast<std::size_t>(writer)).back()) +
+                        " " + count);
+    EXPECT_LT(std::stoul(count), acknowledged.at(static_cast<std::size_t>(writer)).size());
+  }
 }
 
 TEST_P(PointInTime, UnderConcurrentWritesItIsAShadowCopyOfThen) {
