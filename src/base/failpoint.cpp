@@ -13,11 +13,13 @@ namespace bulkhead {
 namespace {
 
 struct Wanted {
-  std::string name, trace;
+  std::string name, trace, stop;
   std::atomic<int> passages{1};  ///< How many are left until the end.
+  std::atomic<bool> stopped{false};
 
   Wanted() {
     if (const char* file = std::getenv("BULKHEAD_FAILPOINT_TRACE")) trace = file;
+    if (const char* place = std::getenv("BULKHEAD_FAILPOINT_STOP")) stop = place;
     const char* text = std::getenv("BULKHEAD_FAILPOINT");
     if (text == nullptr) return;
     name = text;
@@ -43,6 +45,7 @@ void note(const std::string& file, std::string_view name) {
 void failpoint(std::string_view name) {
   static Wanted wanted;
   if (!wanted.trace.empty()) note(wanted.trace, name);
+  if (wanted.stop == name && !wanted.stopped.exchange(true)) kill(getpid(), SIGSTOP);
   if (wanted.name.empty() || wanted.name != name) return;
   if (wanted.passages.fetch_sub(1) == 1) kill(getpid(), SIGKILL);
 }

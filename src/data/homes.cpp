@@ -114,7 +114,6 @@ struct Homes::Impl {
                                                          " from catalog.home where cell = $1 and name = $2");
   pg::ShapeRef query_all = std::make_shared<const pg::Shape>("select " + std::string(columns) +
                                                              ", cell || '/' || name from catalog.home");
-  pg::ShapeRef nothing = std::make_shared<const pg::Shape>("select 1");
 };
 
 Homes::Homes(boost::asio::any_io_executor executor, HomesSettings settings, pg::Lanes& catalog)
@@ -154,20 +153,6 @@ Task<Result<HomeRef>> Homes::open(catalog::Placement placement, Deadline deadlin
 
 void Homes::rotate_own(BindingKey key) {
   impl_->own->signer.rotate(std::move(key));
-}
-
-Task<void> Homes::warm(catalog::Placement placement, Deadline deadline) {
-  HomeRef home = known(placement);
-  if (!home) {
-    auto opened = co_await open(std::move(placement), deadline);
-    if (opened.has_error()) co_return;
-    home = *opened;
-  }
-  for (const pg::Lane lane : {pg::Lane::write, pg::Lane::read}) {
-    pg::Unit unit;
-    unit.steps.push_back({impl_->nothing, pg::Params()});
-    [[maybe_unused]] auto ran = co_await home->lanes.run(lane, std::move(unit), deadline);
-  }
 }
 
 Task<void> Homes::refresh_others(Deadline deadline) {

@@ -65,10 +65,6 @@ class Homes {
   /// Asks the catalog. Errors: `placement_stale` (there is no such database, or not yet), `database_unavailable`.
   [[nodiscard]] Task<Result<HomeRef>> open(catalog::Placement placement, Deadline deadline);
 
-  /// A tenant is about to arrive there (a move): opens it, and a connection for each kind of request, before requests wait for them.
-  /// What fails is left to them.
-  [[nodiscard]] Task<void> warm(catalog::Placement placement, Deadline deadline);
-
   /// A key was rotated in the own database.
   void rotate_own(BindingKey key);
   /// Looks whether the catalog says of the others what they were opened with. One whose login or key has changed, or that is

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -61,6 +63,10 @@ std::string search_path_of(const std::string& schema) {
 }
 
 constexpr const char* version_sql = "select bulkhead.target_version($1)";
+// A backend that is new reads what the catalogs say of tables when it first meets them.
+constexpr const char* look_sql =
+    "select count(pg_relation_size(c.oid)) from (select oid from pg_catalog.pg_class where relnamespace = "
+    "to_regnamespace(quote_ident($1)) and relkind in ('r','i') limit 500) c";
 // In a statement of its own, so that the bind's snapshot is taken after the lock was granted: a mover that
 // holds the lock exclusively has drained the writers, and whoever waited sees the new residency.
 constexpr const char* lock_sql = "select bulkhead.lock_tenant($1::uuid)";
@@ -134,6 +140,7 @@ Plane::Impl::Impl(Homes& homes_in, catalog::View& view_in, RelationsSource& rela
       lock(std::make_shared<const pg::Shape>(lock_sql)),
       reset(std::make_shared<const pg::Shape>(reset_sql)),
       version(std::make_shared<const pg::Shape>(version_sql)),
+      look(std::make_shared<const pg::Shape>(look_sql)),
       read_only(std::make_shared<const pg::Shape>(read_only_sql)),
       timezone(std::make_shared<const pg::Shape>(timezone_sql)),
       response(std::make_shared<const pg::Shape>(response_sql)),
@@ -287,6 +294,50 @@ void Plane::Impl::add_bind(pg::Unit& unit, const RequestContext& context, const 
   }
   if (!settings.tenant_setting.empty()) params.add(tenant.id_text());
   unit.steps.push_back({binds[writes ? 1 : 0][adopted ? 1 : 0], std::move(params)});
+}
+
+pg::Unit Plane::Impl::empty_unit(const std::string& schema) const {
+  const std::string nobody = Uuid().text();
+  pg::Unit unit;
+  unit.prologue = bind_place(true) + 1;
+  unit.steps.push_back({reset, pg::Params()});
+  unit.steps.push_back({lock, pg::Params()});
+  unit.steps.back().params.add(nobody);
+  unit.steps.push_back({binds[1][0], pg::Params()});
+  pg::Params& params = unit.steps.back().params;
+  for (const std::string& value :
+       {std::string(), std::string("none"), nobody, std::string("1"), schema, std::string("0")})
+    params.add(value);
+  for (std::size_t more = (settings.request_settings ? 4U : 0U) + (settings.tenant_setting.empty() ? 0U : 1U);
+       more > 0; --more)
+    params.add("");
+  unit.steps.push_back({look, pg::Params()});
+  unit.steps.back().params.add(schema);
+  return unit;
+}
+
+Task<void> Plane::Impl::send_empty(HomeRef home, pg::Lane lane, pg::Unit unit, Deadline deadline) {
+  [[maybe_unused]] auto ran = co_await home->lanes.run(lane, std::move(unit), deadline);
+}
+
+Task<void> Plane::warm(TenantId tenant, catalog::Placement place, Deadline deadline) {
+  const TargetRef* asked = impl_->targets.find(tenant.uuid());
+  if (asked == nullptr) co_return;
+  const std::size_t connections = (*asked)->home->lanes.counters().connections;
+  HomeRef home = impl_->homes.known(place);
+  if (!home) {
+    auto opened = co_await impl_->homes.open(place, deadline);
+    if (opened.has_error()) co_return;
+    home = *opened;
+  }
+  auto version = co_await Impl::ask_version(home, place.schema, deadline, impl_->reset, impl_->version);
+  if (version.has_error()) co_return;
+  // All at once, so that each has a connection of its own.
+  asio::any_io_executor executor = co_await asio::this_coro::executor;
+  for (std::size_t i = 0; i < connections; ++i)
+    asio::co_spawn(executor,
+                   Impl::send_empty(home, pg::Lane::write, impl_->empty_unit(place.schema), deadline),
+                   asio::detached);
 }
 
 bool Plane::Impl::bound_nothing(const pg::Outcome& outcome, bool writes) noexcept {

@@ -99,6 +99,9 @@ class Plane {
   /// For who found no such name in a target's relations: asks for the version, and gives the target as it is now, which is
   /// the same one if nothing has changed.
   [[nodiscard]] Task<Result<TargetRef>> confirm(const RequestContext& context, TargetRef target);
+  /// This tenant is about to arrive there (a move). Where its requests come through this plane: opens as many connections as it has where it
+  /// lives now, and has each of them read what a unit needs, before requests wait for that. What fails is left to them.
+  [[nodiscard]] Task<void> warm(TenantId tenant, catalog::Placement place, Deadline deadline);
   /// What was learned of targets may be wrong: learn again. Statements under way go on.
   void forget_targets();
 

@@ -40,6 +40,9 @@ struct Plane::Impl {
 
   /// The steps that come before the statement: reset, [writes: lock], bind.
   void add_bind(pg::Unit& unit, const RequestContext& context, const Target& target, bool writes);
+  /// The steps of a unit that binds nobody.
+  [[nodiscard]] pg::Unit empty_unit(const std::string& schema) const;
+  [[nodiscard]] static Task<void> send_empty(HomeRef home, pg::Lane lane, pg::Unit unit, Deadline deadline);
   [[nodiscard]] static std::size_t bind_place(bool writes) noexcept { return writes ? 2 : 1; }
   /// True if the bind found the tenant not to live here: nothing was bound.
   [[nodiscard]] static bool bound_nothing(const pg::Outcome& outcome, bool writes) noexcept;
@@ -97,7 +100,7 @@ struct Plane::Impl {
   catalog::Lru<Uuid, TargetRef> targets;
   /// By whether the unit writes and whether the tables are adopted.
   std::array<std::array<pg::ShapeRef, 2>, 2> binds;
-  pg::ShapeRef lock, reset, version, read_only, timezone, response, constraints, undo;
+  pg::ShapeRef lock, reset, version, look, read_only, timezone, response, constraints, undo;
   struct GuardedKey {
     std::string schema, sql;
     sql::RelationsRef judged_by;

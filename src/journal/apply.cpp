@@ -113,6 +113,10 @@ void Applier::touch(const Known& table, const Tuple& row) {
   touched_[table.name].insert(std::move(key));
 }
 
+void Applier::touch_again(std::map<std::string, RowKeys> keys) {
+  for (auto& [table, rows] : keys) touched_[table].merge(rows);
+}
+
 std::string Applier::by_key(const Known& table, const Tuple& old,
                             std::vector<std::optional<std::string>>& params) const {
   params.assign(1, tenant_text_);

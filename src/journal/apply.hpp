@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <bulkhead/result.hpp>
@@ -41,6 +42,9 @@ class Applier {
   /// From now on the keys of changed rows are kept, by table.
   void watch();
   [[nodiscard]] const std::map<std::string, RowKeys>& touched() const noexcept { return touched_; }
+  /// They are kept by the caller; new ones are kept from here on.
+  [[nodiscard]] std::map<std::string, RowKeys> take_touched() { return std::exchange(touched_, {}); }
+  void touch_again(std::map<std::string, RowKeys> keys);
   [[nodiscard]] std::uint64_t applied() const noexcept { return applied_; }
 
  private:

@@ -55,6 +55,8 @@ struct MoveHooks {
   std::function<Result<std::uint64_t>()> next_attempt;
   /// The tenant lives at the target from now on (step 9a). Called again where its answer was lost.
   std::function<Result<void>()> switch_over;
+  /// The same, and taken back: shortly before it, so that the database knows by then how it is done.
+  std::function<Result<void>()> rehearse;
   /// A few times a second, and at each phase. An error ends the move, where it can still be taken back.
   std::function<Result<void>(const MoveFigures&)> told;
 };

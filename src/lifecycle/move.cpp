@@ -267,6 +267,7 @@ class Hooks {
     journal::MoveHooks out;
     out.next_attempt = [this] { return lifecycle::next_attempt(run_); };
     out.switch_over = [this] { return switch_over(); };
+    out.rehearse = [this] { return rehearse(); };
     out.told = [this](const journal::MoveFigures& figures) { return tell(figures); };
     return out;
   }
@@ -290,6 +291,13 @@ class Hooks {
     return {};
   }
 
+  Result<void> rehearse() {
+    BULKHEAD_CHECK(run_.catalog.execute("begin"));
+    auto done = switch_over();
+    const auto back = run_.catalog.execute("rollback");
+    return done.has_error() ? done : back;
+  }
+
   Result<void> tell(const journal::MoveFigures& figures) {
     take_over(run_.operation.progress, figures);
     const auto now = Clock::now();
@@ -304,8 +312,9 @@ class Hooks {
     const bool near = figures.phase == journal::MovePhase::verify || phase_ == journal::MovePhase::verify;
     if (near && figures.phase != phase_) {
       BULKHEAD_TRY(auto told,
-                   run_.catalog.query("select pg_notify('bulkhead_catalog', 'home ' || $1 || ' ' || $2)",
-                                      {target_.cell, target_.database}));
+                   run_.catalog.query("select pg_notify('bulkhead_catalog', concat_ws(' ', 'home', $1::text, "
+                                      "$2::text, $3::text, $4::text))",
+                                      {tenant_.id.text(), target_.cell, target_.database, target_.schema}));
     }
     phase_ = figures.phase;
     saved_ = told_ = now;

@@ -587,17 +587,25 @@ void Server::watch_database() {
   });
 }
 
-/// "home CELL DATABASE": a tenant is about to arrive there, and its requests shall not wait for connections.
+/// "home TENANT CELL DATABASE SCHEMA": this tenant is about to arrive there, and its requests shall not wait for connections.
 void Server::warm_home(std::string_view payload) {
-  constexpr std::string_view word = "home ";
-  const auto space = payload.find(' ', word.size());
-  if (!payload.starts_with(word) || space == std::string_view::npos) return;
+  std::array<std::string_view, 5> words;
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    const auto space = payload.find(' ');
+    if (space == std::string_view::npos) return;
+    words.at(i) = payload.substr(0, space);
+    payload.remove_prefix(space + 1);
+  }
+  words.back() = payload;
+  const auto tenant = Uuid::parse(words[1]);
+  if (words[0] != "home" || !tenant) return;
   catalog::Placement place;
-  place.cell = payload.substr(word.size(), space - word.size());
-  place.database = payload.substr(space + 1);
+  place.cell = words[2];
+  place.database = words[3];
+  place.schema = words[4];
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   for (auto& thread : threads_)
-    asio::co_spawn(thread->io, thread->homes.warm(place, deadline), asio::detached);
+    asio::co_spawn(thread->io, thread->plane.warm(TenantId(*tenant), place, deadline), asio::detached);
 }
 
 void Server::renew_key_after_news() {

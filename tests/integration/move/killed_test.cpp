@@ -1,8 +1,10 @@
 // The real program is killed at every step of a move: another run brings it to an end, and the tenant has one home with all its rows.
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +42,15 @@ class Program {
     if (pid_ > 0) static_cast<void>(wait());
   }
 
+  /// Returns when it stands still at the place that BULKHEAD_FAILPOINT_STOP names. False: it has ended.
+  bool wait_for_stop() {
+    int status = 0;
+    waitpid(pid_, &status, WUNTRACED);
+    if (WIFSTOPPED(status)) return true;
+    pid_ = -1;
+    return false;
+  }
+  void go_on() const { kill(pid_, SIGCONT); }
   /// The exit code; -1 when it was killed.
   int wait() {
     int status = 0;
@@ -119,6 +130,31 @@ TEST_F(KilledMoves, AtEveryStepEndWithOneHomeAndAllRows) {
       must(admin_.query("select count(*) from pg_replication_slots where slot_name like 'bulkhead\\_move%'"))
           .text(0, 0),
       "0");
+}
+
+TEST_F(KilledMoves, TheCatalogMayDieWhileWritersWait) {
+  add_cell_north();
+  filled("acme", Model::row);
+  ASSERT_EQ(run({"move", "acme", "--to", "schema", "--cell", "north"}), 0);
+  const std::string before = rows_of("acme");
+  // Source and target are elsewhere: what fails is to tell the catalog.
+  for (const char* place : {"move.fenced", "move.settled", "move.left"}) {
+    SCOPED_TRACE(place);
+    const Model to = tenant("acme").placement.model == Model::schema ? Model::silo : Model::schema;
+    Program move(database_, {"move", "acme", "--to", std::string(catalog::model_name(to)), "--cell", "north"},
+                 {{"BULKHEAD_FAILPOINT_STOP", place}});
+    ASSERT_TRUE(move.wait_for_stop());
+    Postgres::shared().kill_cluster();
+    while (pg::Blocking::connect(Postgres::shared().admin("postgres")).has_value()) std::this_thread::yield();
+    Postgres::shared().revive();
+    while (pg::Blocking::connect(Postgres::shared().admin("postgres")).has_error()) std::this_thread::yield();
+    move.go_on();
+    EXPECT_EQ(move.wait(), 0);
+    admin_ = database_.connect_admin();
+    EXPECT_EQ(tenant("acme").placement.model, to);
+    EXPECT_EQ(rows_of("acme"), before);
+    expect_one_home("acme");
+  }
 }
 
 }  // namespace

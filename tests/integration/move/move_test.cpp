@@ -386,27 +386,6 @@ TEST_F(Moves, ATargetThatDiesIsWaitedForOrLeft) {
   expect_one_home("acme");
 }
 
-TEST_F(Moves, TheCatalogMayDieAtTheCommit) {
-  add_cell_north();
-  filled("acme", Model::row);
-  must(move("acme", Model::schema, "north"));
-  const std::string before = rows_of("acme");
-  // Source and target are elsewhere: what fails is to tell the catalog.
-  bool killed = false;
-  must(move("acme", Model::silo, "north", [&](const Operation& operation) {
-    if (killed || phase_of(operation) != "fence") return;
-    killed = true;
-    Postgres::shared().kill_cluster();
-    while (pg::Blocking::connect(Postgres::shared().admin("postgres")).has_value()) std::this_thread::yield();
-    Postgres::shared().revive();
-    while (pg::Blocking::connect(Postgres::shared().admin("postgres")).has_error()) std::this_thread::yield();
-  }));
-  ASSERT_TRUE(killed);
-  EXPECT_EQ(tenant("acme").placement.model, Model::silo);
-  EXPECT_EQ(rows_of("acme"), before);
-  expect_one_home("acme");
-}
-
 TEST_F(Moves, TellWhatTheyWouldTake) {
   filled("acme", Model::row);
   MoveRequest request;
