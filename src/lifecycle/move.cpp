@@ -553,6 +553,15 @@ Result<MoveEstimate> estimate_move(pg::Blocking& catalog, const MoveRequest& req
   return out;
 }
 
+json::object estimate_json(const MoveEstimate& estimate) {
+  json::array tables;
+  for (const auto& table : estimate.tables)
+    tables.push_back({{"name", table.name}, {"rows", table.rows}, {"bytes", table.bytes}});
+  return {{"from", estimate.from},         {"to", estimate.to},           {"rows", estimate.rows},
+          {"bytes", estimate.bytes},       {"seconds", estimate.seconds}, {"pause_ms", estimate.pause_ms},
+          {"measured", estimate.measured}, {"tables", std::move(tables)}};
+}
+
 Result<std::vector<FormerPlacement>> former_placements(pg::Blocking& catalog,
                                                        const std::optional<TenantId>& tenant) {
   BULKHEAD_TRY(

@@ -237,6 +237,58 @@ TEST_F(ControlTest, ATenantIsMovedWhileItIsServed) {
   EXPECT_EQ(json_of(member.get("/rest/v1/artist?select=name")).at(0).at("name").as_string(), "Wanderer");
 }
 
+TEST_F(ControlTest, AMoveIsBoundedAndForetold) {
+  const std::string slug = fresh("planned"), tenant = "/tenants/" + slug;
+  Caller caller = olga();
+  Caller member(server(), server().token(slug, "pia", "member"));
+  ASSERT_EQ(member.post("/rest/v1/artist", R"({"name":"Planner"})").status, 201u);
+  const std::pair<const char*, const char*> bad[] = {
+      {"max_rate", "fast"}, {"max_rate", "20"}, {"max_rate", "0MB"},  {"keep", "a while"},
+      {"keep", "-1d"},      {"keep", "11000d"}, {"dry_run", "maybe"}, {"max_rates", "1MB"}};
+  for (const auto& [member_name, value] : bad) {
+    SCOPED_TRACE(std::string(member_name) + " " + value);
+    const Reply refused = post(caller, tenant + "/move",
+                               std::string(R"({"to":"schema",")") + member_name + "\":\"" + value + "\"}");
+    EXPECT_EQ(refused.status, 400u);
+    EXPECT_EQ(code_of(refused), "BLK508");
+    EXPECT_NE(text_of(refused, "detail").find("\"" + std::string(member_name) + "\""), std::string::npos)
+        << refused.body;
+  }
+  const std::size_t before = entries();
+  const Reply estimate =
+      post(caller, tenant + "/move", R"({"to":"schema","dry_run":"true","max_rate":"1MB"})");
+  ASSERT_EQ(estimate.status, 200u) << estimate.body;
+  EXPECT_EQ(estimate.header("location"), "");
+  EXPECT_EQ(text_of(estimate, "from"), "row in cell default");
+  EXPECT_EQ(json_of(estimate).at("rows").to_number<int>(), 2) << "the artist, and the counter of its ids";
+  EXPECT_GT(json_of(estimate).at("bytes").to_number<int>(), 0);
+  EXPECT_TRUE(json_of(estimate).at("tables").is_array());
+  EXPECT_EQ(post(caller, tenant + "/move", R"({"dry_run":"true"})").status, 400u)
+      << "it is not said where to";
+  EXPECT_EQ(post(caller, tenant + "/move", R"({"to":"back","dry_run":"true"})").status, 409u);
+  EXPECT_EQ(entries(), before) << "nothing was done";
+  EXPECT_EQ(
+      must(admin_.query("select count(*) from catalog.operation where subject = $1", {slug})).text(0, 0),
+      "0");
+
+  const Reply started =
+      post(caller, tenant + "/move", R"({"to":"schema","max_rate":"20MB","keep":"2h","dry_run":"false"})");
+  ASSERT_EQ(started.status, 202u) << started.body;
+  EXPECT_NE(last_entry().details.find("20MB"), std::string::npos);
+  const Rows input = must(
+      admin_.query("select input->>'max_rate', input->>'keep_s' from catalog.operation where id = $1::uuid",
+                   {text_of(started, "id")}));
+  EXPECT_EQ(input.text(0, 0), std::to_string(20 << 20));
+  EXPECT_EQ(input.text(0, 1), "7200");
+  must(lifecycle::resume_operation(admin_, *Uuid::parse(text_of(started, "id"))));
+  EXPECT_EQ(must(admin_.query(
+                     "select round(extract(epoch from until - left_at)) from catalog.former_placement f join "
+                     "catalog.tenant t on t.id = f.tenant_id where t.slug = $1",
+                     {slug}))
+                .text(0, 0),
+            "7200");
+}
+
 TEST_F(ControlTest, MembershipsLetPeopleIn) {
   const std::string tenant = "/tenants/" + fresh("guests");
   Caller caller = olga();
@@ -469,6 +521,10 @@ TEST_F(ControlTest, TheDocumentHasEveryRoute) {
     EXPECT_TRUE(operation.at("responses").as_object().contains(std::to_string(route.success)));
     if (!route.schema.empty())
       EXPECT_TRUE(document.at("components").at("schemas").as_object().contains(route.schema));
+    if (route.other != 0) {
+      EXPECT_TRUE(operation.at("responses").as_object().contains(std::to_string(route.other)));
+      EXPECT_TRUE(document.at("components").at("schemas").as_object().contains(route.other_schema));
+    }
   }
   EXPECT_EQ(described, api::control::routes().size());
 }
