@@ -34,6 +34,22 @@ constexpr std::string_view schemas = R"({
   "Domain": {"type": "object", "required": ["host", "verified", "verified_by", "made_at", "dns_name", "dns_value", "http_url"], "properties": {
     "host": {"type": "string"}, "verified": {"type": "boolean"}, "verified_by": {"enum": ["dns", "http", null]},
     "dns_name": {"type": "string"}, "dns_value": {"type": "string"}, "http_url": {"type": "string"}, "made_at": {"type": "string", "format": "date-time"}}},
+  "EventEndpoint": {"type": "object", "required": ["id", "url", "state", "reason", "pending", "dead", "failures", "next_attempt"], "properties": {
+    "id": {"type": "string", "format": "uuid"}, "url": {"type": "string"}, "state": {"enum": ["active", "disabled"]}, "reason": {"type": ["string", "null"]},
+    "pending": {"type": "integer"}, "dead": {"type": "integer"}, "failures": {"type": "integer"}, "next_attempt": {"type": ["string", "null"], "format": "date-time"}}},
+  "EventEndpointMade": {"type": "object", "required": ["id", "url", "state", "reason", "pending", "dead", "failures", "next_attempt", "secret"], "properties": {
+    "id": {"type": "string", "format": "uuid"}, "url": {"type": "string"}, "state": {"enum": ["active", "disabled"]}, "reason": {"type": ["string", "null"]},
+    "pending": {"type": "integer"}, "dead": {"type": "integer"}, "failures": {"type": "integer"}, "next_attempt": {"type": ["string", "null"], "format": "date-time"},
+    "secret": {"type": "string"}}},
+  "Event": {"type": "object", "required": ["specversion", "id", "source", "type", "time"]},
+  "DeadEvent": {"type": "object", "required": ["id", "type", "time", "endpoint", "url", "attempts", "error"], "properties": {
+    "id": {"type": "string"}, "type": {"type": "string"}, "time": {"type": "string", "format": "date-time"}, "endpoint": {"type": "string", "format": "uuid"},
+    "url": {"type": "string"}, "attempts": {"type": "integer"}, "error": {"type": "string"}}},
+  "Deliveries": {"type": "object", "required": ["deliveries"], "properties": {"deliveries": {"type": "integer"}}},
+  "Events": {"type": "object", "required": ["enabled", "journals"], "properties": {
+    "enabled": {"type": "boolean"}, "journals": {"type": "array", "items": {"type": "object", "properties": {
+      "cell": {"type": "string"}, "database": {"type": "string"}, "replication_slot": {"type": "string"}, "uses": {"type": "string"},
+      "since": {"type": "string", "format": "date-time"}, "retained": {"type": ["string", "null"]}}}}}},
   "Plan": {"type": "object", "required": ["name", "model", "cell", "region", "pool"], "properties": {
     "name": {"type": "string"}, "model": {"enum": ["row", "schema", "silo"]}, "cell": {"type": ["string", "null"]},
     "region": {"type": ["string", "null"]}, "pool": {"type": "integer", "minimum": 0}}},
