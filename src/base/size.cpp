@@ -19,4 +19,19 @@ std::optional<std::uint64_t> parse_size(std::string_view text) noexcept {
   return number << 10U * (static_cast<unsigned>(known - units.begin()) + 1U);
 }
 
+std::optional<std::chrono::seconds> parse_time_span(std::string_view text) noexcept {
+  std::int64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, count);
+  const std::string_view unit(parsed.ptr, static_cast<std::size_t>(end - parsed.ptr));
+  const std::int64_t seconds = unit == "d"                   ? 86'400
+                               : unit == "h"                 ? 3'600
+                               : unit == "m"                 ? 60
+                               : unit.empty() || unit == "s" ? 1
+                                                             : 0;
+  if (parsed.ec != std::errc() || seconds == 0 || count < 0 || count > 3'650 * 86'400 / seconds)
+    return std::nullopt;
+  return std::chrono::seconds(count * seconds);
+}
+
 }  // namespace bulkhead

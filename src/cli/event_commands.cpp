@@ -11,11 +11,9 @@
 #include <fmt/format.h>
 
 #include "audit/log.hpp"
-#include "catalog/cells.hpp"
 #include "catalog/store.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
-#include "journal/reader.hpp"
 
 namespace bulkhead::cli {
 
@@ -25,8 +23,6 @@ namespace {
 
 constexpr std::size_t page = 500;
 constexpr std::chrono::milliseconds look_pause{300};
-/// Servers look every few seconds whether events are still wanted.
-constexpr std::chrono::seconds disable_patience{15};
 
 /// A tenant, with the catalog that it was found in.
 struct Found {
@@ -46,33 +42,6 @@ boost::json::object endpoint_json(const journal::EndpointRecord& endpoint) {
   return {{"url", endpoint.url},          {"state", endpoint.state}, {"reason", endpoint.reason},
           {"pending", endpoint.pending},  {"dead", endpoint.dead},   {"failures", endpoint.failures},
           {"next_attempt", endpoint.next}};
-}
-
-/// What PostgreSQL keeps for a journal; "" where its database cannot be asked.
-std::string retained(pg::Blocking& catalog, const journal::JournalRecord& record) {
-  auto database = catalog::connect_to(catalog, record.cell, record.database);
-  if (database.has_error()) return {};
-  const auto rows = database->query(
-      "select pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) from "
-      "pg_catalog.pg_replication_slots "
-      "where slot_name = $1",
-      {record.slot});
-  return rows.has_error() || rows->empty() ? std::string() : std::string(rows->text(0, 0));
-}
-
-/// Drops the replication slots that only events had. Those that a server still reads are left: returns how many.
-Result<std::size_t> drop_journals(pg::Blocking& admin) {
-  BULKHEAD_TRY(const auto journals, journal::list_journals(admin));
-  std::size_t left = 0;
-  for (const journal::JournalRecord& record : journals) {
-    if (record.uses != "events" && !record.uses.empty()) continue;
-    BULKHEAD_TRY(const pg::Blocking database, catalog::connect_to(admin, record.cell, record.database));
-    BULKHEAD_TRY(std::string conninfo, database.conninfo());
-    BULKHEAD_TRY(const bool gone,
-                 journal::JournalReader::remove(admin, {record.cell, record.database, std::move(conninfo)}));
-    if (!gone) ++left;
-  }
-  return left;
 }
 
 }  // namespace
@@ -271,7 +240,7 @@ Result<void> EventCommands::status() const {
   boost::json::array array;
   if (!json_) print(off ? "events are disabled\n" : "events are enabled\n");
   for (const auto& record : journals) {
-    const std::string kept = retained(admin, record);
+    const std::string kept = journal::retained_log(admin, record);
     if (!json_)
       print(fmt::format("{}/{}  for {}  since {}  {} of write-ahead log kept\n", record.cell, record.database,
                         record.uses.empty() ? "nothing yet" : record.uses, record.made_at,
@@ -300,17 +269,8 @@ Result<void> EventCommands::disable() const {
   BULKHEAD_TRY(Workspace workspace, open_workspace(database_));
   BULKHEAD_TRY(pg::Blocking admin, workspace.admin());
   const audit::Action action{"events.disable", "installation", {}, {}};
-  BULKHEAD_CHECK(audit::recorded(admin, audit::Actor::os_user(), action,
-                                 [&](audit::Action&) { return journal::switch_events(admin, false); }));
-  const auto until = std::chrono::steady_clock::now() + disable_patience;
-  for (;;) {
-    BULKHEAD_TRY(const std::size_t left, drop_journals(admin));
-    if (left == 0) return {};
-    if (std::chrono::steady_clock::now() >= until)
-      return Error(Errc::conflict, fmt::format("events are off, but {} journals are still read", left))
-          .hint("a server that does not look any more? Stop it, and call this again");
-    std::this_thread::sleep_for(look_pause);
-  }
+  return audit::recorded(admin, audit::Actor::os_user(), action,
+                         [&](audit::Action&) { return journal::disable_events(admin); });
 }
 
 }  // namespace bulkhead::cli

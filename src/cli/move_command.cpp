@@ -122,18 +122,7 @@ Result<void> MoveCommand::read_options() {
 Result<void> MoveCommand::estimate(pg::Blocking& catalog) const {
   BULKHEAD_TRY(const auto found, lifecycle::estimate_move(catalog, request_));
   if (json_) {
-    json::array tables;
-    for (const auto& table : found.tables)
-      tables.push_back(json::object{{"name", table.name}, {"rows", table.rows}, {"bytes", table.bytes}});
-    print(json::serialize(json::object{{"from", found.from},
-                                       {"to", found.to},
-                                       {"rows", found.rows},
-                                       {"bytes", found.bytes},
-                                       {"seconds", found.seconds},
-                                       {"pause_ms", found.pause_ms},
-                                       {"measured", found.measured},
-                                       {"tables", std::move(tables)}}) +
-          "\n");
+    print(json::serialize(lifecycle::estimate_json(found)) + "\n");
     return {};
   }
   std::string text = fmt::format("from  {}\nto    {}\n", found.from, found.to);

@@ -1,11 +1,12 @@
 #include "cli/options.hpp"
 
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+
+#include "base/size.hpp"
 
 namespace bulkhead::cli {
 
@@ -31,19 +32,9 @@ void complete(runtime::DatabaseChoice& choice) {
 }
 
 Result<std::chrono::seconds> duration_of(const std::string& text) {
-  std::int64_t count = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, count);
-  const std::string unit(parsed.ptr, end);
-  const std::int64_t seconds = unit == "d"                   ? 86'400
-                               : unit == "h"                 ? 3'600
-                               : unit == "m"                 ? 60
-                               : unit.empty() || unit == "s" ? 1
-                                                             : 0;
-  if (parsed.ec != std::errc() || seconds == 0 || count < 0 || count > 3'650 * 86'400 / seconds)
-    return Error(Errc::usage, fmt::format("\"{}\" is no time span", text))
-        .hint("a number and d, h, m or s: 30d, 12h; ten years at most");
-  return std::chrono::seconds(count * seconds);
+  if (const auto span = parse_time_span(text)) return *span;
+  return Error(Errc::usage, fmt::format("\"{}\" is no time span", text))
+      .hint("a number and d, h, m or s: 30d, 12h; ten years at most");
 }
 
 }  // namespace bulkhead::cli

@@ -1,14 +1,18 @@
 #include "journal/events.hpp"
 
 #include <charconv>
+#include <thread>
 
+#include "catalog/cells.hpp"
 #include "catalog/store.hpp"
+#include "journal/reader.hpp"
 #include "journal/webhook.hpp"
 
 namespace bulkhead::journal {
 namespace {
 
 constexpr std::string_view setting_name = "events";
+constexpr std::chrono::milliseconds look_pause{300};
 
 std::int64_t number(const Rows& rows, std::size_t row, std::size_t column) {
   std::int64_t out = 0;
@@ -73,6 +77,21 @@ Result<void> expect_endpoint(pg::Blocking& catalog, const TenantId& tenant, cons
   return found.empty() ? Result<void>(no_endpoint(url)) : Result<void>();
 }
 
+/// Drops the replication slots that only events had. Those that a server still reads are left: returns how many.
+Result<std::size_t> drop_journals(pg::Blocking& catalog) {
+  BULKHEAD_TRY(const auto journals, list_journals(catalog));
+  std::size_t left = 0;
+  for (const JournalRecord& record : journals) {
+    if (record.uses != "events" && !record.uses.empty()) continue;
+    BULKHEAD_TRY(const pg::Blocking database, catalog::connect_to(catalog, record.cell, record.database));
+    BULKHEAD_TRY(std::string conninfo, database.conninfo());
+    BULKHEAD_TRY(const bool gone,
+                 JournalReader::remove(catalog, {record.cell, record.database, std::move(conninfo)}));
+    if (!gone) ++left;
+  }
+  return left;
+}
+
 /// Whoever asks for events again does not want to wait for a pause that failures have made long.
 Result<void> wake(pg::Blocking& catalog, const TenantId& tenant, const std::string& url) {
   BULKHEAD_TRY(auto done,
@@ -91,13 +110,15 @@ Result<EndpointRecord> add_endpoint(pg::Blocking& catalog, const TenantId& tenan
   BULKHEAD_TRY(
       auto done,
       catalog.query(
+          // xmax is 0 in a row that was not there before.
           "insert into catalog.event_endpoint as e (tenant_id, url, secret) values ($1::uuid, $2, $3) on "
           "conflict (tenant_id, url) do update set state = 'active', reason = '', failures = 0, due = now(), "
-          "secret = case when $4 then excluded.secret else e.secret end",
+          "secret = case when $4 then excluded.secret else e.secret end returning xmax = 0",
           {tenant.text(), url, secret.empty() ? make_webhook_secret() : secret,
            secret.empty() ? "false" : "true"}));
   BULKHEAD_TRY(auto found, endpoints(catalog, tenant, url));
   if (found.empty()) return no_endpoint(url);
+  found.front().made = done.text(0, 0) == "t";
   return std::move(found.front());
 }
 
@@ -140,13 +161,18 @@ Result<std::uint64_t> replay_events(pg::Blocking& catalog, const TenantId& tenan
   return done.affected();
 }
 
-Result<std::vector<DeadEvent>> list_dead(pg::Blocking& catalog, const TenantId& tenant) {
-  BULKHEAD_TRY(auto rows,
-               catalog.query("select e.id, e.type, n.url, d.error, catalog.rfc3339(e.at), d.attempts from "
-                             "catalog.event_endpoint n join catalog.event_delivery d on d.endpoint_id = n.id "
-                             "join catalog.event e on e.place = d.place where n.tenant_id = $1::uuid and "
-                             "d.state = 'dead' order by d.epoch, d.place limit 1000",
-                             {tenant.text()}));
+Result<std::vector<DeadEvent>> list_dead(pg::Blocking& catalog, const TenantId& tenant, std::size_t limit,
+                                         const EventPlace& after, const Uuid& after_endpoint) {
+  BULKHEAD_TRY(
+      auto rows,
+      catalog.query(
+          "select e.id, e.type, n.url, d.error, catalog.rfc3339(e.at), d.attempts, d.epoch, d.place, n.id "
+          "from catalog.event_endpoint n join catalog.event_delivery d on d.endpoint_id = n.id "
+          "join catalog.event e on e.place = d.place where n.tenant_id = $1::uuid and d.state = 'dead' "
+          "and (d.epoch, d.place, n.id) > ($2::bigint, $3::bigint, $4::uuid) order by d.epoch, d.place, "
+          "n.id limit $5",
+          {tenant.text(), std::to_string(after.epoch), std::to_string(after.place), after_endpoint.text(),
+           std::to_string(limit)}));
   std::vector<DeadEvent> out;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     DeadEvent event;
@@ -156,6 +182,8 @@ Result<std::vector<DeadEvent>> list_dead(pg::Blocking& catalog, const TenantId& 
     event.error = rows.text(row, 3);
     event.at = rows.text(row, 4);
     event.attempts = static_cast<std::int32_t>(number(rows, row, 5));
+    event.where = {number(rows, row, 6), number(rows, row, 7)};
+    event.endpoint = Uuid::parse(rows.text(row, 8)).value_or(Uuid());
     out.push_back(std::move(event));
   }
   return out;
@@ -212,6 +240,16 @@ Result<std::vector<JournalRecord>> list_journals(pg::Blocking& catalog) {
   return out;
 }
 
+std::string retained_log(pg::Blocking& catalog, const JournalRecord& journal) {
+  auto database = catalog::connect_to(catalog, journal.cell, journal.database);
+  if (database.has_error()) return {};
+  const auto rows = database->query(
+      "select pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) from "
+      "pg_catalog.pg_replication_slots where slot_name = $1",
+      {journal.slot});
+  return rows.has_error() || rows->empty() ? std::string() : std::string(rows->text(0, 0));
+}
+
 Result<bool> events_are_off(pg::Blocking& catalog) {
   BULKHEAD_TRY(const auto value, catalog::setting(catalog, setting_name));
   return value && *value == "off";
@@ -219,6 +257,19 @@ Result<bool> events_are_off(pg::Blocking& catalog) {
 
 Result<void> switch_events(pg::Blocking& catalog, bool on) {
   return catalog::set_setting(catalog, setting_name, on ? "on" : "off");
+}
+
+Result<void> disable_events(pg::Blocking& catalog, std::chrono::seconds patience) {
+  BULKHEAD_CHECK(switch_events(catalog, false));
+  const auto until = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    BULKHEAD_TRY(const std::size_t left, drop_journals(catalog));
+    if (left == 0) return {};
+    if (std::chrono::steady_clock::now() >= until)
+      return Error(Errc::conflict, "events are off, but " + std::to_string(left) + " journals are still read")
+          .hint("a server that does not look any more? Stop it, and call this again");
+    std::this_thread::sleep_for(look_pause);
+  }
 }
 
 }  // namespace bulkhead::journal

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,7 +23,8 @@ struct EndpointRecord {
   std::string reason;  ///< Why it is disabled.
   std::int32_t failures = 0;
   std::int64_t pending = 0, dead = 0;
-  std::string next;  ///< When it is tried again, if something waits.
+  std::string next;   ///< When it is tried again, if something waits.
+  bool made = false;  ///< By `add_endpoint`, which did not find it.
 };
 
 /// From now on the tenant's events go there. One that is there already is active again; an empty secret leaves it its own.
@@ -44,20 +46,25 @@ struct EndpointRecord {
 [[nodiscard]] Result<std::uint64_t> replay_events(pg::Blocking& catalog, const TenantId& tenant,
                                                   const std::string& from, const std::string& url);
 
-struct DeadEvent {
-  std::string id, type, url, error, at;
-  std::int32_t attempts = 0;
-};
-/// What endpoints did not take, the oldest first, at most 1000.
-[[nodiscard]] Result<std::vector<DeadEvent>> list_dead(pg::Blocking& catalog, const TenantId& tenant);
-/// They wait again, for one endpoint or for all. Returns how many.
-[[nodiscard]] Result<std::uint64_t> retry_dead(pg::Blocking& catalog, const TenantId& tenant,
-                                               const std::string& url);
-
 /// Where a reader of a tenant's events stands.
 struct EventPlace {
   std::int64_t epoch = 0, place = 0;
 };
+
+struct DeadEvent {
+  std::string id, type, url, error, at;
+  std::int32_t attempts = 0;
+  EventPlace where;
+  Uuid endpoint;
+};
+/// What endpoints did not take, the oldest first: so many behind that place, and there behind that endpoint.
+[[nodiscard]] Result<std::vector<DeadEvent>> list_dead(pg::Blocking& catalog, const TenantId& tenant,
+                                                       std::size_t limit = 1000, const EventPlace& after = {},
+                                                       const Uuid& after_endpoint = {});
+/// They wait again, for one endpoint or for all. Returns how many.
+[[nodiscard]] Result<std::uint64_t> retry_dead(pg::Blocking& catalog, const TenantId& tenant,
+                                               const std::string& url);
+
 struct StoredEvent {
   EventPlace where;
   std::string at, type, body;
@@ -73,9 +80,15 @@ struct JournalRecord {
   std::string cell, database, slot, uses, made_at;
 };
 [[nodiscard]] Result<std::vector<JournalRecord>> list_journals(pg::Blocking& catalog);
+/// What PostgreSQL keeps for it, as it writes sizes; empty where its database cannot be asked.
+[[nodiscard]] std::string retained_log(pg::Blocking& catalog, const JournalRecord& journal);
 
 /// Whether the operator has switched events off for the whole installation.
 [[nodiscard]] Result<bool> events_are_off(pg::Blocking& catalog);
 [[nodiscard]] Result<void> switch_events(pg::Blocking& catalog, bool on);
+/// Switches them off and drops the replication slots that only events had: once no server reads them any more, of which each sees
+/// to itself every few seconds. Error: `conflict` where one does after so long.
+[[nodiscard]] Result<void> disable_events(pg::Blocking& catalog,
+                                          std::chrono::seconds patience = std::chrono::seconds(15));
 
 }  // namespace bulkhead::journal

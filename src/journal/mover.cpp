@@ -80,24 +80,12 @@ class Attempt {
     target_.emplace(std::move(target));
     BULKHEAD_TRY(auto source, pg::Blocking::connect(order_.source.conninfo));
     BULKHEAD_CHECK(prepare_session(source));
+    source.tell_full_disk("the disk of the server that the tenant leaves is full", "make room there");
     source_.emplace(std::move(source));
-    BULKHEAD_TRY(const auto there, claim_target(*target_, order_.tenant, attempt(), order_.target.schema));
-    failpoint("move.claimed.target");
-    BULKHEAD_TRY(const auto here, claim_source(*source_, order_.tenant, attempt()));
-    failpoint("move.claimed.source");
-    if (there.resident) {
-      figures_.arrived = true;
-      BULKHEAD_CHECK(forward());
-      return true;
-    }
-    if (!here.resident)
-      return Error(Errc::internal, "the tenant lives neither where it was nor where it was to move");
-    if (!here.writable) {
-      // A move that was fenced and did not arrive is taken back.
-      BULKHEAD_CHECK(unfence(*source_, order_.tenant, attempt()));
-      failpoint("move.unfenced");
-    }
-    return false;
+    auto claimed = claim_both();
+    if (claimed.has_error() && claimed.error().code() == Errc::statement_failed)
+      return unless_writable(claimed.error());
+    return claimed;
   }
 
   /// Steps 4 to 9a.
@@ -118,6 +106,39 @@ class Attempt {
 
  private:
   [[nodiscard]] std::uint64_t attempt() const noexcept { return figures_.attempt; }
+
+  Result<bool> claim_both() {
+    BULKHEAD_TRY(const auto there, claim_target(*target_, order_.tenant, attempt(), order_.target.schema));
+    failpoint("move.claimed.target");
+    BULKHEAD_TRY(const auto here, claim_source(*source_, order_.tenant, attempt()));
+    failpoint("move.claimed.source");
+    if (there.resident) {
+      figures_.arrived = true;
+      BULKHEAD_CHECK(forward());
+      return true;
+    }
+    if (!here.resident)
+      return Error(Errc::internal, "the tenant lives neither where it was nor where it was to move");
+    if (!here.writable) {
+      // A move that was fenced and did not arrive is taken back.
+      BULKHEAD_CHECK(unfence(*source_, order_.tenant, attempt()));
+      failpoint("move.unfenced");
+    }
+    return false;
+  }
+
+  /// A database (the catalog at last) takes nothing, its disk is full, say, while the tenant may not be written where it was:
+  /// that must not be the end, somebody has to come again.
+  Error unless_writable(const Error& error) {
+    const auto here = residency_of(*source_, order_.tenant);
+    if (here.has_value() && here->writable) return error;
+    return Error(Errc::database_unavailable,
+                 "it cannot be written down where the tenant lives, and until then it may not be written: " +
+                     std::string(error.message()))
+        .hint(std::string(error.hint()))
+        .internal(std::string(error.internal()))
+        .sqlstate(std::string(error.sqlstate()));
+  }
 
   Result<void> tell(MovePhase phase) {
     figures_.phase = phase;

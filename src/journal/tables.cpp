@@ -9,6 +9,10 @@
 namespace bulkhead::journal {
 namespace {
 
+constexpr const char* target_full = "the target's disk is full";
+constexpr const char* target_full_hint =
+    "make room there, or move the tenant to another cell (`bulkhead cell list`)";
+
 constexpr std::string_view columns_sql =
     "select c.relname, n.nspname = 'bulkhead', a.attname, format_type(a.atttypid, null), a.attidentity = "
     "'a', "
@@ -68,8 +72,13 @@ Result<void> prepare_session(pg::Blocking& connection) {
       "set tcp_user_timeout = '15s'; set application_name = 'bulkhead move'");
 }
 
+Error of_target(const Error& error) {
+  return pg::say_full_disk(error, target_full, target_full_hint);
+}
+
 Result<void> prepare_target_session(pg::Blocking& connection) {
   BULKHEAD_CHECK(prepare_session(connection));
+  connection.tell_full_disk(target_full, target_full_hint);
   auto set = connection.execute("set session_replication_role = 'replica'");
   if (set.has_error() && set.error().sqlstate() == "42501")
     return Error(Errc::config_invalid,

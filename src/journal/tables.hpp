@@ -36,6 +36,8 @@ struct TenantTable {
 [[nodiscard]] Result<void> prepare_session(pg::Blocking& connection);
 /// And neither triggers nor foreign keys act on what is written. Error: `config_invalid` where the login may not.
 [[nodiscard]] Result<void> prepare_target_session(pg::Blocking& connection);
+/// What such a session's errors say: that it was the target's disk which is full.
+[[nodiscard]] Error of_target(const Error& error);
 
 /// The tables with rows of tenants in a schema, by name, and the counters. `connection`: prepared.
 [[nodiscard]] Result<std::vector<TenantTable>> tenant_tables(pg::Blocking& connection,

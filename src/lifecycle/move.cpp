@@ -217,7 +217,8 @@ Result<void> prepare(OperationRun& run) {
   }
   if (!slot) return {};
   ShardConnection shard;
-  BULKHEAD_CHECK(provision_slot(run.catalog, *slot, shard));
+  auto made = provision_slot(run.catalog, *slot, shard);
+  if (made.has_error()) return journal::of_target(made.error());
   failpoint("move.provisioned");
   // It is nobody's who has the slot's id.
   BULKHEAD_TRY(auto target, catalog::connect_to(run.catalog, slot->cell, slot->database));
@@ -396,14 +397,25 @@ Result<bool> let_target_go(pg::Blocking& catalog, const Operation& operation, co
   return gone;
 }
 
+Result<bool> has_arrived(pg::Blocking& catalog, const TenantId& tenant, const Placement& target) {
+  // A database that was not made to its end (its server's disk was full) cannot be asked, and nobody is in it.
+  BULKHEAD_TRY(
+      auto half_made,
+      catalog.query("select from catalog.database where cell = $1 and name = $2 and state <> 'ready'",
+                    {target.cell, target.database}));
+  if (!half_made.empty()) return false;
+  BULKHEAD_TRY(auto there, catalog::connect_to(catalog, target.cell, target.database));
+  BULKHEAD_TRY(const auto residency, journal::residency_of(there, tenant));
+  return residency.resident;
+}
+
 Result<void> undo(pg::Blocking& catalog, const Uuid& id) {
   BULKHEAD_TRY(const auto operation, find_operation(catalog, id));
   const auto target = placement_in(operation.progress, "target");
   if (operation.state != OperationState::failed || !target || !operation.tenant) return {};
   // Not where the tenant has arrived, whatever the operation says.
-  BULKHEAD_TRY(auto there, catalog::connect_to(catalog, target->cell, target->database));
-  BULKHEAD_TRY(const auto residency, journal::residency_of(there, *operation.tenant));
-  if (residency.resident) return {};
+  BULKHEAD_TRY(const bool arrived, has_arrived(catalog, *operation.tenant, *target));
+  if (arrived) return {};
   const auto slot_id = Uuid::parse(text_of(operation.progress, "slot"));
   BULKHEAD_TRY(const bool let_go, let_target_go(catalog, operation, *target));
   failpoint("move.undone");
@@ -529,6 +541,15 @@ Result<MoveEstimate> estimate_move(pg::Blocking& catalog, const MoveRequest& req
   }
   BULKHEAD_CHECK(measure(catalog, out));
   return out;
+}
+
+json::object estimate_json(const MoveEstimate& estimate) {
+  json::array tables;
+  for (const auto& table : estimate.tables)
+    tables.push_back({{"name", table.name}, {"rows", table.rows}, {"bytes", table.bytes}});
+  return {{"from", estimate.from},         {"to", estimate.to},           {"rows", estimate.rows},
+          {"bytes", estimate.bytes},       {"seconds", estimate.seconds}, {"pause_ms", estimate.pause_ms},
+          {"measured", estimate.measured}, {"tables", std::move(tables)}};
 }
 
 Result<std::vector<FormerPlacement>> former_placements(pg::Blocking& catalog,

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <boost/json/object.hpp>
+
 #include <bulkhead/result.hpp>
 
 #include "catalog/records.hpp"
@@ -60,6 +62,7 @@ struct MoveEstimate {
       false;  ///< Time and pause are those of this installation's latest moves; else they are assumed.
 };
 [[nodiscard]] Result<MoveEstimate> estimate_move(pg::Blocking& catalog, const MoveRequest& request);
+[[nodiscard]] boost::json::object estimate_json(const MoveEstimate& estimate);
 
 /// A place where a tenant lived.
 struct FormerPlacement {

@@ -24,8 +24,17 @@ Error nul_refused(std::string_view what) {
 
 }  // namespace
 
+Error say_full_disk(const Error& error, const std::string& message, const std::string& hint) {
+  if (error.sqlstate() != "53100") return error;
+  return Error(error.code(), message + ": " + std::string(error.message()))
+      .hint(hint)
+      .internal(std::string(error.internal()))
+      .sqlstate("53100");
+}
+
 struct Blocking::Impl {
   std::unique_ptr<PGconn, Finish> connection;
+  std::string full_disk, full_disk_hint;
 
   /// The error of a call that failed: the statement's own, or the connection's if that is gone.
   [[nodiscard]] Error failure(const PGresult* result) const {
@@ -40,7 +49,8 @@ struct Blocking::Impl {
       return Error(Errc::statement_failed, "PostgreSQL did not answer as expected")
           .internal(connection_message(connection.get()));
     }
-    return error_of(result);
+    Error error = error_of(result);
+    return full_disk.empty() ? error : say_full_disk(error, full_disk, full_disk_hint);
   }
 
   /// Reads results until the NULL that ends a command; the first failed one is the answer.
@@ -114,6 +124,11 @@ Result<std::string> Blocking::conninfo(
   }
   for (const auto& [keyword, value] : changed) info.set(keyword, value);
   return info.text();
+}
+
+void Blocking::tell_full_disk(std::string message, std::string hint) {
+  impl_->full_disk = std::move(message);
+  impl_->full_disk_hint = std::move(hint);
 }
 
 Result<Rows> Blocking::query(std::string_view sql, const std::vector<std::optional<std::string>>& params) {

@@ -17,6 +17,9 @@ namespace bulkhead::pg {
 /// `"quoted"`, as an SQL identifier.
 [[nodiscard]] std::string quote_identifier(std::string_view name);
 
+/// An error of a server whose disk is full (SQLSTATE 53100) says whose it is, before PostgreSQL's own words; others are as they were.
+[[nodiscard]] Error say_full_disk(const Error& error, const std::string& message, const std::string& hint);
+
 /// A plain blocking connection for the operator's commands: migrations, provisioning, import, introspection.
 /// Never used on an io thread. One thread at a time.
 class Blocking {
@@ -50,6 +53,8 @@ class Blocking {
   [[nodiscard]] Result<std::uint64_t> copy_to(std::string_view out_sql, Blocking& target,
                                               std::string_view in_sql,
                                               const std::function<Result<void>(std::size_t bytes)>& passed);
+  /// What `say_full_disk` is to say of its errors from now on.
+  void tell_full_disk(std::string message, std::string hint);
   /// `"quoted"` as an SQL identifier / `'quoted'` as a literal.
   [[nodiscard]] std::string quote_identifier(std::string_view name) const;
   [[nodiscard]] std::string quote_literal(std::string_view text) const;

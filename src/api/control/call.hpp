@@ -54,6 +54,7 @@ struct Call {
 struct Answer {
   boost::json::value body;  ///< null: none.
   std::string location;     ///< Of what was made, below /control/v1.
+  unsigned status = 0;      ///< 0: the route's.
 };
 using Handler = Result<Answer> (*)(Call&);
 
@@ -65,6 +66,8 @@ struct Route {
   std::string_view schema;  ///< Of the answer, or of one item of a page; empty: no body.
   Handler handler = nullptr;
   std::vector<Field> query = {}, body = {};
+  unsigned other = 0;  ///< What it may answer with instead, if it is not 0.
+  std::string_view other_schema = {};
   bool stream =
       false;  ///< What the handler answers is followed: server-sent events, the first of them at once.
   bool page = false;  ///< Takes `limit` and `cursor`; answers {"items": […], "next": …}.

@@ -76,7 +76,8 @@ Response response_of(unsigned status, std::string body, const std::string& locat
 
 Response response_of(const Route& route, const Answer& answer) {
   const std::string location = answer.location.empty() ? "" : "/control/v1" + answer.location;
-  return response_of(route.success, boost::json::serialize(answer.body) + "\n", location);
+  const unsigned status = answer.status == 0 ? route.success : answer.status;
+  return response_of(status, boost::json::serialize(answer.body) + "\n", location);
 }
 
 Result<Response> call_handler(const Route& route, Call& call) {

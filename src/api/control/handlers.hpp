@@ -28,6 +28,18 @@ namespace bulkhead::api::control {
 [[nodiscard]] Result<Answer> verify_domain(Call& call);
 [[nodiscard]] Result<Answer> remove_domain(Call& call);
 
+[[nodiscard]] Result<Answer> list_endpoints(Call& call);
+[[nodiscard]] Result<Answer> get_endpoint(Call& call);
+[[nodiscard]] Result<Answer> add_endpoint(Call& call);
+[[nodiscard]] Result<Answer> remove_endpoint(Call& call);
+[[nodiscard]] Result<Answer> list_events(Call& call);
+[[nodiscard]] Result<Answer> replay_events(Call& call);
+[[nodiscard]] Result<Answer> list_dead_events(Call& call);
+[[nodiscard]] Result<Answer> retry_dead_events(Call& call);
+[[nodiscard]] Result<Answer> get_events_status(Call& call);
+[[nodiscard]] Result<Answer> enable_events(Call& call);
+[[nodiscard]] Result<Answer> disable_events(Call& call);
+
 [[nodiscard]] Result<Answer> list_plans(Call& call);
 [[nodiscard]] Result<Answer> get_plan(Call& call);
 [[nodiscard]] Result<Answer> list_cells(Call& call);

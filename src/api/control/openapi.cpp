@@ -34,6 +34,22 @@ constexpr std::string_view schemas = R"({
   "Domain": {"type": "object", "required": ["host", "verified", "verified_by", "made_at", "dns_name", "dns_value", "http_url"], "properties": {
     "host": {"type": "string"}, "verified": {"type": "boolean"}, "verified_by": {"enum": ["dns", "http", null]},
     "dns_name": {"type": "string"}, "dns_value": {"type": "string"}, "http_url": {"type": "string"}, "made_at": {"type": "string", "format": "date-time"}}},
+  "EventEndpoint": {"type": "object", "required": ["id", "url", "state", "reason", "pending", "dead", "failures", "next_attempt"], "properties": {
+    "id": {"type": "string", "format": "uuid"}, "url": {"type": "string"}, "state": {"enum": ["active", "disabled"]}, "reason": {"type": ["string", "null"]},
+    "pending": {"type": "integer"}, "dead": {"type": "integer"}, "failures": {"type": "integer"}, "next_attempt": {"type": ["string", "null"], "format": "date-time"}}},
+  "EventEndpointMade": {"type": "object", "required": ["id", "url", "state", "reason", "pending", "dead", "failures", "next_attempt", "secret"], "properties": {
+    "id": {"type": "string", "format": "uuid"}, "url": {"type": "string"}, "state": {"enum": ["active", "disabled"]}, "reason": {"type": ["string", "null"]},
+    "pending": {"type": "integer"}, "dead": {"type": "integer"}, "failures": {"type": "integer"}, "next_attempt": {"type": ["string", "null"], "format": "date-time"},
+    "secret": {"type": "string"}}},
+  "Event": {"type": "object", "required": ["specversion", "id", "source", "type", "time"]},
+  "DeadEvent": {"type": "object", "required": ["id", "type", "time", "endpoint", "url", "attempts", "error"], "properties": {
+    "id": {"type": "string"}, "type": {"type": "string"}, "time": {"type": "string", "format": "date-time"}, "endpoint": {"type": "string", "format": "uuid"},
+    "url": {"type": "string"}, "attempts": {"type": "integer"}, "error": {"type": "string"}}},
+  "Deliveries": {"type": "object", "required": ["deliveries"], "properties": {"deliveries": {"type": "integer"}}},
+  "Events": {"type": "object", "required": ["enabled", "journals"], "properties": {
+    "enabled": {"type": "boolean"}, "journals": {"type": "array", "items": {"type": "object", "properties": {
+      "cell": {"type": "string"}, "database": {"type": "string"}, "replication_slot": {"type": "string"}, "uses": {"type": "string"},
+      "since": {"type": "string", "format": "date-time"}, "retained": {"type": ["string", "null"]}}}}}},
   "Plan": {"type": "object", "required": ["name", "model", "cell", "region", "pool"], "properties": {
     "name": {"type": "string"}, "model": {"enum": ["row", "schema", "silo"]}, "cell": {"type": ["string", "null"]},
     "region": {"type": ["string", "null"]}, "pool": {"type": "integer", "minimum": 0}}},
@@ -42,6 +58,11 @@ constexpr std::string_view schemas = R"({
   "Cell": {"type": "object", "required": ["name", "region", "status", "tenants", "capacity"], "properties": {
     "name": {"type": "string"}, "region": {"type": ["string", "null"]}, "status": {"enum": ["open", "closed"]},
     "tenants": {"$ref": "#/components/schemas/Counts"}, "capacity": {"$ref": "#/components/schemas/Counts"}}},
+  "MoveEstimate": {"type": "object", "required": ["from", "to", "rows", "bytes", "seconds", "pause_ms", "measured", "tables"], "properties": {
+    "from": {"type": "string"}, "to": {"type": "string"}, "rows": {"type": "integer"}, "bytes": {"type": "integer"},
+    "seconds": {"type": "number"}, "pause_ms": {"type": "number"}, "measured": {"type": "boolean"},
+    "tables": {"type": "array", "items": {"type": "object", "properties": {
+      "name": {"type": "string"}, "rows": {"type": "integer"}, "bytes": {"type": "integer"}}}}}},
   "Operation": {"type": "object", "required": ["id", "kind", "tenant_id", "subject", "state", "step", "steps_done", "steps_total",
       "error", "progress", "result", "due", "actor", "made_at", "updated_at"], "properties": {
     "id": {"type": "string", "format": "uuid"}, "kind": {"type": "string"}, "tenant_id": {"type": ["string", "null"], "format": "uuid"},
@@ -127,8 +148,12 @@ object body_of(const Route& route) {
   return {{"required", needed}, {"content", media("application/json", std::move(schema))}};
 }
 
+object reference(std::string_view schema) {
+  return {{"$ref", "#/components/schemas/" + std::string(schema)}};
+}
+
 object answer_schema(const Route& route) {
-  object one{{"$ref", "#/components/schemas/" + std::string(route.schema)}};
+  object one = reference(route.schema);
   if (!route.page) return one;
   object items{{"type", "array"}, {"items", std::move(one)}};
   return {{"type", "object"},
@@ -146,8 +171,13 @@ object answers_of(const Route& route) {
   else if (!route.schema.empty())
     success["content"] = media("application/json", answer_schema(route));
   object problem{{"description", "What went wrong"}};
-  problem["content"] = media("application/problem+json", {{"$ref", "#/components/schemas/Problem"}});
-  return {{std::to_string(route.success), std::move(success)}, {"default", std::move(problem)}};
+  problem["content"] = media("application/problem+json", reference("Problem"));
+  object out{{std::to_string(route.success), std::move(success)}, {"default", std::move(problem)}};
+  if (route.other != 0)
+    out[std::to_string(route.other)] =
+        object{{"description", route.summary},
+               {"content", media("application/json", reference(route.other_schema))}};
+  return out;
 }
 
 object operation_of(const Route& route) {

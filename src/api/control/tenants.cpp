@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "api/control/handlers.hpp"
+#include "base/size.hpp"
 #include "catalog/cells.hpp"
 #include "catalog/identities.hpp"
 #include "catalog/members.hpp"
@@ -58,6 +59,30 @@ Result<Answer> changed(Call& call, std::string action, boost::json::object detai
     BULKHEAD_TRY(const TenantRecord now, change(tenant.id.text()));
     return Answer{tenant_json(now), ""};
   });
+}
+
+Result<lifecycle::MoveRequest> move_of(const Call& call, const TenantRecord& tenant) {
+  lifecycle::MoveRequest request;
+  request.tenant = tenant.id.text();
+  request.back = call.given("to") == "back";
+  request.model = catalog::parse_model(call.given("to"));
+  request.cell = call.given("cell");
+  request.actor = call.actor.text();
+  if (call.body.contains("max_rate")) {
+    const auto rate = parse_size(call.given("max_rate"));
+    if (!rate)
+      return Error(Errc::payload_invalid, "\"max_rate\" is no size")
+          .hint("bytes a second of the copy, such as 20MB (kB, MB, GB)");
+    request.max_rate = *rate;
+  }
+  if (call.body.contains("keep")) {
+    const auto keep = parse_time_span(call.given("keep"));
+    if (!keep)
+      return Error(Errc::payload_invalid, "\"keep\" is no time span")
+          .hint("a number and d, h, m or s: 30d, 12h; ten years at most");
+    request.keep = *keep;
+  }
+  return request;
 }
 
 /// Ten years are more than anybody means.
@@ -125,19 +150,21 @@ Result<Answer> resume_tenant(Call& call) {
 
 Result<Answer> move_tenant(Call& call) {
   BULKHEAD_TRY(const TenantRecord tenant, tenant_of(call));
-  lifecycle::MoveRequest request;
-  request.tenant = tenant.id.text();
-  request.back = call.given("to") == "back";
-  request.model = catalog::parse_model(call.given("to"));
-  request.cell = call.given("cell");
-  request.actor = call.actor.text();
-  const audit::Action action{
+  BULKHEAD_TRY(const lifecycle::MoveRequest request, move_of(call, tenant));
+  if (call.given("dry_run") == "true") {
+    BULKHEAD_TRY(const auto estimate, lifecycle::estimate_move(call.catalog, request));
+    return Answer{lifecycle::estimate_json(estimate), "", 200};
+  }
+  audit::Action action{
       "tenant.move", tenant.slug, tenant.id, {{"to", call.given("to")}, {"cell", request.cell}}};
-  return audit::recorded(call.catalog, call.actor, action, [&](audit::Action& done) -> Result<Answer> {
-    BULKHEAD_TRY(const auto operation, lifecycle::start_move(call.catalog, request));
-    done.details["operation"] = operation.id.text();
-    return Answer{operation_json(operation), "/operations/" + operation.id.text()};
-  });
+  for (const char* name : {"max_rate", "keep"})
+    if (call.body.contains(name)) action.details[name] = call.given(name);
+  return audit::recorded(call.catalog, call.actor, std::move(action),
+                         [&](audit::Action& done) -> Result<Answer> {
+                           BULKHEAD_TRY(const auto operation, lifecycle::start_move(call.catalog, request));
+                           done.details["operation"] = operation.id.text();
+                           return Answer{operation_json(operation), "/operations/" + operation.id.text()};
+                         });
 }
 
 Result<Answer> change_plan(Call& call) {

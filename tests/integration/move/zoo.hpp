@@ -61,6 +61,13 @@ insert into app.motto(words) values ('slow is smooth');
 insert into app.day(at) select '2025-12-20'::date + n from generate_series(1, 30) n;
 )";
 
+/// Of an operation that is a move.
+inline std::string phase_of(const Operation& operation) {
+  const auto* phase = operation.progress.if_contains("phase");
+  return operation.step == "move" && phase != nullptr && phase->is_string() ? std::string(phase->get_string())
+                                                                            : "";
+}
+
 class Zoo : public testing::Test {
  protected:
   Zoo() : database_(Postgres::shared().make_database()), admin_(database_.connect_admin()) {

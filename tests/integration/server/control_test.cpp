@@ -237,6 +237,226 @@ TEST_F(ControlTest, ATenantIsMovedWhileItIsServed) {
   EXPECT_EQ(json_of(member.get("/rest/v1/artist?select=name")).at(0).at("name").as_string(), "Wanderer");
 }
 
+TEST_F(ControlTest, AMoveIsBoundedAndForetold) {
+  const std::string slug = fresh("planned"), tenant = "/tenants/" + slug;
+  Caller caller = olga();
+  Caller member(server(), server().token(slug, "pia", "member"));
+  ASSERT_EQ(member.post("/rest/v1/artist", R"({"name":"Planner"})").status, 201u);
+  const std::pair<const char*, const char*> bad[] = {
+      {"max_rate", "fast"}, {"max_rate", "20"}, {"max_rate", "0MB"},  {"keep", "a while"},
+      {"keep", "-1d"},      {"keep", "11000d"}, {"dry_run", "maybe"}, {"max_rates", "1MB"}};
+  for (const auto& [member_name, value] : bad) {
+    SCOPED_TRACE(std::string(member_name) + " " + value);
+    const Reply refused = post(caller, tenant + "/move",
+                               std::string(R"({"to":"schema",")") + member_name + "\":\"" + value + "\"}");
+    EXPECT_EQ(refused.status, 400u);
+    EXPECT_EQ(code_of(refused), "BLK508");
+    EXPECT_NE(text_of(refused, "detail").find("\"" + std::string(member_name) + "\""), std::string::npos)
+        << refused.body;
+  }
+  const std::size_t before = entries();
+  const Reply estimate =
+      post(caller, tenant + "/move", R"({"to":"schema","dry_run":"true","max_rate":"1MB"})");
+  ASSERT_EQ(estimate.status, 200u) << estimate.body;
+  EXPECT_EQ(estimate.header("location"), "");
+  EXPECT_EQ(text_of(estimate, "from"), "row in cell default");
+  EXPECT_EQ(json_of(estimate).at("rows").to_number<int>(), 2) << "the artist, and the counter of its ids";
+  EXPECT_GT(json_of(estimate).at("bytes").to_number<int>(), 0);
+  EXPECT_TRUE(json_of(estimate).at("tables").is_array());
+  EXPECT_EQ(post(caller, tenant + "/move", R"({"dry_run":"true"})").status, 400u)
+      << "it is not said where to";
+  EXPECT_EQ(post(caller, tenant + "/move", R"({"to":"back","dry_run":"true"})").status, 409u);
+  EXPECT_EQ(entries(), before) << "nothing was done";
+  EXPECT_EQ(
+      must(admin_.query("select count(*) from catalog.operation where subject = $1", {slug})).text(0, 0),
+      "0");
+
+  const Reply started =
+      post(caller, tenant + "/move", R"({"to":"schema","max_rate":"20MB","keep":"2h","dry_run":"false"})");
+  ASSERT_EQ(started.status, 202u) << started.body;
+  EXPECT_NE(last_entry().details.find("20MB"), std::string::npos);
+  const Rows input = must(
+      admin_.query("select input->>'max_rate', input->>'keep_s' from catalog.operation where id = $1::uuid",
+                   {text_of(started, "id")}));
+  EXPECT_EQ(input.text(0, 0), std::to_string(20 << 20));
+  EXPECT_EQ(input.text(0, 1), "7200");
+  must(lifecycle::resume_operation(admin_, *Uuid::parse(text_of(started, "id"))));
+  EXPECT_EQ(must(admin_.query(
+                     "select round(extract(epoch from until - left_at)) from catalog.former_placement f join "
+                     "catalog.tenant t on t.id = f.tenant_id where t.slug = $1",
+                     {slug}))
+                .text(0, 0),
+            "7200");
+}
+
+TEST_F(ControlTest, EndpointsForEvents) {
+  const std::string tenant = "/tenants/" + fresh("teller"), endpoints = tenant + "/event-endpoints";
+  Caller caller = olga();
+  EXPECT_TRUE(object_of(get(caller, endpoints)).at("items").as_array().empty());
+  const Reply made = post(caller, endpoints, R"({"url":"https://hooks.example/b"})");
+  ASSERT_EQ(made.status, 201u) << made.body;
+  const std::string secret = text_of(made, "secret"), id = text_of(made, "id");
+  EXPECT_TRUE(secret.starts_with("whsec_"));
+  EXPECT_EQ(text_of(made, "state"), "active");
+  EXPECT_TRUE(json_of(made).at("reason").is_null());
+  EXPECT_EQ(last_entry().action, "events.endpoint.add");
+  EXPECT_EQ(last_entry().details.find("whsec_"), std::string::npos);
+  ASSERT_TRUE(made.header("location").ends_with("/event-endpoints/" + id)) << made.header("location");
+
+  // The secret was shown at its making, and is not again.
+  const Reply one = caller.get(std::string(made.header("location")));
+  EXPECT_EQ(one.status, 200u);
+  EXPECT_EQ(text_of(one, "url"), "https://hooks.example/b");
+  must(admin_.query(
+      "update catalog.event_endpoint set state = 'disabled', reason = 'gone' where id = $1::uuid", {id}));
+  EXPECT_EQ(text_of(get(caller, endpoints + "/" + id), "reason"), "gone");
+  const Reply again = post(caller, endpoints, R"({"url":"https://hooks.example/b"})");
+  EXPECT_EQ(again.status, 200u) << again.body;
+  EXPECT_EQ(text_of(again, "id"), id);
+  EXPECT_EQ(text_of(again, "state"), "active");
+  const std::string own = "whsec_" + std::string(43, 'A') + "=";
+  const Reply changed =
+      post(caller, endpoints, R"({"url":"https://hooks.example/b","secret":")" + own + "\"}");
+  EXPECT_EQ(changed.status, 200u) << changed.body;
+  const auto kept = must(admin_.query("select secret from catalog.event_endpoint where id = $1::uuid", {id}));
+  EXPECT_EQ(kept.text(0, 0), own);
+  for (const Reply& reply : {one, again, changed, get(caller, endpoints), get(caller, "/audit-log?limit=20")})
+    EXPECT_EQ(reply.body.find("whsec_"), std::string::npos) << reply.body;
+
+  for (const char* bad : {"ftp://x", "hooks.example", "file:/tmp/x", "http://hooks.example/in"}) {
+    SCOPED_TRACE(bad);
+    const Reply refused = post(caller, endpoints, std::string(R"({"url":")") + bad + "\"}");
+    EXPECT_EQ(refused.status, 400u);
+    EXPECT_EQ(code_of(refused), "BLK508");
+    EXPECT_NE(text_of(refused, "detail").find("\"url\""), std::string::npos) << refused.body;
+  }
+  const Reply weak = post(caller, endpoints, R"({"url":"https://hooks.example/c","secret":"whsec_short"})");
+  EXPECT_EQ(weak.status, 400u);
+  EXPECT_NE(text_of(weak, "detail").find("\"secret\""), std::string::npos) << weak.body;
+  EXPECT_EQ(weak.body.find("whsec_short"), std::string::npos);
+  EXPECT_EQ(code_of(post(caller, endpoints, "{}")), "BLK508");
+
+  ASSERT_EQ(post(caller, endpoints, R"({"url":"https://hooks.example/a"})").status, 201u);
+  const object page = object_of(get(caller, endpoints + "?limit=1"));
+  EXPECT_EQ(page.at("items").at(0).at("url").as_string(), "https://hooks.example/a");
+  const std::string next(page.at("next").as_string());
+  const object rest = object_of(get(caller, endpoints + "?limit=1&cursor=" + next));
+  EXPECT_EQ(rest.at("items").at(0).at("url").as_string(), "https://hooks.example/b");
+  EXPECT_TRUE(rest.at("next").is_null());
+
+  // Another tenant's is none.
+  const std::string other = "/tenants/" + fresh("listener") + "/event-endpoints/" + id;
+  EXPECT_EQ(get(caller, other).status, 404u);
+  EXPECT_EQ(del(caller, other).status, 404u);
+  EXPECT_EQ(get(caller, endpoints + "/nonsense").status, 404u);
+  EXPECT_EQ(del(caller, endpoints + "/" + id).status, 204u);
+  EXPECT_EQ(last_entry().action, "events.endpoint.remove");
+  EXPECT_EQ(del(caller, endpoints + "/" + id).status, 404u);
+  Caller owner(server(), server().token("teller", "tess", "owner"));
+  EXPECT_EQ(get(owner, endpoints).status, 403u) << "for operators alone";
+}
+
+TEST_F(ControlTest, EventsAreReadAndSentAgain) {
+  const std::string tenant = "/tenants/" + fresh("chatty");
+  Caller caller = olga();
+  const std::string tenant_id = text_of(get(caller, tenant), "id");
+  const Reply one = post(caller, tenant + "/event-endpoints", R"({"url":"https://hooks.example/one"})");
+  const Reply two = post(caller, tenant + "/event-endpoints", R"({"url":"https://hooks.example/two"})");
+  ASSERT_EQ(two.status, 201u) << two.body;
+  // The outbox as the reader of a journal fills it; nobody sends here, so that what waits stays to be seen.
+  const auto stored =
+      must(admin_.query("insert into catalog.event(place, id, tenant_id, epoch, type, at, body) select "
+                        "nextval('catalog.event_place'), "
+                        "'chat-' || n, $1::uuid, 1, 'shop.artist.created', "
+                        "'2026-01-01T00:00:00Z'::timestamptz + n * interval '1 day', "
+                        "json_build_object('specversion', '1.0', 'id', 'chat-' || n, 'data', "
+                        "json_build_object('n', n))::text from "
+                        "generate_series(1, 5) n returning place",
+                        {tenant_id}));
+  ASSERT_EQ(stored.size(), 5u);
+  std::string ids, cursor;
+  for (int pages = 0; pages < 3; ++pages) {
+    const Reply reply = get(caller, tenant + "/events?limit=2" + (cursor.empty() ? "" : "&cursor=" + cursor));
+    ASSERT_EQ(reply.status, 200u) << reply.body;
+    const object page = object_of(reply);
+    for (const auto& event : page.at("items").as_array()) {
+      ids += std::string(event.at("id").as_string()) + " ";
+      EXPECT_TRUE(event.at("data").is_object());
+    }
+    cursor = page.at("next").is_null() ? "" : std::string(page.at("next").as_string());
+    EXPECT_EQ(cursor.empty(), pages == 2);
+  }
+  EXPECT_EQ(ids, "chat-1 chat-2 chat-3 chat-4 chat-5 ");
+  EXPECT_EQ(
+      object_of(get(caller, tenant + "/events?from=2026-01-04T12:00:00Z")).at("items").as_array().size(), 2u);
+  const Reply never = get(caller, tenant + "/events?from=never-ever");
+  EXPECT_EQ(never.status, 400u);
+  EXPECT_EQ(code_of(never), "BLK100");
+  EXPECT_NE(text_of(never, "detail").find("\"from\""), std::string::npos) << never.body;
+  const std::string domains(object_of(get(caller, "/tenants?limit=1")).at("next").as_string());
+  EXPECT_EQ(get(caller, tenant + "/events?cursor=" + domains).status, 400u) << "another list's cursor";
+
+  const std::string path = tenant + "/events/replay";
+  const auto count = [](const Reply& reply) { return json_of(reply).at("deliveries").to_number<int>(); };
+  const Reply few =
+      post(caller, path, R"({"from":"2026-01-05T00:00:00Z","endpoint":")" + text_of(one, "id") + "\"}");
+  ASSERT_EQ(few.status, 200u) << few.body;
+  EXPECT_EQ(count(few), 2);
+  EXPECT_EQ(last_entry().action, "events.replay");
+  EXPECT_EQ(count(post(caller, path, R"({"from":"2026-01-01"})")), 8) << "all but those that wait already";
+  EXPECT_EQ(
+      json_of(get(caller, tenant + "/event-endpoints/" + text_of(one, "id"))).at("pending").to_number<int>(),
+      5);
+  const Reply when = post(caller, path, R"({"from":"never-ever"})");
+  EXPECT_EQ(code_of(when), "BLK508");
+  EXPECT_NE(text_of(when, "detail").find("\"from\""), std::string::npos) << when.body;
+  EXPECT_EQ(code_of(post(caller, path, "{}")), "BLK508");
+  EXPECT_EQ(
+      post(caller, path, R"({"from":"2026-01-01","endpoint":"b3b0c1f0-0000-4000-8000-000000000000"})").status,
+      404u);
+
+  must(admin_.query(
+      "update catalog.event_delivery d set state = 'dead', attempts = 12, error = 'the receiver answered "
+      "500' "
+      "from catalog.event e where e.place = d.place and e.tenant_id = $1::uuid and e.id <> 'chat-3'",
+      {tenant_id}));
+  std::set<std::string> dead;
+  cursor.clear();
+  do {
+    const object page =
+        object_of(get(caller, tenant + "/events/dead?limit=3" + (cursor.empty() ? "" : "&cursor=" + cursor)));
+    for (const auto& event : page.at("items").as_array()) {
+      EXPECT_EQ(event.at("error").as_string(), "the receiver answered 500");
+      EXPECT_TRUE(dead.insert(std::string(event.at("id").as_string()) + " " +
+                              std::string(event.at("endpoint").as_string()))
+                      .second);
+    }
+    cursor = page.at("next").is_null() ? "" : std::string(page.at("next").as_string());
+  } while (!cursor.empty());
+  EXPECT_EQ(dead.size(), 8u);
+  EXPECT_EQ(get(caller, tenant + "/events/dead?cursor=" + domains).status, 400u);
+  EXPECT_EQ(
+      count(post(caller, tenant + "/events/dead/retry", R"({"endpoint":")" + text_of(two, "id") + "\"}")), 4);
+  EXPECT_EQ(last_entry().action, "events.dead.retry");
+  EXPECT_EQ(count(post(caller, tenant + "/events/dead/retry", "")), 4);
+  EXPECT_TRUE(object_of(get(caller, tenant + "/events/dead")).at("items").as_array().empty());
+}
+
+TEST_F(ControlTest, EventsAreSwitchedOffAndOn) {
+  Caller caller = olga();
+  EXPECT_TRUE(json_of(get(caller, "/events")).at("enabled").as_bool());
+  const Reply off = post(caller, "/events/disable", "");
+  ASSERT_EQ(off.status, 200u) << off.body;
+  EXPECT_FALSE(json_of(off).at("enabled").as_bool());
+  EXPECT_TRUE(json_of(off).at("journals").as_array().empty());
+  EXPECT_EQ(last_entry().action, "events.disable");
+  EXPECT_FALSE(json_of(get(caller, "/events")).at("enabled").as_bool());
+  const Reply on = post(caller, "/events/enable", "");
+  ASSERT_EQ(on.status, 200u) << on.body;
+  EXPECT_TRUE(json_of(on).at("enabled").as_bool());
+  EXPECT_EQ(last_entry().action, "events.enable");
+}
+
 TEST_F(ControlTest, MembershipsLetPeopleIn) {
   const std::string tenant = "/tenants/" + fresh("guests");
   Caller caller = olga();
@@ -469,6 +689,10 @@ TEST_F(ControlTest, TheDocumentHasEveryRoute) {
     EXPECT_TRUE(operation.at("responses").as_object().contains(std::to_string(route.success)));
     if (!route.schema.empty())
       EXPECT_TRUE(document.at("components").at("schemas").as_object().contains(route.schema));
+    if (route.other != 0) {
+      EXPECT_TRUE(operation.at("responses").as_object().contains(std::to_string(route.other)));
+      EXPECT_TRUE(document.at("components").at("schemas").as_object().contains(route.other_schema));
+    }
   }
   EXPECT_EQ(described, api::control::routes().size());
 }
