@@ -4,53 +4,17 @@
 #include <fstream>
 #include <map>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lifecycle/housekeeper.hpp"
 #include "lifecycle/tenants.hpp"
+#include "support/program.hpp"
 #include "zoo.hpp"
 
 namespace bulkhead::lifecycle {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A run of the program, with its output thrown away.
-class Program {
- public:
-  Program(const test::Database& database, std::vector<std::string> arguments,
-          const std::map<std::string, std::string>& environment) {
-    arguments.insert(arguments.begin(), BULKHEAD_PROGRAM);
-    arguments.insert(arguments.end(), {"--database", database.admin});
-    std::vector<char*> pointers;
-    for (auto& argument : arguments) pointers.push_back(argument.data());
-    pointers.push_back(nullptr);
-    pid_ = fork();
-    if (pid_ != 0) return;
-    for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
-    if (freopen("/dev/null", "w", stdout) == nullptr || freopen("/dev/null", "w", stderr) == nullptr)
-      _exit(126);
-    execv(BULKHEAD_PROGRAM, pointers.data());
-    _exit(127);
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  ~Program() {
-    if (pid_ > 0) static_cast<void>(wait());
-  }
-
-  /// The exit code; -1 when it was killed.
-  int wait() {
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-
- private:
-  pid_t pid_ = -1;
-};
 
 class KilledMoves : public Zoo {
  protected:
@@ -63,7 +27,7 @@ class KilledMoves : public Zoo {
   }
   int run(const std::vector<std::string>& arguments,
           const std::map<std::string, std::string>& environment = {}) const {
-    return Program(database_, arguments, environment).wait();
+    return test::Program(BULKHEAD_PROGRAM, database_, arguments, {environment}).wait();
   }
   /// The names of all places that a move passes.
   std::vector<std::string> places(const std::vector<std::string>& arguments) {
