@@ -42,6 +42,15 @@ int leave_a_janitor(const std::string& folder) {
   return ends[1];
 }
 
+/// In memory where that has room: databases come and go by the hundred, and a disk would be busy with them for longer than the
+/// tests take.
+std::string place_of_clusters() {
+  constexpr std::uintmax_t enough = std::uintmax_t{3} << 30;
+  std::error_code failed;
+  const auto memory = fs::space("/dev/shm", failed);
+  return !failed && memory.available >= enough ? "/dev/shm" : "/tmp";
+}
+
 std::string with_database(const std::string& conninfo, std::string_view database) {
   // libpq takes the last of two settings of one name.
   return conninfo + " dbname=" + std::string(database);
@@ -51,6 +60,15 @@ std::string with_database(const std::string& conninfo, std::string_view database
 
 std::string with_login(const std::string& conninfo, std::string_view user, std::string_view password) {
   return conninfo + " user=" + std::string(user) + " password=" + std::string(password);
+}
+
+EmbeddedSettings quick_postgres() {
+  EmbeddedSettings out;
+  // No test switches the machine off. A new database is 10 MB of write-ahead log, of which each segment would be written twice,
+  // and none is wanted for long.
+  out.parameters = {{"fsync", "off"},          {"full_page_writes", "off"}, {"wal_init_zero", "off"},
+                    {"max_wal_size", "256MB"}, {"autovacuum", "off"},       {"shared_buffers", "64MB"}};
+  return out;
 }
 
 struct Postgres::Impl {
@@ -63,15 +81,12 @@ struct Postgres::Impl {
 };
 
 Postgres::Postgres() : impl_(std::make_unique<Impl>()) {
-  std::string folder = "/tmp/bh-test-XXXXXX";
+  std::string folder = place_of_clusters() + "/bh-test-XXXXXX";
   if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("mkdtemp");
   chmod(folder.c_str(), 0711);
   impl_->folder = folder;
   impl_->janitor = leave_a_janitor(folder);
-  EmbeddedSettings settings;
-  settings.parameters = {
-      {"fsync", "off"}, {"full_page_writes", "off"}, {"autovacuum", "off"}, {"shared_buffers", "64MB"}};
-  auto server = EmbeddedPostgres::start(folder, settings);
+  auto server = EmbeddedPostgres::start(folder, quick_postgres());
   if (server.has_error()) {
     throw std::runtime_error(std::string(server.error().message()) + " " +
                              std::string(server.error().hint()));

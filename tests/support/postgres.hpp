@@ -8,6 +8,7 @@
 
 #include "migrate/bootstrap.hpp"
 #include "pg/blocking.hpp"
+#include "runtime/embedded_postgres.hpp"
 
 namespace bulkhead::test {
 
@@ -23,6 +24,9 @@ struct Database {
   [[nodiscard]] pg::Blocking connect_admin() const;
   [[nodiscard]] pg::Blocking connect_login() const;
 };
+
+/// How a cluster of a test runs: quicker than one that must survive the end of the machine.
+[[nodiscard]] EmbeddedSettings quick_postgres();
 
 /// One private PostgreSQL cluster for the whole test program (the real server, embedded as in production,
 /// without fsync). It starts at the first use and goes when the program ends, even when that is killed.

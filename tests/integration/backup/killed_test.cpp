@@ -1,17 +1,11 @@
 // The real program is killed between any two steps of a backup and of a restore, or its disk is full: a later run finishes it, and
 // nothing half-made ever looks whole.
-#include <csignal>
-#include <cstdlib>
-#include <fstream>
 #include <map>
-
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "fixture.hpp"
 #include "lifecycle/backup/prune.hpp"
 #include "lifecycle/housekeeper.hpp"
+#include "support/program.hpp"
 
 namespace bulkhead::lifecycle::backup {
 namespace {
@@ -28,40 +22,16 @@ class Killed : public BackupTest {
 
   /// The program's exit code; -1 when it was killed. `file_bytes`: the largest file it may write; 0: any.
   int program(std::vector<std::string> arguments, const std::map<std::string, std::string>& environment = {},
-              rlim_t file_bytes = 0) const {
-    arguments.insert(arguments.begin(), BULKHEAD_PROGRAM);
-    arguments.insert(arguments.end(), {"--store", store_, "--database", database_.admin});
-    std::vector<char*> pointers;
-    for (auto& argument : arguments) pointers.push_back(argument.data());
-    pointers.push_back(nullptr);
-    const pid_t pid = fork();
-    if (pid == 0) {
-      for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
-      if (file_bytes != 0) {
-        signal(SIGXFSZ, SIG_IGN);
-        const rlimit small{file_bytes, file_bytes};
-        setrlimit(RLIMIT_FSIZE, &small);
-      }
-      if (freopen("/dev/null", "w", stdout) == nullptr || freopen("/dev/null", "w", stderr) == nullptr)
-        _exit(126);
-      execv(BULKHEAD_PROGRAM, pointers.data());
-      _exit(127);
-    }
-    int status = 0;
-    waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+              std::size_t file_bytes = 0) const {
+    arguments.insert(arguments.end(), {"--store", store_});
+    return test::Program(BULKHEAD_PROGRAM, database_, std::move(arguments), {environment, file_bytes}).wait();
   }
 
   /// Every place that a run passes, as the failpoint's name and which passage.
   std::vector<std::string> places(const std::vector<std::string>& arguments) {
     fs::remove(trace_);
     EXPECT_EQ(program(arguments, {{"BULKHEAD_FAILPOINT_TRACE", trace_.string()}}), 0);
-    std::vector<std::string> out;
-    std::map<std::string, int> passages;
-    std::ifstream in(trace_);
-    for (std::string line; std::getline(in, line);)
-      out.push_back(line + ":" + std::to_string(++passages[line]));
-    return out;
+    return test::passages(trace_);
   }
   /// What every server does by itself.
   void keep_house() {

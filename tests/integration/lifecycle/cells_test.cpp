@@ -38,10 +38,7 @@ class Elsewhere {
     if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("mkdtemp");
     chmod(folder.c_str(), 0711);
     folder_ = folder;
-    EmbeddedSettings settings;
-    settings.parameters = {
-        {"fsync", "off"}, {"full_page_writes", "off"}, {"autovacuum", "off"}, {"shared_buffers", "64MB"}};
-    server_ = must(EmbeddedPostgres::start(folder_, settings));
+    server_ = must(EmbeddedPostgres::start(folder_, test::quick_postgres()));
   }
   Elsewhere(const Elsewhere&) = delete;
   Elsewhere& operator=(const Elsewhere&) = delete;

@@ -7,7 +7,6 @@
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "catalog/cells.hpp"
@@ -16,6 +15,7 @@
 #include "lifecycle/housekeeper.hpp"
 #include "lifecycle/operations.hpp"
 #include "lifecycle/pool.hpp"
+#include "support/program.hpp"
 #include "support/tenants.hpp"
 
 namespace bulkhead::lifecycle {
@@ -35,42 +35,6 @@ select bulkhead.tenant_table('album');
 select bulkhead.tenant_numbered('album', 'id');
 )";
 
-/// A run of the program, with its output thrown away.
-class Program {
- public:
-  Program(const test::Database& database, std::vector<std::string> arguments,
-          const std::map<std::string, std::string>& environment) {
-    arguments.insert(arguments.begin(), BULKHEAD_PROGRAM);
-    arguments.insert(arguments.end(), {"--database", database.admin});
-    std::vector<char*> pointers;
-    for (auto& argument : arguments) pointers.push_back(argument.data());
-    pointers.push_back(nullptr);
-    pid_ = fork();
-    if (pid_ != 0) return;
-    for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
-    if (freopen("/dev/null", "w", stdout) == nullptr || freopen("/dev/null", "w", stderr) == nullptr)
-      _exit(126);
-    execv(BULKHEAD_PROGRAM, pointers.data());
-    _exit(127);
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  ~Program() {
-    if (pid_ > 0) static_cast<void>(wait());
-  }
-
-  /// The exit code; -1 when it was killed.
-  int wait() {
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-
- private:
-  pid_t pid_ = -1;
-};
-
 class Killed : public testing::TestWithParam<Model> {
  protected:
   Killed() : database_(Postgres::shared().make_database()) {
@@ -87,7 +51,7 @@ class Killed : public testing::TestWithParam<Model> {
 
   int run(const std::vector<std::string>& arguments,
           const std::map<std::string, std::string>& environment = {}) const {
-    return Program(database_, arguments, environment).wait();
+    return test::Program(BULKHEAD_PROGRAM, database_, arguments, {environment}).wait();
   }
   static std::vector<std::string> create(const std::string& slug) {
     return {"tenant", "create", slug, "--model", std::string(catalog::model_name(GetParam()))};
@@ -100,12 +64,7 @@ class Killed : public testing::TestWithParam<Model> {
   std::vector<std::string> places(const std::vector<std::string>& arguments) {
     fs::remove(trace_);
     EXPECT_EQ(run(arguments, {{"BULKHEAD_FAILPOINT_TRACE", trace_.string()}}), 0);
-    std::vector<std::string> out;
-    std::map<std::string, int> passages;
-    std::ifstream in(trace_);
-    for (std::string line; std::getline(in, line);)
-      out.push_back(line + ":" + std::to_string(++passages[line]));
-    return out;
+    return test::passages(trace_);
   }
 
   std::string one(const std::string& sql) {
@@ -251,7 +210,8 @@ TEST_P(Killed, WithPostgresInTheMiddleAnotherRunFinishesIt) {
                                                       : "operation.delete.digest";
   const auto arguments = creating ? create("acme") : remove("acme");
   fs::remove(trace_);
-  Program running(database_, arguments, {{"BULKHEAD_FAILPOINT_TRACE", trace_.string()}});
+  test::Program running(BULKHEAD_PROGRAM, database_, arguments,
+                        {{{"BULKHEAD_FAILPOINT_TRACE", trace_.string()}}});
   for (bool there = false; !there;) {
     std::ifstream in(trace_);
     for (std::string line; std::getline(in, line);) there = there || line == place;

@@ -293,9 +293,7 @@ TEST_F(Fleet, AnotherCellIsReachedAndMissedWhileItIsDown) {
   fs::create_directory(folder);
   // PostgreSQL runs as another user when we are root.
   fs::permissions(app_, fs::perms(0711));
-  EmbeddedSettings settings;
-  settings.parameters = {{"fsync", "off"}};
-  const auto server = must(EmbeddedPostgres::start(folder, settings));
+  const auto server = must(EmbeddedPostgres::start(folder, test::quick_postgres()));
   auto far = must(pg::Blocking::connect(server->conninfo()));
   must(far.execute("create database silo_one"));
   auto silo = must(far.another({{"dbname", "silo_one"}}));

@@ -1,67 +1,21 @@
 // The real program is killed at every step of a move: another run brings it to an end, and the tenant has one home with all its rows.
 #include <algorithm>
-#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <thread>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lifecycle/housekeeper.hpp"
 #include "lifecycle/tenants.hpp"
+#include "support/program.hpp"
 #include "zoo.hpp"
 
 namespace bulkhead::lifecycle {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A run of the program, with its output thrown away.
-class Program {
- public:
-  Program(const test::Database& database, std::vector<std::string> arguments,
-          const std::map<std::string, std::string>& environment) {
-    arguments.insert(arguments.begin(), BULKHEAD_PROGRAM);
-    arguments.insert(arguments.end(), {"--database", database.admin});
-    std::vector<char*> pointers;
-    for (auto& argument : arguments) pointers.push_back(argument.data());
-    pointers.push_back(nullptr);
-    pid_ = fork();
-    if (pid_ != 0) return;
-    for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
-    if (freopen("/dev/null", "w", stdout) == nullptr || freopen("/dev/null", "w", stderr) == nullptr)
-      _exit(126);
-    execv(BULKHEAD_PROGRAM, pointers.data());
-    _exit(127);
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  ~Program() {
-    if (pid_ > 0) static_cast<void>(wait());
-  }
-
-  /// Returns when it stands still at the place that BULKHEAD_FAILPOINT_STOP names. False: it has ended.
-  bool wait_for_stop() {
-    int status = 0;
-    waitpid(pid_, &status, WUNTRACED);
-    if (WIFSTOPPED(status)) return true;
-    pid_ = -1;
-    return false;
-  }
-  void go_on() const { kill(pid_, SIGCONT); }
-  /// The exit code; -1 when it was killed.
-  int wait() {
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-
- private:
-  pid_t pid_ = -1;
-};
 
 class KilledMoves : public Zoo {
  protected:
@@ -74,7 +28,7 @@ class KilledMoves : public Zoo {
   }
   int run(const std::vector<std::string>& arguments,
           const std::map<std::string, std::string>& environment = {}) const {
-    return Program(database_, arguments, environment).wait();
+    return test::Program(BULKHEAD_PROGRAM, database_, arguments, {environment}).wait();
   }
   /// The names of all places that a move passes.
   std::vector<std::string> places(const std::vector<std::string>& arguments) {
@@ -141,8 +95,9 @@ TEST_F(KilledMoves, TheCatalogMayDieWhileWritersWait) {
   for (const char* place : {"move.fenced", "move.settled", "move.left"}) {
     SCOPED_TRACE(place);
     const Model to = tenant("acme").placement.model == Model::schema ? Model::silo : Model::schema;
-    Program move(database_, {"move", "acme", "--to", std::string(catalog::model_name(to)), "--cell", "north"},
-                 {{"BULKHEAD_FAILPOINT_STOP", place}});
+    test::Program move(BULKHEAD_PROGRAM, database_,
+                       {"move", "acme", "--to", std::string(catalog::model_name(to)), "--cell", "north"},
+                       {{{"BULKHEAD_FAILPOINT_STOP", place}}});
     ASSERT_TRUE(move.wait_for_stop());
     Postgres::shared().kill_cluster();
     while (pg::Blocking::connect(Postgres::shared().admin("postgres")).has_value()) std::this_thread::yield();

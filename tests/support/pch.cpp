@@ -1,0 +1,1 @@
+// CMake wants a source file beside what is precompiled for the tests.
