@@ -1,5 +1,6 @@
 #include "journal/mover.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <future>
@@ -34,6 +35,7 @@ constexpr std::uint64_t changes_together = 2000;
 /// So many changed rows are compared in no time.
 constexpr std::size_t few_rows = 16;
 constexpr int ahead_rounds = 4;
+constexpr std::chrono::milliseconds tell_pause{100};
 
 double seconds_since(Clock::time_point begun) {
   return std::chrono::duration<double>(Clock::now() - begun).count();
@@ -276,14 +278,28 @@ class Attempt {
       }
       if (const auto* told = std::get_if<LogicalMessage>(&message))
         marked_ = marked_ || (told->prefix == prefix && told->content == content);
-      figures_.applied = applier_->applied();
+      BULKHEAD_CHECK(tell_lag(piece->at));
     }
     marked_ = false;
     return {};
   }
 
+  /// Within a long transaction, too. Not while writers wait.
+  Result<void> tell_lag(pg::Lsn at) {
+    figures_.applied = applier_->applied();
+    if (at == 0) return {};
+    figures_.lag_bytes = journal_end() > at ? journal_end() - at : 0;
+    const auto now = Clock::now();
+    if (fenced_ || now - lag_told_ < tell_pause) return {};
+    lag_told_ = now;
+    return hooks_.told(figures_);
+  }
+
+  /// As far as it is known here: the server tells of it seldom while it has something to send.
+  [[nodiscard]] pg::Lsn journal_end() const { return std::max(stream_->server_end(), mark_at_); }
+
   Result<void> at_commit(const Commit& commit) {
-    figures_.lag_bytes = stream_->server_end() > commit.end ? stream_->server_end() - commit.end : 0;
+    figures_.lag_bytes = journal_end() > commit.end ? journal_end() - commit.end : 0;
     if (applier_->applied() - together_ >= changes_together) {
       together_ = applier_->applied();
       BULKHEAD_CHECK(applier_->commit());
@@ -296,6 +312,7 @@ class Attempt {
     const std::string content = std::to_string(attempt()) + " " + std::to_string(++marks_);
     BULKHEAD_TRY(auto sent, source_->query("select pg_logical_emit_message(true, $1, $2)",
                                            {std::string(mark_prefix), content}));
+    mark_at_ = pg::parse_lsn(sent.text(0, 0)).value_or(mark_at_);
     return content;
   }
 
@@ -582,12 +599,12 @@ class Attempt {
   std::unique_ptr<Applier> applier_;
   Decoder decoder_;
   pg::Blocking* shown_ = nullptr;  ///< Shows the target as `reached` found it.
-  pg::Lsn stop_at_ = 0;
+  pg::Lsn stop_at_ = 0, mark_at_ = 0;
   std::string version_, sequences_sql_;
   std::uint64_t together_ = 0;
   int marks_ = 0;
   bool marked_ = false, fenced_ = false, catalog_failed_ = false;
-  Clock::time_point paused_;
+  Clock::time_point paused_, lag_told_;
 };
 
 /// After a failure past the fence, whoever can be asked is asked until it is known where the tenant lives. True: it has arrived.

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -120,14 +121,43 @@ class Gone(RuntimeError):
     """A database that was dropped meanwhile."""
 
 
+class SmallDisk:
+    """A file system in memory of some hundred megabytes, which can be full."""
+
+    def __init__(self, parent, megabytes):
+        """OSError or CalledProcessError where nothing may be mounted."""
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bulkhead-disk-", dir=parent))
+        try:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0755", "tmpfs", self.folder], check=True, stderr=subprocess.PIPE)
+        except (OSError, subprocess.CalledProcessError):
+            self.folder.rmdir()
+            raise
+
+    def fill(self):
+        with open(self.folder / "junk", "ab", buffering=0) as junk:
+            for size in (1 << 20, 4096):
+                try:
+                    while junk.write(bytes(size)) == size:
+                        pass
+                except OSError:
+                    pass
+
+    def make_room(self):
+        (self.folder / "junk").unlink(missing_ok=True)
+
+    def close(self):
+        subprocess.run(["umount", "-l", self.folder], check=False)
+        self.folder.rmdir()
+
+
 class Cell:
     """A cluster on a port of its own, which can be killed."""
 
-    def __init__(self, parent):
+    def __init__(self, parent, more=None):
         self.port = free_port()
         # What a killed process has written is in the system's hands, so that nothing must be forced to disk.
         settings = {"listen_addresses": "'127.0.0.1'", "port": self.port, "fsync": "off", "autovacuum": "on", "max_replication_slots": 60,
-                    "max_wal_senders": 60, "max_wal_size": "'1GB'", "restart_after_crash": "on"}
+                    "max_wal_senders": 60, "max_wal_size": "'1GB'", "restart_after_crash": "on", **(more or {})}
         self.cluster = clusters.Cluster(parent, 64, huge_pages=False, more=settings)
         self.folder = self.cluster.folder
 
@@ -174,8 +204,16 @@ class Cell:
             end = time.monotonic() + READY_WITHIN
             while any(pathlib.Path(f"/proc/{pid}").exists() for pid in processes) and time.monotonic() < end:
                 time.sleep(0.02)
-            (self.cluster.data / "postmaster.pid").unlink(missing_ok=True)
-            self.cluster.start()
+            self._start_again()
+
+    def revive(self):
+        """Where PostgreSQL has ended itself, since its log could not be written, and not come back."""
+        if not pathlib.Path(f"/proc/{self.cluster.pid}").exists():
+            self._start_again()
+
+    def _start_again(self):
+        (self.cluster.data / "postmaster.pid").unlink(missing_ok=True)
+        self.cluster.start()
 
     def close(self):
         self.cluster.close()
@@ -223,15 +261,18 @@ class World:
     def __init__(self, program, parent, say):
         self.program, self.say, self.servers = program, say, []
         self.north = Cell(parent)
-        self.south = self.proxy = None
+        self.south = self.proxy = self.disk = None
         self.work = self.north.folder / "work"
         self.work.mkdir()
         self.secret = os.urandom(32).hex().encode()
         self.url = self.north.url("faults")
         self.trace = self.work / "trace"
 
-    def set_up(self, parent):
-        self.south = Cell(parent)
+    def set_up(self, parent, small=False):
+        """`small`: the second cell's disk is one that can be full."""
+        if small:
+            self.disk = SmallDisk(parent, 1024)
+        self.south = Cell(self.disk.folder, {"max_wal_size": "'256MB'"}) if small else Cell(parent)
         self.proxy = Proxy(self.south.port)
         self.app = self.work / "app"
         shutil.copytree(ROOT / "tests" / "faults" / "app", self.app)
@@ -264,6 +305,8 @@ class World:
         for cell in (self.south, self.north):
             if cell is not None:
                 cell.close()
+        if self.disk is not None:
+            self.disk.close()
 
     # --- commands
 

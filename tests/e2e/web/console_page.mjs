@@ -1,10 +1,11 @@
 // The console's page of an operation, as an operator has it before her while the operation goes: a tenant that is deleted for good,
-// and a move as its mover tells of it. Each line that is told is a step that was seen to work; the first that is not ends the test.
+// a move as its mover tells of it, and a real one. Each line that is told is a step that was seen to work; the first that is not ends the test.
 //
 //   node console_page.mjs PORT [FOLDER FOR SCREENSHOTS]
 //   DATA is the server's data folder, BULKHEAD the program, PSQL psql.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chromium } from 'playwright-core';
 
 const [port, folder] = process.argv.slice(2);
@@ -112,6 +113,53 @@ try {
   await says('error', 'no way');
   await says('link', 'ended');
   told('an error is shown with what to do, and gone when it has passed');
+
+  // A real move, as its command does it, of a tenant that is written to meanwhile.
+  const rows = 20_000;
+  const { id: caravan } = await control('POST', '/tenants', token, { slug: 'caravan' });
+  sql(`insert into app.artist (tenant_id, artist_id, name) select '${caravan}', n, repeat('x', 100) from generate_series(1, ${rows}) n`);
+  const mover = spawn(bulkhead, ['move', 'caravan', '--to', 'schema', '--max-rate', '400kB', '--data', data], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let words = '';
+  mover.stderr.on('data', piece => (words += piece));
+  const ended = once(mover, 'exit');
+  let goes;
+  while (!(goes = (await control('GET', `/operations?kind=move&tenant=${caravan}`, token)).items[0])) assert.equal(mover.exitCode, null, words);
+  await open(`${origin}/console/operations/${goes.id}`);
+  await page.getByLabel('Operator’s token').fill(token);
+  await page.getByRole('button', { name: 'Follow' }).click();
+  await page.getByRole('heading', { name: 'move of caravan' }).waitFor();
+  await page.evaluate(() => {
+    window.seen = { steps: [], rows: [] };
+    const note = (list, text) => text && list.at(-1) !== text && list.push(text);
+    new MutationObserver(() => {
+      note(window.seen.steps, document.querySelector('#steps [aria-current=step]')?.textContent);
+      note(window.seen.rows, document.getElementById('copied').textContent);
+    }).observe(document.getElementById('operation'), { subtree: true, childList: true });
+  });
+  await currentStep().filter({ hasText: 'copy' }).waitFor();
+  await says('rate', /[1-9][\d,]* rows\/s/);
+  await says('left', /^\d+ s$/);
+  sql(`update app.artist set name = repeat('y', 100) where tenant_id = '${caravan}'`);
+  await currentStep().filter({ hasText: 'catch up' }).waitFor();
+  await says('lag', /[1-9].* [KM]iB/);
+  await shown('state').filter({ hasText: 'done' }).waitFor({ timeout: 60_000 });
+  await says('link', 'ended');
+  assert.match(await shown('pause').innerText(), /^[\d,.]*[1-9][\d,.]* ms$/);
+  assert.equal(await page.locator('#steps li:not([data-at=done])').count(), 0);
+  assert.equal(await shown('failure').isVisible(), false);
+  assert.match(await shown('copied').innerText(), /^20,0\d\d of /);
+  const seen = await page.evaluate(() => window.seen);
+  const order = ['prepare', 'copy', 'catch up', 'verify', 'fence', 'switch'];
+  const steps = seen.steps.filter((step, at) => seen.steps.indexOf(step) === at).map(step => order.indexOf(step));
+  assert.deepEqual(steps, [...steps].sort(), seen.steps.join());
+  const copied = seen.rows.map(text => Number(text.split(' ')[0].replaceAll(',', '')));
+  assert.deepEqual(copied, [...copied].sort((a, b) => a - b));
+  assert.ok(new Set(copied).size > 3, seen.rows.join());
+  const [code] = await ended;
+  assert.equal(code, 0, words);
+  assert.equal((await control('GET', '/tenants/caravan', token)).model, 'schema');
+  assert.match(await page.title(), /^done: /);
+  told(`a real move is seen to copy ${rows} rows, to catch up and to arrive, with its rate, its lag and its pause`);
 
   // Signing in: the development issuer's member ann is the operator.
   await open(`${origin}/console/operations/${deleted}`);

@@ -40,6 +40,14 @@ class KilledMoves : public Zoo {
         out.push_back(line);
     return out;
   }
+  /// PostgreSQL sees some moments later that a client was killed; until then it has the operation's lock.
+  void wait_for_its_sessions() {
+    while (
+        !must(admin_.query(
+                  "select from pg_locks where locktype = 'advisory' and granted and pid <> pg_backend_pid()"))
+             .empty())
+      std::this_thread::yield();
+  }
   fs::path trace_;
 };
 
@@ -59,6 +67,7 @@ TEST_F(KilledMoves, AtEveryStepEndWithOneHomeAndAllRows) {
     ASSERT_EQ(
         run({"move", "acme", "--to", std::string(catalog::model_name(to))}, {{"BULKHEAD_FAILPOINT", place}}),
         -1);
+    wait_for_its_sessions();
     // In turns what every server does by itself, and the operator's command.
     if (++number % 2 == 0) {
       const auto report = Housekeeper().run_once(admin_);

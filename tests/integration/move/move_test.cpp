@@ -49,8 +49,11 @@ TEST_F(Moves, EveryPairOfModelsKeepsEveryRow) {
 TEST_F(Moves, WhatIsWrittenMeanwhileComesAlong) {
   filled("acme", Model::row);
   bool changed = false;
+  std::set<std::int64_t> lags;
   const auto moved = move("acme", Model::schema, "", [&](const Operation& operation) {
-    if (changed || phase_of(operation) != "catch_up") return;
+    if (phase_of(operation) != "catch_up") return;
+    if (changed) lags.insert(operation.progress.at("lag_bytes").to_number<std::int64_t>());
+    if (changed) return;
     changed = true;
     // A large value that is not sent again, another key, all kinds of changes.
     as("acme",
@@ -66,14 +69,17 @@ TEST_F(Moves, WhatIsWrittenMeanwhileComesAlong) {
        "delete from app.motto;\n"
        "insert into app.motto(words) values ('again');\n"
        "update app.day set at = '2026-03-01' where at = '2025-12-24';\n"
-       "insert into app.keeper(name) select 'k' || n from generate_series(1, 3000) n;\n");
+       "insert into app.keeper(name) select 'k' || n from generate_series(1, 12000) n;\n");
   });
   ASSERT_TRUE(moved.has_value()) << moved.error().message() << " " << moved.error().internal();
   ASSERT_TRUE(changed);
+  ASSERT_GT(lags.size(), 2u) << "how far it is behind is told, within a long transaction as well";
+  EXPECT_GT(*lags.rbegin(), 10'000);
+  EXPECT_LT(moved->result.at("lag_bytes").to_number<std::int64_t>(), 10'000);
   const std::string there = rows_of("acme");
   EXPECT_NE(there.find("renamed"), std::string::npos);
   EXPECT_NE(there.find("late 50"), std::string::npos);
-  EXPECT_NE(there.find("keeper3004"), std::string::npos) << "the counter";
+  EXPECT_NE(there.find("keeper12004"), std::string::npos) << "the counter";
   EXPECT_EQ(there.find("slow is smooth"), std::string::npos);
   EXPECT_NE(there.find("newnew"), std::string::npos);
   EXPECT_EQ(there.find("\"name\": \"animal 41\""), std::string::npos);
