@@ -65,7 +65,8 @@ endfunction()
 #
 # The same test program once more in other surroundings, as a ctest entry of its own: tests/support reads BULKHEAD_TEST_MODEL
 # (row, schema, silo: where the fixtures' tenants live) and BULKHEAD_TEST_POOLER (1: the server reaches PostgreSQL through
-# a PgBouncer).
+# a PgBouncer). Not set by anything here, for a long run: BULKHEAD_TEST_FULL=1 kills at each place in each model
+# (tests/support/program.hpp).
 function(bulkhead_test_again name)
   cmake_parse_arguments(T "" "OF;FILTER;TIMEOUT;COST" "ENV" ${ARGN})
   if(NOT T_TIMEOUT)

@@ -46,4 +46,9 @@ class Program {
 /// name and which passage.
 [[nodiscard]] std::vector<std::string> passages(const std::filesystem::path& file);
 
+/// At which of a run's `places` it is killed. A test of this name that runs in several models kills at each place in the first
+/// model that passes it, and in the others at every third; with BULKHEAD_TEST_FULL=1 at all of them in each.
+[[nodiscard]] std::vector<std::string> chosen(const std::string& test,
+                                              const std::vector<std::string>& places);
+
 }  // namespace bulkhead::test

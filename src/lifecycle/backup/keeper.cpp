@@ -38,11 +38,13 @@ class Keeper final : public journal::ChangeConsumer {
     return lasting([&]() -> Result<void> {
       begin_ = SegmentBegin{begin.commit, begin.at};
       touched_.clear();
+      changes_ = false;
       if (before_ == 0) before_ = begin.commit;
       return look(begin.commit);
     });
   }
   Result<void> change(const journal::Change& change) override {
+    changes_ = true;
     return lasting([&]() -> Result<void> {
       BULKHEAD_TRY(const bool mine, takes(change.tenant));
       if (!mine) return {};
@@ -51,6 +53,7 @@ class Keeper final : public journal::ChangeConsumer {
     });
   }
   Result<void> truncate(const journal::RelationRef& relation) override {
+    changes_ = true;
     return lasting([&]() -> Result<void> {
       for (const auto& [tenant, schema] : stretches_) {
         if (!schema.empty() && schema != relation->schema) continue;
@@ -67,6 +70,7 @@ class Keeper final : public journal::ChangeConsumer {
         BULKHEAD_CHECK(segment.object.write(segment.encoder.end()));
       }
       touched_.clear();
+      if (!changes_) marked_ = true;
       before_ = commit.end;
       at_ = commit.at;
       return {};
@@ -76,11 +80,12 @@ class Keeper final : public journal::ChangeConsumer {
     pg::Lsn out = 0;
     auto done = lasting([&]() -> Result<void> {
       for (auto at = segments_.begin(); at != segments_.end();) {
-        const bool due = at->second.object.content_bytes() >= settings_.segment_bytes ||
+        const bool due = marked_ || at->second.object.content_bytes() >= settings_.segment_bytes ||
                          Clock::now() - at->second.opened >= settings_.segment_age;
         if (due) BULKHEAD_CHECK(close(at->second));
         at = due ? segments_.erase(at) : std::next(at);
       }
+      marked_ = false;
       out = before_;
       for (const auto& [tenant, segment] : segments_) out = std::min(out, segment.before);
       BULKHEAD_CHECK(store_progress(out));
@@ -262,6 +267,8 @@ class Keeper final : public journal::ChangeConsumer {
   std::map<TenantId, Segment> segments_;
   SegmentBegin begin_;
   std::vector<TenantId> touched_;  ///< By the transaction that is being told.
+  bool changes_ = false;           ///< Of anybody, in that transaction.
+  bool marked_ = false;            ///< One without any was told: somebody waits for what was before it.
   pg::Lsn before_ = 0, told_ = 0;  ///< The end of the last transaction that was told; what the catalog knows.
   Moment at_{};
 };

@@ -19,7 +19,7 @@ struct KeeperSettings {
   KeeperSettings() = default;
   std::string cell, database;  ///< Whose journal it takes.
   std::string store;           ///< URL.
-  /// A segment is closed once it has so much content, or its first change has waited so long.
+  /// A segment is closed once it has so much content, its first change has waited so long, or somebody waits for it (`mark_journal`).
   std::size_t segment_bytes = 16UL * 1024 * 1024;
   std::chrono::milliseconds segment_age{10'000};
   /// How old what is known of the tenants' backups may be.
@@ -50,7 +50,8 @@ inline constexpr std::string_view is_enabled =
 /// The databases, by cell and name, in which some tenant has its journal kept: each wants a keeper.
 [[nodiscard]] Result<std::set<std::pair<std::string, std::string>>> keepers_wanted(pg::Blocking& catalog);
 
-/// Writes nothing into the database's journal: a transaction that keepers see, and that is no change of anybody. The place to wait for.
+/// Writes nothing into the database's journal: a transaction that keepers see, and that is no change of anybody. The place to wait for:
+/// a keeper that sees it closes its segments.
 [[nodiscard]] Result<pg::Lsn> mark_journal(pg::Blocking& database);
 
 }  // namespace bulkhead::lifecycle::backup

@@ -14,12 +14,12 @@ TenantId tenant_in(const journal::Relation& relation, const journal::Tuple& tupl
 }  // namespace
 
 JournalPump::JournalPump(const Database& database, const catalog::TenantRecord& tenant,
-                         const std::string& store)
+                         const std::string& store, std::chrono::milliseconds segment_age)
     : database_(database), slot_("pump_" + Uuid::random().text().substr(0, 8)) {
   settings_.cell = tenant.placement.cell;
   settings_.database = tenant.placement.database;
   settings_.store = store;
-  settings_.segment_age = std::chrono::milliseconds(50);
+  settings_.segment_age = segment_age;
   settings_.view_age = std::chrono::milliseconds(20);
   auto home = connect_home(database, tenant);
   must(home.query("select bulkhead.publish(schema_name) from bulkhead.target"));

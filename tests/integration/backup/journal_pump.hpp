@@ -14,7 +14,8 @@ namespace bulkhead::test {
 class JournalPump {
  public:
   /// Publishes every schema of the database first. Throws on an error.
-  JournalPump(const Database& database, const catalog::TenantRecord& tenant, const std::string& store);
+  JournalPump(const Database& database, const catalog::TenantRecord& tenant, const std::string& store,
+              std::chrono::milliseconds segment_age = std::chrono::milliseconds(50));
   ~JournalPump();
   JournalPump(const JournalPump&) = delete;
   JournalPump& operator=(const JournalPump&) = delete;

@@ -332,6 +332,18 @@ TEST_P(PointInTime, GoesOnAfterTheKeeperHasBegunAgain) {
   EXPECT_EQ(dump(restored("acme", "acme-restored", now())), state);
 }
 
+TEST_P(PointInTime, DoesNotWaitForASegmentToBeOld) {
+  const auto acme = filled("acme");
+  must(set_continuous(admin_, "acme", true));
+  const JournalPump pump(database_, acme, store_, std::chrono::hours(1));
+  wait_for_stretch(acme);
+  static_cast<void>(backed_up("acme"));
+  run(acme, "update @profile set motto = 'just now' where tenant_id = $t");
+  const std::string state = dump(acme);
+  EXPECT_EQ(dump(restored("acme", "acme-restored", now())), state);
+  EXPECT_FALSE(pump.failure());
+}
+
 TEST_P(PointInTime, IsRefusedWhereTheJournalHasAGap) {
   const auto acme = filled("acme");
   must(set_continuous(admin_, "acme", true));

@@ -123,7 +123,7 @@ TEST_P(Killed, InAnyStepOfCreateAnotherRunFinishesIt) {
   if (GetParam() == Model::row) EXPECT_TRUE(all.empty()) << "a row placement is made in one transaction";
   if (GetParam() != Model::row) EXPECT_GE(all.size(), 8u);
   int number = 0;
-  for (const auto& place : all) {
+  for (const auto& place : test::chosen("create", all)) {
     SCOPED_TRACE(place);
     const std::string slug = "tenant-" + std::to_string(++number);
     ASSERT_EQ(run(create(slug), {{"BULKHEAD_FAILPOINT", place}}), -1);
@@ -155,7 +155,7 @@ TEST_P(Killed, InAnyStepOfFillingThePoolAnotherRunTidiesUp) {
   const auto all = places({"pool", "fill"});
   EXPECT_GE(all.size(), 6u);
   int number = 0;
-  for (const auto& place : all) {
+  for (const auto& place : test::chosen("pool", all)) {
     SCOPED_TRACE(place);
     // The one that waits is taken, so that another is wanted.
     ASSERT_EQ(run({"plan", "set", "big", "--pool", "1"}), 0);
@@ -180,7 +180,7 @@ TEST_P(Killed, InAnyStepOfDeleteAnotherRunFinishesIt) {
   const auto all = places(remove("traced"));
   EXPECT_GE(all.size(), 10u);
   int number = 0;
-  for (const auto& place : all) {
+  for (const auto& place : test::chosen("delete", all)) {
     SCOPED_TRACE(place);
     const std::string slug = "tenant-" + std::to_string(++number);
     const auto tenant = filled(slug);

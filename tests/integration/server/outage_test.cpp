@@ -17,7 +17,15 @@ TEST(OutageTest, AnswersMeanwhileAndRecoversWithoutRestart) {
   ASSERT_EQ(kept.status, 201u) << kept.body;
 
   Postgres& postgres = Postgres::shared();
+  pg::Blocking admin = shops.database.connect_admin();
+  const Rows sessions =
+      must(admin.query("select pid from pg_stat_activity where backend_type = 'client backend'"));
   ASSERT_EQ(kill(postgres.postmaster_pid(), SIGKILL), 0);
+  // Until they notice, they serve.
+  for (std::size_t row = 0; row < sessions.size(); ++row) {
+    const pid_t pid = std::stoi(std::string(sessions.text(row, 0)));
+    EXPECT_TRUE(eventually([pid] { return kill(pid, 0) != 0; })) << pid;
+  }
   Reply reply;
   ASSERT_TRUE(eventually([&] {
     return (reply = caller.get("/rest/v1/artist?artist_id=eq.1")).status == 503;
