@@ -31,6 +31,8 @@ using Clock = std::chrono::steady_clock;
 
 /// Figures are stored this often: others look at them.
 constexpr std::chrono::milliseconds save_pause{400};
+/// How long a move waits for the tenant's own former rows to be removed where it is to go.
+constexpr std::chrono::seconds removal_patience{60};
 /// What a copy is taken to bring where none has been measured: bytes a second, and a pause.
 constexpr double assumed_rate = 20e6, assumed_pause_ms = 50;
 
@@ -109,6 +111,16 @@ Result<std::optional<FormerPlacement>> left_before(pg::Blocking& catalog, const 
   return std::optional<FormerPlacement>();
 }
 
+/// Rows that the tenant has left at a place of this kind are being removed: it can go there soon.
+Result<bool> being_removed(pg::Blocking& catalog, const TenantId& tenant, catalog::Model model,
+                           const std::string& cell) {
+  BULKHEAD_TRY(auto rows,
+               catalog.query("select from catalog.former_placement where tenant_id = $1::uuid and model = $2 "
+                             "and $3 in ('', cell) and state = 'cleaning'",
+                             {tenant.text(), std::string(catalog::model_name(model)), cell}));
+  return !rows.empty();
+}
+
 /// What is asked for makes sense; says where it would go, as far as that is known.
 Result<Placement> wanted_place(pg::Blocking& catalog, const MoveRequest& request,
                                const catalog::TenantRecord& tenant) {
@@ -133,6 +145,8 @@ Result<Placement> wanted_place(pg::Blocking& catalog, const MoveRequest& request
                              "(cell, name) <> ($1, $2) and $3 in ('', cell)",
                              {tenant.placement.cell, tenant.placement.database, out.cell}));
   if (own || !others.empty()) return out;
+  BULKHEAD_TRY(const bool soon, being_removed(catalog, tenant.id, out.model, out.cell));
+  if (soon) return out;
   return Error(Errc::conflict, "tenant \"" + tenant.slug + "\" lives in the row model of cell " +
                                    tenant.placement.cell + " already")
       .hint("name another cell: --cell CELL (`bulkhead cell list`)");
@@ -197,6 +211,24 @@ Result<void> choose(OperationRun& run, const catalog::TenantRecord& tenant) {
   return keep_target(run, pool);
 }
 
+/// Where nothing but the tenant's own former rows is in the way, until they are gone.
+Result<void> choose_in_time(OperationRun& run, const catalog::TenantRecord& tenant) {
+  const auto model =
+      catalog::parse_model(text_of(run.operation.input, "model")).value_or(catalog::Model::row);
+  for (const auto until = Clock::now() + removal_patience;;) {
+    auto chosen = choose(run, tenant);
+    if (chosen.has_value() || chosen.error().code() != Errc::conflict) return chosen;
+    BULKHEAD_TRY(const bool soon,
+                 being_removed(run.catalog, tenant.id, model, text_of(run.operation.input, "cell")));
+    if (!soon) return chosen;
+    if (Clock::now() >= until)
+      return Error(Errc::conflict,
+                   "what tenant \"" + tenant.slug + "\" has left there is still being removed")
+          .hint("`bulkhead move --list` shows it; try again when it has gone");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
 Result<std::optional<Slot>> slot_of(OperationRun& run) {
   const auto id = Uuid::parse(text_of(run.operation.progress, "slot"));
   if (!id) return std::optional<Slot>();
@@ -211,7 +243,7 @@ Result<void> prepare(OperationRun& run) {
   BULKHEAD_TRY(auto slot, slot_of(run));
   const bool lost = run.operation.progress.contains("slot") && (!slot || slot->state == "dropping");
   if (!known || lost) {
-    BULKHEAD_CHECK(choose(run, tenant));
+    BULKHEAD_CHECK(choose_in_time(run, tenant));
     failpoint("move.reserved");
     BULKHEAD_TRY(slot, slot_of(run));
   }
