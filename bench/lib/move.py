@@ -140,8 +140,10 @@ class Bench:
         if record.bad:
             self.say(f"{record.bad} writes were not acknowledged")
         gaps = [record.longest_gap_ms(move["began"], move["ended"]) for move in moves]
+        fences = [record.longest_gap_ms(move["phases"].get("fence", move["ended"]) - 0.02, move["ended"]) for move in moves]
         latest = [max(record.latencies_ms(move["began"], move["ended"]), default=0.0) for move in moves]
         return {"pause_p50_ms": percentile(gaps, 0.5), "pause_p99_ms": percentile(gaps, 0.99), "pauses_ms": gaps,
+                "fence_gap_p50_ms": percentile(fences, 0.5), "fence_gap_p99_ms": percentile(fences, 0.99),
                 "slowest_write_p50_ms": percentile(latest, 0.5), "slowest_write_max_ms": max(latest),
                 "said_pause_p50_ms": percentile([move["result"].get("pause_ms", 0) for move in moves], 0.5),
                 "quiet_gap_ms": record.longest_gap_ms(*quiet), "writes_per_s": record.rate(*quiet), "not_acknowledged": record.bad,
@@ -161,7 +163,7 @@ class Bench:
             begin = time.monotonic()
             time.sleep(seconds)
             quiet = (begin, time.monotonic())
-            move = self.move("--max-rate", limit)
+            move = self.move("--max-rate", f"{limit // 1024}kB")
             windows.append((quiet, (move["began"], move["ended"]), (move["phases"]["claim"], move["phases"]["catch_up"])))
             time.sleep(0.5)
         record = load.end()

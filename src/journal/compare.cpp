@@ -1,10 +1,16 @@
 #include "journal/compare.hpp"
 
+#include <charconv>
+#include <cstdint>
+
 namespace bulkhead::journal {
 namespace {
 
-/// Two hashes of 64 bits of each row's text, summed up. The columns by name: their order may differ.
-std::string digest_sql(const TenantTable& table) {
+/// How many rows `digest_in_steps` asks for at a time: PostgreSQL hashes them within a millisecond.
+constexpr const char* fetch_some = "fetch 100 from digested";
+
+/// A row as text. The columns by name: their order may differ.
+std::string row_sql(const TenantTable& table) {
   std::string row = "row(";
   bool first = true;
   std::set<std::string> names;
@@ -13,9 +19,21 @@ std::string digest_sql(const TenantTable& table) {
     row += (first ? "t." : ", t.") + pg::quote_identifier(name);
     first = false;
   }
-  row += ")::text";
+  return row + ")::text";
+}
+
+/// Two hashes of 64 bits of each row's text, summed up.
+std::string digest_sql(const TenantTable& table) {
+  const std::string row = row_sql(table);
   return "select count(*) || ' ' || coalesce(sum(hashtextextended(" + row +
          ", 0)::numeric), 0) || ' ' || coalesce(sum(hashtextextended(" + row + ", 1)::numeric), 0) from ";
+}
+
+/// Of two's complement.
+std::uint64_t number_in(std::string_view text) {
+  std::int64_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return static_cast<std::uint64_t>(out);
 }
 
 using Params = std::vector<std::optional<std::string>>;
@@ -63,6 +81,32 @@ Result<std::string> digest(pg::Blocking& connection, const TenantTable& table, c
                connection.query(digest_sql(table) + table.place(schema) + " t where t.tenant_id = $1::uuid",
                                 {tenant.text()}));
   return std::string(rows.text(0, 0));
+}
+
+Result<std::string> digest_in_steps(pg::Blocking& connection, const TenantTable& table,
+                                    const std::string& schema, const TenantId& tenant,
+                                    const std::function<void(std::size_t bytes)>& pass) {
+  BULKHEAD_TRY(auto opened,
+               connection.query("declare digested no scroll cursor for select hashtextextended(r, 0), "
+                                "hashtextextended(r, 1), octet_length(r) from (select " +
+                                    row_sql(table) + " as r from " + table.place(schema) +
+                                    " t where t.tenant_id = $1::uuid offset 0) x",
+                                {tenant.text()}));
+  std::uint64_t count = 0, one = 0, other = 0;
+  for (;;) {
+    BULKHEAD_TRY(auto rows, connection.query(fetch_some));
+    if (rows.empty()) break;
+    std::uint64_t bytes = 0;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      one += number_in(rows.text(row, 0));
+      other += number_in(rows.text(row, 1));
+      bytes += number_in(rows.text(row, 2));
+    }
+    count += rows.size();
+    pass(bytes);
+  }
+  BULKHEAD_CHECK(connection.execute("close digested"));
+  return std::to_string(count) + " " + std::to_string(one) + " " + std::to_string(other);
 }
 
 std::string key_name(const TenantTable& table) {

@@ -143,7 +143,7 @@ void RateLimit::pass(std::uint64_t bytes) {
     const std::lock_guard lock(mutex_);
     const auto now = std::chrono::steady_clock::now();
     // What was not used does not pile up.
-    next_ = std::max(next_, now - std::chrono::milliseconds(50));
+    next_ = std::max(next_, now - std::chrono::milliseconds(5));
     mine = next_;
     next_ += std::chrono::nanoseconds(
         static_cast<std::int64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(per_second_)));

@@ -248,6 +248,8 @@ class Attempt {
 
   /// Tables of the tenant's own are new to the planner.
   Result<void> analyze() {
+    if (order_.max_rate != 0)
+      BULKHEAD_CHECK(target_->execute("set vacuum_cost_delay = '2ms'; set vacuum_cost_limit = 50"));
     for (std::size_t i = 0; i < target_tables_.size(); ++i) {
       const auto& table = target_tables_[i];
       if (table.rows >= static_cast<double>(figures_.tables[i].rows)) continue;
@@ -345,11 +347,15 @@ class Attempt {
   }
 
   using Digests = std::vector<std::string>;
+  /// No faster than the copy may go.
   static Result<Digests> all_digests(pg::Blocking& at, const std::vector<TenantTable>& tables,
-                                     const std::string& schema, const TenantId& tenant) {
+                                     const std::string& schema, const MoveOrder& order) {
+    RateLimit limit(order.max_rate);
+    const auto pass = [&limit](std::size_t bytes) { limit.pass(bytes); };
     Digests out;
     for (const auto& table : tables) {
-      BULKHEAD_TRY(auto sum, digest(at, table, schema, tenant));
+      BULKHEAD_TRY(auto sum, order.max_rate == 0 ? digest(at, table, schema, order.tenant)
+                                                 : digest_in_steps(at, table, schema, order.tenant, pass));
       out.push_back(std::move(sum));
     }
     return out;
@@ -374,10 +380,8 @@ class Attempt {
     BULKHEAD_CHECK(read_to_mark(begun + std::chrono::minutes(10), mark_prefix, content));
     if (stop_at_ != 0)
       return Error(Errc::internal, "the journal has passed a snapshot without a transaction");
-    auto at_source =
-        beside([&] { return all_digests(here, source_tables_, order_.source.schema, order_.tenant); });
-    auto at_target =
-        beside([&] { return all_digests(there, target_tables_, order_.target.schema, order_.tenant); });
+    auto at_source = beside([&] { return all_digests(here, source_tables_, order_.source.schema, order_); });
+    auto at_target = beside([&] { return all_digests(there, target_tables_, order_.target.schema, order_); });
     auto kept = keep_up(at_source, at_target);
     BULKHEAD_TRY(const Digests source, at_source.get());
     BULKHEAD_TRY(const Digests target, at_target.get());

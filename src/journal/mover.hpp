@@ -24,7 +24,7 @@ struct MoveOrder {
   TenantId tenant;
   MovePlace source, target;    ///< In different databases.
   std::int64_t epoch = 0;      ///< At the target: larger than at the source.
-  std::uint64_t max_rate = 0;  ///< Bytes a second of the copy; 0: no limit.
+  std::uint64_t max_rate = 0;  ///< Bytes a second of the copy, and of verifying on each side; 0: no limit.
   std::chrono::milliseconds longest_pause{
       5000};  ///< Of writers; where it takes longer, the move is taken back.
 };

@@ -1,6 +1,7 @@
 #include "pg/blocking.hpp"
 
 #include <array>
+#include <chrono>
 
 #include <libpq-fe.h>
 
@@ -237,10 +238,13 @@ Result<std::uint64_t> Blocking::copy_to(std::string_view out_sql, Blocking& targ
     const std::unique_ptr<char, void (*)(void*)> owner(row, &PQfreemem);
     // A failed put means that the target has refused a row or is gone; the result below says which.
     if (PQputCopyData(to, row, size) != 1) break;
+    const auto before = std::chrono::steady_clock::now();
     if (auto told = passed(static_cast<std::size_t>(size)); told.has_error()) {
       aborted = told.error();
       break;
     }
+    // Who holds rows back wants a trickle, not what libpq has gathered, in one go.
+    if (std::chrono::steady_clock::now() - before >= std::chrono::milliseconds(1)) PQflush(to);
   }
   if (to_the_end) {
     // A source that failed on the way says so only now.
