@@ -342,8 +342,9 @@ struct View::Impl : std::enable_shared_from_this<View::Impl> {
     if (outcome->error) co_return catalog_failed(*outcome->error);
     const bool joined = outcome->rows.at(0).text(0, 0) == "t";
     if (!joined) refused_joins.put(key, Clock::now() + settings.unknown_ttl);
-    // What was known is out of date, before the news of it comes; another thread may have been the first, too.
-    memberships.erase(key);
+    // What was known is out of date, and so is what is being read just now, before the news of it comes; another thread may have
+    // been the first, too.
+    tell(tenant.uuid());
     co_return joined;
   }
 
