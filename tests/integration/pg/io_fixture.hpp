@@ -105,6 +105,14 @@ class LanesTest : public ::testing::Test {
     return rows.empty() ? std::string() : std::string(rows.text(0, 0));
   }
 
+  /// A statement of the tests is under way that sleeps.
+  bool sleeps() {
+    return admin_text(
+               "select count(*) > 0 from pg_stat_activity where datname = current_database() and state = "
+               "'active' and "
+               "query like 'select pg\\_sleep%'") == "t";
+  }
+
   /// Waits until a query of the administrator says 't'.
   [[nodiscard]] bool admin_sees(std::string_view sql) {
     const Deadline limit = in(30s);

@@ -3,6 +3,8 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 
 #include "io_fixture.hpp"
 
@@ -200,11 +202,17 @@ TEST_F(LanesTest, AKilledBackendFailsItsUnitsAndTheNextOnesRunOnANewConnection) 
   open(settings);
   Answers warm, first, second;
   run(ask(lanes(), Lane::write, unit("select 1"), in(10s), warm));
-  std::vector<Task<void>> tasks;
-  tasks.push_back(ask(lanes(), Lane::write,
-                      unit("select pg_terminate_backend(pg_backend_pid()), pg_sleep(10)"), in(20s), first));
-  for (int i = 0; i < 3; ++i) tasks.push_back(ask(lanes(), Lane::write, unit("select 2"), in(20s), first));
-  run(std::move(tasks));
+  boost::asio::co_spawn(io_, ask(lanes(), Lane::write, unit("select pg_sleep(10)"), in(20s), first),
+                        boost::asio::detached);
+  for (int i = 0; i < 3; ++i)
+    boost::asio::co_spawn(io_, ask(lanes(), Lane::write, unit("select 2"), in(20s), first),
+                          boost::asio::detached);
+  // All are sent, and the first is under way.
+  ASSERT_TRUE(run_until([this] { return lanes().counters().outstanding == 4 && sleeps(); }));
+  EXPECT_EQ(admin_text(
+                "select pg_terminate_backend(pid) from pg_stat_activity where query = 'select pg_sleep(10)'"),
+            "t");
+  ASSERT_TRUE(run_until([&first] { return first.size() == 4; }));
   // The server said goodbye in the middle of the first: none of the four had an effect, and all may be sent
   // again.
   EXPECT_EQ(count_failed(first, Errc::database_unavailable), 4U);
@@ -393,7 +401,8 @@ TEST_F(LanesTest, ACallerThatGoesAwayLeavesTheOthersAlone) {
   auto when_done = [&ended](std::exception_ptr) { ended = true; };
   boost::asio::co_spawn(io_, ask(lanes(), Lane::read, unit("select pg_sleep(50)"), in(30s), gone),
                         boost::asio::bind_cancellation_slot(signal.slot(), std::move(when_done)));
-  ASSERT_TRUE(run_until([this] { return lanes().counters().outstanding == 1; }));
+  // PostgreSQL cancels nothing that it has not begun.
+  ASSERT_TRUE(run_until([this] { return lanes().counters().outstanding == 1 && sleeps(); }));
   signal.emit(boost::asio::cancellation_type::terminal);
   std::vector<Task<void>> tasks;
   for (int i = 0; i < 5; ++i) tasks.push_back(ask(lanes(), Lane::read, unit("select 2"), in(20s), others));
