@@ -267,50 +267,45 @@ Task<Result<TargetRef>> Plane::Impl::find_again(const RequestContext& context, T
 void Plane::Impl::add_bind(pg::Unit& unit, const RequestContext& context, const Target& target, bool writes) {
   const Tenant& tenant = context.tenant();
   const RequestFacts* facts = ContextAccess::facts(context);
-  const bool adopted = !target.search_path.empty();
-  const bool by_claim = adopted && facts != nullptr && !facts->role.empty();
+  const bool by_claim = !target.search_path.empty() && facts != nullptr && !facts->role.empty();
   const std::string& role = by_claim ? facts->role : target.role(context.role());
+  const std::string_view signed_context =
+      target.home->signer.context(tenant, context.role(), role, std::chrono::system_clock::now());
+  add_prologue(unit,
+               {signed_context, role, tenant.id_text(), target.epoch_text, target.schema(),
+                target.version_text, target.search_path, facts},
+               writes);
+}
+
+void Plane::Impl::add_prologue(pg::Unit& unit, const BindValues& values, bool writes) const {
+  const bool adopted = !values.search_path.empty();
   unit.prologue = bind_place(writes) + 1;
   unit.steps.push_back({reset, pg::Params()});
   if (writes) {
     pg::Params params;
-    params.add(tenant.id_text());
+    params.add(values.tenant);
     unit.steps.push_back({lock, std::move(params)});
   }
   pg::Params params;
   params.reserve(12, 256);
-  params.add(target.home->signer.context(tenant, context.role(), role, std::chrono::system_clock::now()));
-  params.add(role);
-  params.add(tenant.id_text());
-  params.add(target.epoch_text);
-  params.add(target.schema());
-  params.add(target.version_text);
-  if (adopted) params.add(target.search_path);
+  for (const std::string_view value :
+       {values.context, values.role, values.tenant, values.epoch, values.schema, values.version})
+    params.add(value);
+  if (adopted) params.add(values.search_path);
   if (settings.request_settings) {
     // A request that nobody made over HTTP tells nothing.
     static const RequestFacts nothing;
-    const RequestFacts& told = facts != nullptr ? *facts : nothing;
+    const RequestFacts& told = values.facts != nullptr ? *values.facts : nothing;
     for (const std::string* text : {&told.claims, &told.method, &told.path, &told.headers}) params.add(*text);
   }
-  if (!settings.tenant_setting.empty()) params.add(tenant.id_text());
+  if (!settings.tenant_setting.empty()) params.add(values.tenant);
   unit.steps.push_back({binds[writes ? 1 : 0][adopted ? 1 : 0], std::move(params)});
 }
 
 pg::Unit Plane::Impl::empty_unit(const std::string& schema) const {
   const std::string nobody = Uuid().text();
   pg::Unit unit;
-  unit.prologue = bind_place(true) + 1;
-  unit.steps.push_back({reset, pg::Params()});
-  unit.steps.push_back({lock, pg::Params()});
-  unit.steps.back().params.add(nobody);
-  unit.steps.push_back({binds[1][0], pg::Params()});
-  pg::Params& params = unit.steps.back().params;
-  for (const std::string& value :
-       {std::string(), std::string("none"), nobody, std::string("1"), schema, std::string("0")})
-    params.add(value);
-  for (std::size_t more = (settings.request_settings ? 4U : 0U) + (settings.tenant_setting.empty() ? 0U : 1U);
-       more > 0; --more)
-    params.add("");
+  add_prologue(unit, {"", "none", nobody, "1", schema, "0", "", nullptr}, true);
   unit.steps.push_back({look, pg::Params()});
   unit.steps.back().params.add(schema);
   return unit;

@@ -40,7 +40,13 @@ struct Plane::Impl {
 
   /// The steps that come before the statement: reset, [writes: lock], bind.
   void add_bind(pg::Unit& unit, const RequestContext& context, const Target& target, bool writes);
-  /// The steps of a unit that binds nobody.
+  /// What the prologue says, in the order of the bind's parameters.
+  struct BindValues {
+    std::string_view context, role, tenant, epoch, schema, version, search_path;
+    const RequestFacts* facts = nullptr;
+  };
+  void add_prologue(pg::Unit& unit, const BindValues& values, bool writes) const;
+  /// A unit that binds nobody, and looks at the tables.
   [[nodiscard]] pg::Unit empty_unit(const std::string& schema) const;
   [[nodiscard]] static Task<void> send_empty(HomeRef home, pg::Lane lane, pg::Unit unit, Deadline deadline);
   [[nodiscard]] static std::size_t bind_place(bool writes) noexcept { return writes ? 2 : 1; }

@@ -144,8 +144,10 @@ class Attempt {
 
   Result<void> tell(MovePhase phase) {
     figures_.phase = phase;
-    return ask_catalog(hooks_.told(figures_));
+    return told();
   }
+
+  Result<void> told() { return ask_catalog(hooks_.told(figures_)); }
 
   template <class T>
   Result<T> ask_catalog(Result<T> answer) {
@@ -243,7 +245,7 @@ class Attempt {
     figures_.bytes_done = counted.bytes;
     for (std::size_t i = 0; i < figures_.tables.size(); ++i) figures_.tables[i].done = counted.of_table[i];
     figures_.rows_per_s = static_cast<double>(figures_.rows_done) / std::max(0.001, seconds_since(begun));
-    return hooks_.told(figures_);
+    return told();
   }
 
   /// Tables of the tenant's own are new to the planner.
@@ -266,7 +268,7 @@ class Attempt {
       BULKHEAD_TRY(const auto piece, stream_->receive(std::chrono::milliseconds(100)));
       if (Clock::now() >= until) return too_long();
       if (!piece) {
-        BULKHEAD_CHECK(hooks_.told(figures_));
+        BULKHEAD_CHECK(told());
         continue;
       }
       BULKHEAD_TRY(const Message message, decoder_.decode(piece->data));
@@ -294,7 +296,7 @@ class Attempt {
     const auto now = Clock::now();
     if (fenced_ || now - lag_told_ < tell_pause) return {};
     lag_told_ = now;
-    return hooks_.told(figures_);
+    return told();
   }
 
   /// As far as it is known here: the server tells of it seldom while it has something to send.
@@ -305,7 +307,7 @@ class Attempt {
     if (applier_->applied() - together_ >= changes_together) {
       together_ = applier_->applied();
       BULKHEAD_CHECK(applier_->commit());
-      return hooks_.told(figures_);
+      return told();
     }
     return stream_->confirm(commit.end);
   }
@@ -326,7 +328,7 @@ class Attempt {
       BULKHEAD_TRY(const auto content, mark());
       BULKHEAD_CHECK(read_to_mark(begun + std::chrono::minutes(10), mark_prefix, content));
       BULKHEAD_CHECK(applier_->commit());
-      BULKHEAD_CHECK(hooks_.told(figures_));
+      BULKHEAD_CHECK(told());
       failpoint("move.caught_up");
       if (Clock::now() - begun < near) return {};
     }
@@ -401,7 +403,7 @@ class Attempt {
       BULKHEAD_TRY(const auto content, mark());
       BULKHEAD_CHECK(read_to_mark(Clock::now() + std::chrono::minutes(10), mark_prefix, content));
       BULKHEAD_CHECK(applier_->commit());
-      BULKHEAD_CHECK(hooks_.told(figures_));
+      BULKHEAD_CHECK(told());
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     return {};
@@ -478,7 +480,7 @@ class Attempt {
       if (Clock::now() >= until)
         return Error(Errc::overloaded, "a migration of the source or the target does not end")
             .hint("wait for it");
-      BULKHEAD_CHECK(hooks_.told(figures_));
+      BULKHEAD_CHECK(told());
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
     return check_versions();

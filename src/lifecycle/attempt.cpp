@@ -19,10 +19,4 @@ Result<std::uint64_t> next_attempt(OperationRun& run) {
   return attempt;
 }
 
-Error overtaken(const OperationRun& run) {
-  return Error(Errc::conflict,
-               "operation " + run.operation.id.text() + " was taken up by another process meanwhile")
-      .hint("`bulkhead operation show " + run.operation.id.text() + "` says where it stands");
-}
-
 }  // namespace bulkhead::lifecycle

@@ -12,7 +12,4 @@ namespace bulkhead::lifecycle {
 /// (docs/decisions/0016-move.md). Only who has the operation gets one. Error: `conflict`.
 [[nodiscard]] Result<std::uint64_t> next_attempt(OperationRun& run);
 
-/// Another process has taken the operation up.
-[[nodiscard]] Error overtaken(const OperationRun& run);
-
 }  // namespace bulkhead::lifecycle

@@ -12,7 +12,6 @@
 
 #include "base/failpoint.hpp"
 #include "base/json.hpp"
-#include "lifecycle/attempt.hpp"
 #include "lifecycle/lock.hpp"
 
 namespace bulkhead::lifecycle {
@@ -345,6 +344,12 @@ Result<void> cancel_operation(pg::Blocking& catalog, const Uuid& id) {
                     {id.text()}));
   if (rows.affected() == 0) return busy(operation);
   return {};
+}
+
+Error overtaken(const OperationRun& run) {
+  return Error(Errc::conflict,
+               "operation " + run.operation.id.text() + " was taken up by another process meanwhile")
+      .hint("`bulkhead operation show " + run.operation.id.text() + "` says where it stands");
 }
 
 Result<void> OperationRun::save() {

@@ -81,6 +81,8 @@ struct OperationRun {
   /// Stores what a step has found out before it is at its end, and tells it.
   [[nodiscard]] Result<void> save();
 };
+/// Another process has taken the operation up.
+[[nodiscard]] Error overtaken(const OperationRun& run);
 
 struct OperationStep {
   std::string_view name;

@@ -24,6 +24,21 @@ T number_of(std::string_view text) {
   return out;
 }
 
+/// Tenants whose journal is kept where they live, and whose last base is older than their last move; `{}`: `is_enabled`.
+constexpr const char* moved_sql = R"(
+select t.id
+  from catalog.tenant t join catalog.placement p on p.tenant_id = t.id
+ where {}
+   and exists (select from catalog.backup_stretch k
+                where k.tenant_id = t.id and k.cell = p.cell and k.database_name = p.database_name and k.until_at is null)
+   and (select max(b.made_at) from catalog.operation b where b.tenant_id = t.id and b.kind = 'backup' and b.state = 'done')
+     < (select max(m.updated_at) from catalog.operation m where m.tenant_id = t.id and m.kind = 'move' and m.state = 'done')
+   and not exists (select from catalog.operation o
+                    where o.tenant_id = t.id
+                      and (o.state in ('pending', 'running')
+                           or o.kind = 'backup' and o.state = 'failed' and o.updated_at > now() - interval '10 min'))
+ order by t.id)";
+
 Error replication_refused(const Error& error) {
   if (error.code() != Errc::statement_failed && error.code() != Errc::database_unavailable) return error;
   Error out(error.code(), "a backup needs PostgreSQL's logical replication: " + std::string(error.message()));
@@ -240,22 +255,7 @@ Result<BackupReport> create_backup(pg::Blocking& catalog, const BackupRequest& r
 Result<std::int64_t> back_up_moved(pg::Blocking& catalog, const std::string& store,
                                    const std::function<bool()>& stop) {
   // Where nobody has ever made a backup, none is begun here. What has just failed, or is under way, is left alone.
-  BULKHEAD_TRY(
-      auto moved,
-      catalog.query(
-          "select t.id from catalog.tenant t join catalog.placement p on p.tenant_id = t.id where " +
-          std::string(is_enabled) +
-          " and exists (select from catalog.backup_stretch k where k.tenant_id = t.id and k.cell = p.cell "
-          "and "
-          "k.database_name = p.database_name and k.until_at is null) and (select max(b.made_at) from "
-          "catalog.operation b where b.tenant_id = t.id and b.kind = 'backup' and b.state = 'done') < "
-          "(select "
-          "max(m.updated_at) from catalog.operation m where m.tenant_id = t.id and m.kind = 'move' and "
-          "m.state "
-          "= 'done') and not exists (select from catalog.operation o where o.tenant_id = t.id and (o.state "
-          "in "
-          "('pending', 'running') or o.kind = 'backup' and o.state = 'failed' and o.updated_at > now() - "
-          "interval '10 min')) order by t.id"));
+  BULKHEAD_TRY(auto moved, catalog.query(fmt::format(moved_sql, is_enabled)));
   std::int64_t done = 0;
   std::optional<Error> failed;
   for (std::size_t row = 0; row < moved.size() && !(stop && stop()); ++row) {

@@ -5,7 +5,6 @@
 #include <boost/json/serialize.hpp>
 
 #include "base/json.hpp"
-#include "lifecycle/members.hpp"
 
 namespace bulkhead::lifecycle::backup {
 namespace {
@@ -24,6 +23,11 @@ std::vector<std::string> texts_of(const json::value& from) {
   std::vector<std::string> out;
   for (const auto& text : from.as_array()) out.emplace_back(text.as_string());
   return out;
+}
+
+/// Throws where there is none: a manifest that lacks something is none.
+std::string text_of(const json::object& from, std::string_view key) {
+  return std::string(from.at(key).as_string());
 }
 
 Part part_of(const json::object& from) {

@@ -17,8 +17,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds lock_patience{60};
 
 Error moved_away() {
-  return Error(Errc::conflict, "the tenant does not live there any more, or is being moved")
-      .hint("try again");
+  return Error(Errc::conflict,
+               "the tenant does not live there any more, or another process has taken this over")
+      .hint("`bulkhead operation list` shows where it stands");
 }
 
 /// A row as it is compared: what COPY would write of it, as a text that does not depend on the session.
@@ -117,17 +118,13 @@ class Replacement {
     // What is left is the same on both sides.
     const std::string columns = identifiers(home_, shape.columns);
     const std::string names = std::string("tenant_id") + (columns.empty() ? "" : ", ") + columns;
-    auto come = home_.query("insert into " + place + " (" + names + ") overriding system value select " +
-                                names + " from " + staged + " s where not exists (select from " + place +
-                                " l where l.tenant_id = $1::uuid" + same_key(shape, "l", "s") + ")",
-                            {order_.tenant.text()});
-    if (come.has_error() && come.error().sqlstate() == "23505")
-      return Error(Errc::conflict, "a value of table \"" + shape.name +
-                                       "\" that must be unique among all tenants is another tenant's by now")
-          .hint("restore --as another tenant, look at it with `bulkhead diff`, and take over what you need");
-    if (come.has_error()) return come.error();
-    if (gone.affected() + come->affected() != 0)
-      report_.tables.push_back({shape.name, gone.affected(), come->affected()});
+    BULKHEAD_TRY(auto come,
+                 home_.query("insert into " + place + " (" + names + ") overriding system value select " +
+                                 names + " from " + staged + " s where not exists (select from " + place +
+                                 " l where l.tenant_id = $1::uuid" + same_key(shape, "l", "s") + ")",
+                             {order_.tenant.text()}));
+    if (gone.affected() + come.affected() != 0)
+      report_.tables.push_back({shape.name, gone.affected(), come.affected()});
     return {};
   }
 

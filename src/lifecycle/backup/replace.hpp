@@ -38,8 +38,7 @@ struct ReplaceReport {
 /// in one transaction, which readers see as a whole or not at all. That is news: the tenant's journal and its events tell it, so that a restore to a time
 /// before it brings back what was there. Counters and sequences only go up: no number is given out twice. Foreign keys and triggers are at rest.
 /// `home`: the operator's connection to where the tenant lives, its session's settings are changed.
-/// Errors: those of `fill`, `conflict` (it has moved, another process has the word, no superuser; a value that must be unique among
-/// all tenants is another's), `overloaded` (writers that do not end), the database's. After an error nothing has changed.
+/// Errors: those of `fill`, `conflict` (it has moved, another process has the word, no superuser), `overloaded` (writers that do not end), the database's. After an error nothing has changed.
 [[nodiscard]] Result<ReplaceReport> replace_rows(pg::Blocking& home, const ReplaceOrder& order,
                                                  const std::function<Result<void>(Replay&)>& fill);
 

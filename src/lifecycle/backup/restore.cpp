@@ -344,7 +344,6 @@ Result<void> take(OperationRun& run) {
 void undo(pg::Blocking& catalog, const Uuid& id) {
   const auto operation = find_operation(catalog, id);
   if (operation.has_error() || operation->state != OperationState::failed) return;
-  if (operation->input.contains("replace")) return;
   const auto place = reserved_place(catalog, *operation);
   if (place.has_error() || !*place) return;
   if (const auto taken = catalog::find_tenant(catalog, (*place)->tenant.text()); taken.has_value()) return;
@@ -382,7 +381,8 @@ Result<Operation> run_restore(pg::Blocking& catalog, const Uuid& id,
                               const std::function<void(const Operation&)>& told, const RowsTold& rows) {
   BULKHEAD_TRY(const auto operation, find_operation(catalog, id));
   std::vector<OperationStep> steps{{"journal", check_journal}};
-  if (operation.input.contains("replace")) {
+  const bool in_place = operation.input.contains("replace");
+  if (in_place) {
     steps.push_back({"replace", [&rows](OperationRun& run) { return replace(run, rows); }});
     steps.push_back({"finish", finish_replaced});
   } else {
@@ -392,7 +392,8 @@ Result<Operation> run_restore(pg::Blocking& catalog, const Uuid& id,
     steps.push_back({"take", take});
   }
   auto done = run_operation(catalog, id, steps, told);
-  if (done.has_error()) undo(catalog, id);
+  // In place it is one transaction, which leaves nothing.
+  if (done.has_error() && !in_place) undo(catalog, id);
   return done;
 }
 
